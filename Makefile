@@ -1,0 +1,39 @@
+# Two commands are all a newcomer needs: `make demo` and `make test`. Python and make do the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+SOURCES := dbt_selligent tests sample_project
+
+.PHONY: demo test check format lint types bench schema clean
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[sandbox,dev]'
+	touch $(READY)
+
+demo: $(READY)          ## a sandbox, a dbt project with real data, two syncs, and a check of the lists
+	$(BIN)/python sample_project/demo.py
+
+test: $(READY)          ## the tests
+	$(BIN)/python -m pytest -n auto
+
+check: $(READY)         ## what CI runs: format, lint, types, tests
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(MAKE) test
+
+format: $(READY)        ## formats the code
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+bench: $(READY)         ## speed and memory, as ratios within one run
+	$(BIN)/python tests/benchmarks/bench.py
+
+schema: $(READY)        ## writes the JSON Schema of an activation
+	$(BIN)/python -m dbt_selligent.activation > dbt_selligent/activation.schema.json
+
+clean:
+	rm -rf $(VENV) dist

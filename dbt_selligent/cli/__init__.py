@@ -1,0 +1,64 @@
+"""The `dbt-selligent` command: one file per subcommand, loaded when it is called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.metadata import version
+
+import click
+
+COMMANDS = {
+    "sync": "send what changed since Selligent last confirmed it",
+    "plan": "say what sync would do; send nothing",
+    "ls": "list the activations",
+    "debug": "check project, profile, warehouse, credentials, lists and fields",
+    "status": "show the last runs, and rejected, held and invalid rows",
+    "sandbox": "serve a local Selligent, for trying and testing",
+}
+
+
+class _Commands(click.Group):
+    """Subcommands by name; a module is imported when its command is called, and not before."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"dbt_selligent.cli.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        from dbt_selligent.errors import nearest
+
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            like = nearest(args[0], list(COMMANDS))
+            ctx.fail(f"no command {args[0]!r}" + (f"; did you mean {like}?" if like else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("dbt-selligent"), prog_name="dbt-selligent")
+def cli() -> None:
+    """Keeps Selligent lists in step with dbt models, and sends only what changed."""
+
+
+def main() -> None:
+    """Runs the command; an error of ours is a message and an exit code, never a traceback."""
+    from dbt_selligent.errors import DbtSelligentError
+
+    try:
+        cli(standalone_mode=True)
+    except DbtSelligentError as error:
+        click.secho("Error: ", fg="red", nl=False, err=True)
+        click.echo(str(error), err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,29 @@
+"""`dbt-selligent debug`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from dbt_selligent.cli.options import project_options, selection_options
+
+
+@click.command()
+@project_options
+@selection_options
+def debug(**flags: Any) -> None:
+    """Check project, profile, warehouse, credentials, lists and fields, one line each."""
+    from dbt_selligent.checks import check_all
+
+    good = True
+    for check in check_all(flags):
+        good = good and check.good
+        click.secho(
+            f"{'ok  ' if check.good else 'FAIL'} ", fg="green" if check.good else "red", nl=False
+        )
+        click.echo(f"{check.what}: {check.found}")
+        if check.mend:
+            click.echo(f"     -> {check.mend}")
+    sys.exit(0 if good else 1)

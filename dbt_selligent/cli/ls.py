@@ -1,0 +1,35 @@
+"""`dbt-selligent ls`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from dbt_selligent.cli.options import project_options, selection_options, settings_of
+
+
+@click.command()
+@project_options
+@selection_options
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def ls(output: str, **flags: Any) -> None:
+    """List the activations: name, model, list, destination."""
+    from dbt_selligent.selection import list_activations
+
+    found = list_activations(settings_of(flags))
+    if output == "json":
+        keys = ("name", "unique_id", "file", "tags", "list", "destination")
+        rows = [
+            {**{key: getattr(each, key) for key in keys}, "model": each.model.name}
+            for each in found
+        ]
+        click.echo(json.dumps(rows, indent=1))
+        return
+    width = max(len(each.name) for each in found)
+    for each in found:
+        tags = f"  [{', '.join(each.tags)}]" if each.tags else ""
+        click.echo(
+            f"{each.name:<{width}}  {each.model.name} -> {each.list} ({each.destination}){tags}"
+        )

@@ -1,0 +1,60 @@
+"""The flags that commands share: dbt's own names where dbt has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from dbt_selligent.settings import Settings, resolve_settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_PROJECT = (
+    click.option("--project-dir", metavar="DIR", help="folder of dbt_project.yml"),
+    click.option("--profiles-dir", metavar="DIR", help="folder of profiles.yml"),
+    click.option("-t", "--target", metavar="NAME", help="the dbt target"),
+    click.option("--target-path", metavar="DIR", help="dbt's folder of artifacts"),
+    click.option("--vars", metavar="YAML", help="vars of the project, as given to dbt"),
+    click.option("--destination", metavar="NAME", help="an output of the selligent profile"),
+)
+_SELECTION = (
+    click.option("-s", "--select", multiple=True, metavar="CRITERION", help="name, tag:, wildcard"),
+    click.option("--exclude", multiple=True, metavar="CRITERION", help="the same, left out"),
+)
+_OUTPUT = (
+    click.option("-q", "--quiet", is_flag=True, help="say nothing but errors"),
+    click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        help="json: one event a line",
+    ),
+)
+
+
+def project_options(command: Command) -> Command:
+    """Which project, target and destination."""
+    return _apply(_PROJECT, command)
+
+
+def selection_options(command: Command) -> Command:
+    """Which activations."""
+    return _apply(_SELECTION, command)
+
+
+def output_options(command: Command) -> Command:
+    """How it is told."""
+    return _apply(_OUTPUT, command)
+
+
+def settings_of(flags: dict[str, Any]) -> Settings:
+    """Settings from the flags of a command."""
+    return resolve_settings(**flags)
+
+
+def _apply(options: tuple[Callable[[Any], Any], ...], command: Command) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -1,0 +1,37 @@
+"""`dbt-selligent plan`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from dbt_selligent.cli.options import (
+    output_options,
+    project_options,
+    selection_options,
+    settings_of,
+)
+
+
+@click.command()
+@project_options
+@selection_options
+@click.option("--full-refresh", is_flag=True, help="as if every row were to be sent whole")
+@click.option("--show-values", is_flag=True, help="show keys and values of the sample")
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@output_options
+def plan(show_values: bool, output: str, quiet: bool, log_format: str, **flags: Any) -> None:
+    """Say what sync would do; send nothing and change no state."""
+    from dbt_selligent import pipeline
+    from dbt_selligent.cli.terminal import Terminal, plan_as_dict
+
+    as_json = log_format == "json"
+    with Terminal(
+        quiet=quiet or output == "json", as_json=as_json, show_values=show_values
+    ) as terminal:
+        plans = pipeline.plan(settings_of(flags), sample=3, emit=terminal.show)
+    if output == "json":
+        shown = [plan_as_dict(each, show_values=show_values) for each in plans]
+        click.echo(json.dumps(shown, indent=1, default=str))

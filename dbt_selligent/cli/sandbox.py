@@ -1,0 +1,67 @@
+"""`dbt-selligent sandbox`: serve a local Selligent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("sandbox")
+@click.option("--port", default=8800, show_default=True, type=click.IntRange(0, 65535))
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A YAML file with organization, credentials and lists.",
+)
+@click.option(
+    "--quota",
+    default=2500,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Requests per minute and API key.",
+)
+@click.option(
+    "--busy",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="Seconds that a bulk operation takes.",
+)
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="SPEC",
+    help="What goes wrong, such as load:503@1. Can be given several times.",
+)
+@click.option(
+    "--received",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Append every request to this file, as JSON lines. It holds the data sent.",
+)
+def sandbox(
+    port: int,
+    config_path: Path | None,
+    quota: int,
+    busy: float,
+    faults: tuple[str, ...],
+    received: Path | None,
+) -> None:
+    """Serve a local Selligent on 127.0.0.1, for trying, testing and CI."""
+    try:
+        # Imported here: the other commands must neither wait for the web framework nor need it.
+        from dbt_selligent.sandbox import Sandbox, load_config
+
+        config = load_config(config_path)
+        served = Sandbox(config, quota=quota, busy=busy, faults=faults, received=received)
+        served.serve(port, lambda url: click.echo(served.describe(url)))
+    except ModuleNotFoundError as error:
+        if error.name != "aiohttp":
+            raise
+        raise click.ClickException(
+            "The sandbox needs aiohttp: pip install 'dbt-selligent[sandbox]'"
+        ) from None
+    except (ValueError, OSError) as error:
+        raise click.UsageError(str(error)) from None

@@ -1,0 +1,41 @@
+"""`dbt-selligent sync`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from dbt_selligent.cli.options import (
+    output_options,
+    project_options,
+    selection_options,
+    settings_of,
+)
+
+
+@click.command()
+@project_options
+@selection_options
+@click.option("--full-refresh", is_flag=True, help="send every valid row whole, held rows too")
+@click.option(
+    "--threads", type=click.IntRange(1), default=4, show_default=True, help="lists at once"
+)
+@click.option("-x", "--fail-fast", is_flag=True, help="start nothing more after a failure")
+@click.option("--force", is_flag=True, help="sync an empty model, or for another dbt target")
+@click.option("--dry-run", is_flag=True, help="the same as plan")
+@output_options
+def sync(quiet: bool, log_format: str, dry_run: bool, **flags: Any) -> None:
+    """Send what changed since Selligent last confirmed it."""
+    from dbt_selligent import pipeline
+    from dbt_selligent.cli.terminal import Terminal
+
+    settings = settings_of(flags)
+    with Terminal(quiet=quiet, as_json=log_format == "json") as terminal:
+        if dry_run:
+            pipeline.plan(settings, emit=terminal.show)
+            return
+        results = pipeline.sync(settings, emit=terminal.show)
+        terminal.close(results)
+    sys.exit(results.exit_code)

@@ -1,0 +1,128 @@
+"""The exceptions of the tool, drawn as one tree; each class knows its exit code.
+
+::
+
+    DbtSelligentError
+    ├── ConfigurationError        exit 2: nothing could start
+    │   ├── ProjectError          the dbt project or its manifest
+    │   ├── ProfileError          profiles.yml
+    │   └── ActivationFaults      what is wrong with the activations, all of it
+    └── RunError                  exit 1: an activation could not be carried out
+        ├── WarehouseError        the warehouse, or the model in it
+        ├── StateError            the tool's own tables
+        │   └── LockedError       another run holds them
+        ├── GuardError            the change is not one to send unasked
+        └── DestinationError      Selligent
+            ├── UnreachableError  no answer that says anything, for long enough
+            └── RefusedError      an answer that forbids to go on
+
+Messages name files, keys and identifiers, never row values or secrets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+
+class DbtSelligentError(Exception):
+    """Root of the tree: ``message`` says where and what, ``next_step`` what to do about it."""
+
+    exit_code = 1
+    default_step = ""
+
+    def __init__(self, message: str, next_step: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.next_step = self.default_step if next_step is None else next_step
+
+    def __str__(self) -> str:
+        """The message and, on a line of its own, the next step."""
+        return f"{self.message}\n  -> {self.next_step}" if self.next_step else self.message
+
+
+class ConfigurationError(DbtSelligentError):
+    """Nothing could start."""
+
+    exit_code = 2
+
+
+class ProjectError(ConfigurationError):
+    """The dbt project, or the manifest that dbt made of it, cannot be used."""
+
+
+class ProfileError(ConfigurationError):
+    """``profiles.yml`` does not say where to send, or not completely."""
+
+
+class RunError(DbtSelligentError):
+    """An activation could not be carried out; what was confirmed before stays confirmed."""
+
+
+class WarehouseError(RunError):
+    """The warehouse, or the model in it, cannot be read."""
+
+
+class StateError(RunError):
+    """The tool's own tables cannot be used."""
+
+
+class LockedError(StateError):
+    """Another run works on the same activation, or on the same list."""
+
+    default_step = "wait until it has ended, then run again"
+
+
+class GuardError(RunError):
+    """The model looks wrong, so nothing was sent."""
+
+
+class DestinationError(RunError):
+    """Selligent did not take what was sent."""
+
+
+class UnreachableError(DestinationError):
+    """No usable answer within the retries."""
+
+    default_step = "run `dbt-selligent debug`, then sync again: it goes on where this run stopped"
+
+
+class RefusedError(DestinationError):
+    """An answer after which the next request would fare no better."""
+
+
+def nearest(name: str, legal: Sequence[str]) -> str | None:
+    """The legal name most like ``name``, regardless of case, or None if none is like it."""
+    by_folded = {each.casefold(): each for each in legal}
+    found = get_close_matches(name.casefold(), list(by_folded), n=1, cutoff=0.5)
+    return by_folded[found[0]] if found else None
+
+
+@dataclass(frozen=True, order=True)
+class Fault:
+    """One thing wrong with one activation: where (file, exposure, key), what, and the mend."""
+
+    file: str
+    exposure: str
+    key: str
+    problem: str
+    mend: str = ""
+
+    def __str__(self) -> str:
+        """One line for a terminal."""
+        where = f"{self.file}: exposure {self.exposure}"
+        where = f"{where}: {self.key}" if self.key else where
+        return f"{where}: {self.problem}" + (f" ({self.mend})" if self.mend else "")
+
+
+class ActivationFaults(ConfigurationError):  # noqa: N818  (it is a list of faults)
+    """Every fault of every activation, reported at once; nothing was sent."""
+
+    default_step = "mend these in the YAML named above; nothing was sent"
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(sorted(faults))
+        count = f"{len(self.faults)} fault{'s' if len(self.faults) != 1 else ''}"
+        lines = "\n".join(f"  {fault}" for fault in self.faults)
+        super().__init__(f"{count} in the activations:\n{lines}")

@@ -1,0 +1,42 @@
+"""What a run says while it goes on; the core emits, the command line shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dbt_selligent.planning import Plan
+from dbt_selligent.results import ActivationResult
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A delta is staged; ``sending`` says whether it is about to be sent."""
+
+    plan: Plan
+    sending: bool
+
+
+@dataclass(frozen=True)
+class Progress:
+    """An answer came in."""
+
+    name: str
+    confirmed: int
+    rejected: int
+    of: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """An activation came to its end."""
+
+    result: ActivationResult
+
+
+Event = Planned | Progress | Finished
+Emit = Callable[[Event], None]
+
+
+def silent(_: Event) -> None:
+    """Shows nothing."""

@@ -1,0 +1,130 @@
+"""What the state remembers: the last runs, and the rows that are not in step, and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from dbt_selligent.locks import hold
+from dbt_selligent.selection import list_activations
+from dbt_selligent.settings import Settings
+from dbt_selligent.state import Files, StateStore, open_state
+from dbt_selligent.warehouse.engine import temporary_folder
+
+MOST_RUNS = 5
+MOST_ROWS = 20
+
+
+@dataclass(frozen=True)
+class History:
+    """What is known of one activation at its destination."""
+
+    name: str
+    list: str
+    destination: str
+    confirmed: int
+    in_doubt: int
+    runs: tuple[dict[str, Any], ...]
+    rejected: tuple[dict[str, Any], ...]
+    rejected_rows: int
+    invalid: tuple[dict[str, Any], ...]
+    invalid_rows: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    def lines(self) -> Sequence[str]:
+        """For a terminal."""
+        head = f"{self.name}: list {self.list} at {self.destination}"
+        if not self.runs:
+            return [head, "  never synced"]
+        said = [head, f"  {self.confirmed:,} rows confirmed, {self.in_doubt:,} in doubt"]
+        for run in self.runs:
+            counts = run["counts"] or {}
+            figures = ", ".join(
+                f"{counts[name]:,} {name.replace('_', ' ')}"
+                for name in ("confirmed", "rejected", "not_sent")
+                if name in counts
+            )
+            said.append(f"  {run['started_at']:%Y-%m-%d %H:%M:%S} UTC  {run['status']}  {figures}")
+            if run["error"]:
+                said.append(f"    {run['error']}")
+        for what, rows, total in (
+            ("rejected and held", self.rejected, self.rejected_rows),
+            ("invalid", self.invalid, self.invalid_rows),
+        ):
+            if total:
+                said.append(f"  {total:,} {what}:")
+                said += [f"    {_reason(row)}" for row in rows]
+                if total > len(rows):
+                    said.append(f"    and {total - len(rows):,} more")
+        return said
+
+
+def read_history(settings: Settings, *, show_values: bool) -> tuple[History, ...]:
+    """The history of the selected activations; keys and messages only if asked for.
+
+    Raises LockedError while a sync is under way.
+    """
+    found = []
+    with temporary_folder(settings.own_target_path) as temporary:
+        for activation in list_activations(settings):
+            destination = settings.destination_named(activation.destination)
+            files = Files.of(activation, destination)
+            empty = History(
+                activation.name, activation.list, destination.name, 0, 0, (), (), 0, (), 0
+            )
+            if not files.state.exists():
+                found.append(empty)
+                continue
+            with (
+                hold(files.lock, f"activation {activation.name}"),
+                open_state(files, temporary, read_only=True) as store,
+            ):
+                found.append(_read(store, empty, show_values))
+    return tuple(found)
+
+
+def _read(store: StateStore, empty: History, show_values: bool) -> History:
+    if not store.has_tables():
+        return empty
+    runs = [
+        {**run, "counts": json.loads(run["counts"]) if run["counts"] else None}
+        for run in store.history(MOST_RUNS)
+    ]
+    return History(
+        name=empty.name,
+        list=empty.list,
+        destination=empty.destination,
+        confirmed=store.count("snapshot"),
+        in_doubt=store.count("doubt"),
+        runs=tuple(runs),
+        rejected=tuple(_hide(row, show_values) for row in store.listed("rejected", MOST_ROWS)),
+        rejected_rows=store.count("rejected"),
+        invalid=tuple(_hide(row, show_values) for row in store.listed("invalid", MOST_ROWS)),
+        invalid_rows=store.count("invalid"),
+    )
+
+
+SAFE = ("field", "reason", "rows", "code", "first_seen", "last_seen")
+
+
+def _hide(row: dict[str, Any], show_values: bool) -> dict[str, Any]:
+    row.pop("hash", None)
+    if show_values:
+        return row
+    return {name: value if name in SAFE or value is None else "***" for name, value in row.items()}
+
+
+def _reason(row: dict[str, Any]) -> str:
+    keys = ", ".join(
+        f"{name}={value}" for name, value in row.items() if name not in (*SAFE, "message")
+    )
+    what = row.get("reason") or row.get("code")
+    field = f"{row['field']}: " if row.get("field") else ""
+    message = f" ({row['message']})" if row.get("message") not in (None, "***") else ""
+    rows = f", {row['rows']:,} rows" if row.get("rows", 1) > 1 else ""
+    return f"{keys}: {field}{what}{message}{rows}"

@@ -1,0 +1,50 @@
+"""One run at a time: a lock file beside the state, held by flock for as long as the process lives.
+
+The kernel frees the lock of a process that died, so a file left behind means nothing by itself.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+
+from dbt_selligent.errors import LockedError
+
+
+@contextmanager
+def hold(path: Path, what: str) -> Iterator[None]:
+    """Holds the lock file ``path``; raises LockedError that says who holds it and since when.
+
+    Each call opens the file anew, so that two threads of one process exclude each other too.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LockedError(f"{what} is in use{_holder(handle)}") from None
+        holder = {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "since": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        }
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, json.dumps(holder).encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _holder(handle: int) -> str:
+    try:
+        found = json.loads(os.pread(handle, 4096, 0))
+        return f" by process {found['pid']} on {found['host']} since {found['since']}"
+    except (ValueError, KeyError, TypeError):
+        return ""  # its holder has locked it, and not yet written its name

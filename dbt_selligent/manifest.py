@@ -1,0 +1,129 @@
+"""Step 1: dbt's manifest.json as frozen values; reads a narrow part of it, without dbt.
+
+Manifests of dbt 1.10, 1.11 and 1.12 (schema v12) are read. Keys that are not needed are ignored;
+one that is needed and missing is a clear error.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dbt_selligent.errors import ProjectError
+
+NEWEST_SCHEMA = 12
+
+
+@dataclass(frozen=True)
+class Model:
+    """A node that an exposure may depend on: a model, snapshot or seed.
+
+    ``relation_name`` is quoted by dbt, e.g. ``"shop"."main"."customers"``; None for ephemerals.
+    """
+
+    unique_id: str
+    name: str
+    resource_type: str
+    materialized: str
+    relation_name: str | None
+    database: str
+    schema: str
+    file: str
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """An exposure with a ``selligent`` key in its meta; ``meta`` is that key's value."""
+
+    unique_id: str
+    name: str
+    package: str
+    file: str
+    tags: tuple[str, ...]
+    depends_on: tuple[str, ...]
+    meta: object
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The part of a manifest that activations are made of."""
+
+    models: Mapping[str, Model]
+    exposures: tuple[Exposure, ...]
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest in ``path``; raises ProjectError where it is missing, newer or not one."""
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise ProjectError(f"no manifest at {path}", "run `dbt parse` in the project") from None
+    except (OSError, ValueError):
+        raise ProjectError(f"{path}: not a manifest of dbt", "delete it and run again") from None
+    _check_schema(content, path)
+    try:
+        return _manifest(content)
+    except (KeyError, TypeError, AttributeError) as missing:
+        raise ProjectError(
+            f"{path}: the manifest lacks something this version needs: {missing}",
+            "see which dbt versions are supported: dbt-core >= 1.10, < 2",
+        ) from None
+
+
+def _check_schema(content: object, path: Path) -> None:
+    metadata = content.get("metadata") if isinstance(content, dict) else None
+    schema = metadata.get("dbt_schema_version") if isinstance(metadata, dict) else None
+    found = re.search(r"/manifest/v(\d+)\.json$", str(schema))
+    if not found or not isinstance(metadata, dict):
+        raise ProjectError(f"{path}: not a manifest of dbt", "delete it and run again")
+    if int(found[1]) != NEWEST_SCHEMA:
+        age = "newer than" if int(found[1]) > NEWEST_SCHEMA else "older than"
+        raise ProjectError(
+            f"{path}: manifest schema v{found[1]}, made by dbt "
+            f"{metadata.get('dbt_version', 'of an unknown version')}, is {age} "
+            f"v{NEWEST_SCHEMA}, which this version reads",
+            "install dbt-core >= 1.10, < 2"
+            if age == "older than"
+            else "upgrade dbt-selligent, or install dbt-core < 2",
+        )
+
+
+def _manifest(content: Mapping[str, Any]) -> Manifest:
+    models = {
+        unique_id: Model(
+            unique_id=unique_id,
+            name=node["name"],
+            resource_type=node["resource_type"],
+            materialized=node["config"]["materialized"],
+            relation_name=node["relation_name"],
+            database=node["database"] or "",
+            schema=node["schema"],
+            file=node["original_file_path"],
+        )
+        for unique_id, node in content["nodes"].items()
+        if node["resource_type"] in ("model", "snapshot", "seed")
+    }
+    exposures = []
+    for unique_id, node in content["exposures"].items():
+        config = node.get("config") or {}
+        # dbt copies meta between the two places or not, by version: where both are, config wins.
+        meta = {**(node.get("meta") or {}), **(config.get("meta") or {})}
+        if "selligent" in meta and config.get("enabled", True):
+            tags = dict.fromkeys([*(node.get("tags") or ()), *(config.get("tags") or ())])
+            exposures.append(
+                Exposure(
+                    unique_id=unique_id,
+                    name=node["name"],
+                    package=node["package_name"],
+                    file=node["original_file_path"],
+                    tags=tuple(tags),
+                    depends_on=tuple(node["depends_on"]["nodes"]),
+                    meta=meta["selligent"],
+                )
+            )
+    exposures.sort(key=lambda exposure: exposure.unique_id)
+    return Manifest(models=models, exposures=tuple(exposures))

@@ -1,0 +1,288 @@
+"""The order of the steps: plan, sync, recover. Each step is a module of its own; see their list.
+
+All deltas are staged first, then the warehouse is closed, then the lists are filled, several at a
+time: a load of an hour keeps nobody from the next `dbt run`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from dbt_selligent.activation import Activation
+from dbt_selligent.columns import Columns, match_columns
+from dbt_selligent.errors import (
+    ActivationFaults,
+    Fault,
+    GuardError,
+    RunError,
+    StateError,
+    WarehouseError,
+)
+from dbt_selligent.events import Emit, Finished, Planned, silent
+from dbt_selligent.locks import hold
+from dbt_selligent.planning import Plan, build_plan
+from dbt_selligent.results import ActivationResult, RunResults, failure_of
+from dbt_selligent.selection import read_selected
+from dbt_selligent.sending import send_plan
+from dbt_selligent.settings import Destination, Settings
+from dbt_selligent.state import Files, Identity, StateStore, copy_state, open_state, protect
+from dbt_selligent.warehouse.duckdb import DuckDBReader, open_warehouse
+from dbt_selligent.warehouse.engine import temporary_folder
+
+Sleep = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """An activation with its destination, its columns and the place of its state."""
+
+    activation: Activation
+    destination: Destination
+    columns: Columns
+    files: Files
+
+    @property
+    def identity(self) -> Identity:
+        """What its snapshot is a snapshot of."""
+        return Identity.of(self.activation, self.destination)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A state file that can be planned on: settled, in the columns of the mapping."""
+
+    state: Path
+    first: bool
+    anew: str | None
+
+
+def plan(settings: Settings, *, sample: int = 0, emit: Emit = silent) -> tuple[Plan, ...]:
+    """What a sync would send, by activation; changes no state and sends nothing.
+
+    ``sample`` rows of each kind come with every plan, with their values. Raises
+    ConfigurationError, RunError.
+    """
+    plans: list[Plan] = []
+    activations, faults = read_selected(settings)
+    with _private(settings) as temporary, open_warehouse(settings, temporary) as reader:
+        for job in _match(settings, reader, activations, faults):
+            with ExitStack() as locks:
+                if job.files.state.exists():
+                    locks.enter_context(hold(job.files.lock, f"activation {job.activation.name}"))
+                where = _state_to_read(job, temporary)
+                delta = temporary / job.files.delta.name
+                plans.append(_plan_job(settings, reader, job, where, delta, sample))
+            emit(Planned(plans[-1], sending=False))
+    return tuple(plans)
+
+
+def sync(settings: Settings, *, emit: Emit = silent, sleep: Sleep = time.sleep) -> RunResults:
+    """Sends what changed, and says what became of it; raises ConfigurationError.
+
+    What goes wrong with one activation stands in its result; the others go on.
+    """
+    started, clock, run_id = datetime.now(timezone.utc), time.monotonic(), uuid.uuid4().hex
+    activations, faults = read_selected(settings)
+    with ExitStack() as locks, _private(settings) as temporary:
+        planned, results = _plan_all(settings, activations, faults, temporary, locks, emit)
+        results += _send_all(settings, planned, temporary, run_id, emit, sleep)
+    run = RunResults(
+        run_id=run_id,
+        command="sync",
+        target=settings.target,
+        started_at=started.isoformat(timespec="seconds"),
+        seconds=round(time.monotonic() - clock, 3),
+        results=tuple(sorted(results, key=lambda result: result.name)),
+    )
+    run.write(settings.target_path)
+    return run
+
+
+def _plan_all(
+    settings: Settings,
+    activations: Sequence[Activation],
+    faults: Sequence[Fault],
+    temporary: Path,
+    locks: ExitStack,
+    emit: Emit,
+) -> tuple[list[tuple[Job, Plan]], list[ActivationResult]]:
+    """Stages every delta under the locks of activation and list; then lets the warehouse go."""
+    planned: list[tuple[Job, Plan]] = []
+    failed: list[ActivationResult] = []
+    lists: set[Path] = set()
+
+    def fail(activation: Activation, error: RunError) -> None:
+        failed.append(failure_of(activation, error, "failed"))
+        emit(Finished(failed[-1]))
+
+    try:
+        with open_warehouse(settings, temporary) as reader:
+            for job in _match(settings, reader, activations, faults):
+                try:
+                    _lock(locks, job, lists)
+                    with open_state(job.files, temporary) as store:
+                        first = not store.has_tables()
+                        _check_target(settings, store)
+                        anew = store.prepare(job.identity, job.columns)
+                    where = Prepared(job.files.state, first or anew is not None, anew)
+                    made = _plan_job(settings, reader, job, where, job.files.delta, 0)
+                    _guard(made, settings)
+                except RunError as error:
+                    fail(job.activation, error)
+                else:
+                    planned.append((job, made))
+                    emit(Planned(made, sending=True))
+    except WarehouseError as error:
+        tried = {result.unique_id for result in failed}
+        planned.clear()
+        for activation in activations:
+            if activation.unique_id not in tried:
+                fail(activation, error)
+    return planned, failed
+
+
+def _send_all(
+    settings: Settings,
+    planned: Sequence[tuple[Job, Plan]],
+    temporary: Path,
+    run_id: str,
+    emit: Emit,
+    sleep: Sleep,
+) -> list[ActivationResult]:
+    """Fills the lists, one request under way on each; activations of one list take turns."""
+    by_list: dict[Path, list[tuple[Job, Plan]]] = defaultdict(list)
+    for job, made in planned:
+        by_list[job.files.list_lock].append((job, made))
+    failed = threading.Event()
+
+    def fill(turns: Sequence[tuple[Job, Plan]]) -> list[ActivationResult]:
+        done = []
+        for job, made in turns:
+            if settings.fail_fast and failed.is_set():
+                error = RunError("not tried: another activation failed", "")
+                result = failure_of(job.activation, error, "skipped")
+            else:
+                result = send_plan(
+                    settings, job.destination, job.files, made, temporary, run_id, emit, sleep
+                )
+            if result.status == "failed":
+                failed.set()
+            emit(Finished(result))
+            done.append(result)
+        return done
+
+    with ThreadPoolExecutor(max(1, settings.threads), thread_name_prefix="list") as pool:
+        return [result for results in pool.map(fill, by_list.values()) for result in results]
+
+
+@contextmanager
+def _private(settings: Settings) -> Iterator[Path]:
+    """A temporary folder; whatever is written meanwhile is readable by its owner alone."""
+    before = os.umask(0o077)
+    try:
+        with temporary_folder(settings.own_target_path) as temporary:
+            yield temporary
+    finally:
+        os.umask(before)
+
+
+def _match(
+    settings: Settings,
+    reader: DuckDBReader,
+    activations: Sequence[Activation],
+    faults: Sequence[Fault],
+) -> list[Job]:
+    """The jobs; raises ActivationFaults with all that is wrong, in YAML and in the warehouse."""
+    found = list(faults)
+    jobs = []
+    for activation in activations:
+        destination = settings.destination_named(activation.destination)
+        model = activation.model
+        there = reader.columns(model.relation_name or "", model.database)
+        if there is None:
+            mend = f"run `dbt build --select {model.name}` for target {settings.target} first"
+            problem = f"{model.relation_name} does not exist in the warehouse"
+            found.append(activation.fault("depends_on", problem, mend))
+            continue
+        columns, wrong = match_columns(activation, there, destination.timezone)
+        found += wrong
+        if columns is not None:
+            protect(destination.state)
+            files = Files.of(activation, destination)
+            jobs.append(Job(activation, destination, columns, files))
+    if found:
+        raise ActivationFaults(found)
+    return jobs
+
+
+def _lock(locks: ExitStack, job: Job, lists: set[Path]) -> None:
+    locks.enter_context(hold(job.files.lock, f"activation {job.activation.name}"))
+    if job.files.list_lock not in lists:
+        locks.enter_context(hold(job.files.list_lock, f"list {job.activation.list}"))
+        lists.add(job.files.list_lock)
+
+
+def _state_to_read(job: Job, temporary: Path) -> Prepared:
+    """The state as it is if it can be planned on so, else a copy that is brought up to it."""
+    state = job.files.state
+    if state.exists() and not state.with_name(state.name + ".wal").exists():
+        with open_state(job.files, temporary, read_only=True) as store:
+            if store.ready(job.identity, job.columns):
+                return Prepared(state, False, None)
+    copy = copy_state(job.files, temporary)
+    with open_state(copy, temporary) as store:
+        first = not store.has_tables()
+        anew = store.prepare(job.identity, job.columns)
+    copy.delta.unlink(missing_ok=True)
+    return Prepared(copy.state, first or anew is not None, anew)
+
+
+def _plan_job(
+    settings: Settings,
+    reader: DuckDBReader,
+    job: Job,
+    where: Prepared,
+    delta: Path,
+    sample: int,
+) -> Plan:
+    notes = [where.anew] if where.anew else []
+    if where.first and not where.anew:
+        notes.append(f"first sync, no state at {job.files.state}")
+    with reader.staging(where.state, delta):
+        return build_plan(
+            reader,
+            job.activation,
+            job.columns,
+            delta,
+            first_sync=where.first,
+            full_refresh=settings.full_refresh,
+            notes=notes,
+            sample=sample,
+        )
+
+
+def _check_target(settings: Settings, store: StateStore) -> None:
+    before = store.meta("target")
+    if before not in (None, settings.target) and not settings.force:
+        raise StateError(
+            f"the last sync was made for dbt target {before}, this one is for {settings.target}",
+            f"sync with --target {before}, or, if another one is meant, with --force",
+        )
+
+
+def _guard(made: Plan, settings: Settings) -> None:
+    if made.counts.rows == 0 and not settings.force:
+        raise GuardError(
+            f"model {made.activation.model.name} has no rows: nothing was sent",
+            "if it is meant to be empty, sync with --force",
+        )

@@ -1,0 +1,144 @@
+"""Has dbt parse the project for the target and vars of this command, only when something changed.
+
+dbt runs in a process of its own and writes into ``target/selligent``, so that its own artifacts,
+and the process-wide state it keeps, stay as they are. A stamp beside the manifest says from what it
+was made: the files of the project (path, size, time), target, vars, dbt's version, what the
+warehouse profile says about names, and a digest of the environment variables the files mention.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from dbt_selligent.errors import ProfileError, ProjectError
+from dbt_selligent.settings import Settings, load_yaml, render
+
+PATH_KEYS = {
+    "model-paths": ["models"],
+    "macro-paths": ["macros"],
+    "seed-paths": ["seeds"],
+    "snapshot-paths": ["snapshots"],
+    "test-paths": ["tests"],
+    "analysis-paths": ["analyses"],
+}
+TOP_FILES = ("dbt_project.yml", "packages.yml", "dependencies.yml", "package-lock.yml", ".env")
+# What names a relation; the rest of an output may be secret and changes no manifest.
+NAMING_KEYS = ("type", "path", "database", "dbname", "catalog", "project", "schema", "dataset")
+# Variables that dbt itself keeps out of its artifacts.
+SECRET_PREFIX = "DBT_ENV_SECRET"  # noqa: S105
+SOURCE_SUFFIXES = (".sql", ".yml", ".yaml", ".py", ".md", ".csv")
+
+
+def parse_project(settings: Settings) -> Path:
+    """The path of a manifest that is true for ``settings``; runs `dbt parse` if there is none.
+
+    Raises ProjectError with dbt's own words where dbt cannot parse the project.
+    """
+    folder = settings.own_target_path
+    manifest, stamp = folder / "manifest.json", folder / "parsed.json"
+    before = _state_of(settings)
+    if manifest.is_file() and _same(stamp, before):
+        return manifest
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp.unlink(missing_ok=True)
+    _run_dbt_parse(settings, folder)
+    names = sorted(_mentioned_variables(settings))
+    stamp.write_text(
+        json.dumps({"state": before, "variables": names, "environment": _environment(names)})
+    )
+    return manifest
+
+
+def _same(stamp: Path, state: dict[str, Any]) -> bool:
+    try:
+        noted = json.loads(stamp.read_bytes())
+        return bool(
+            noted["state"] == state and noted["environment"] == _environment(noted["variables"])
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _run_dbt_parse(settings: Settings, folder: Path) -> None:
+    command = [
+        *(sys.executable, "-m", "dbt.cli.main", "--no-send-anonymous-usage-stats"),
+        *("--no-use-colors", "--log-path", str(folder / "logs"), "parse"),
+        *("--project-dir", str(settings.project_dir), "--profiles-dir", str(settings.profiles_dir)),
+        *("--target", settings.target, "--target-path", str(folder), "--vars", settings.vars),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stdout.strip() or done.stderr.strip()).splitlines()
+        words = [re.sub(r"^\d\d:\d\d:\d\d\s+", "", line) for line in said]
+        useful = [line for line in words if line and not line.startswith("Running with dbt")]
+        raise ProjectError(
+            "dbt cannot parse the project:\n" + "\n".join(f"  {line}" for line in useful[-20:]),
+            "mend what dbt says, `dbt parse` shows the same",
+        )
+
+
+def _state_of(settings: Settings) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    for path in _files(settings):
+        try:
+            found = path.stat()
+        except OSError:
+            continue
+        digest.update(f"{path}\0{found.st_size}\0{found.st_mtime_ns}\n".encode())
+    where = f"{settings.profiles_dir / 'profiles.yml'}: {settings.profile}.{settings.target}"
+    naming: dict[str, str] = {}
+    for key in NAMING_KEYS:
+        value = settings.warehouse_output().get(key)
+        try:
+            naming[key] = str(render(value, where, key))
+        except ProfileError:  # Jinja that only dbt knows: its text has to do
+            naming[key] = str(value)
+    return {
+        "files": digest.hexdigest(),
+        "profile": settings.profile,
+        "target": settings.target,
+        "vars": settings.vars,
+        "naming": naming,
+        "dbt": version("dbt-core"),
+    }
+
+
+def _files(settings: Settings) -> Iterator[Path]:
+    root = settings.project_dir
+    description = load_yaml((root / "dbt_project.yml").read_text("utf-8"))
+    packages = [description.get("packages-install-path") or "dbt_packages"]
+    folders = [description.get(key) or default for key, default in PATH_KEYS.items()] + [packages]
+    yield from (root / name for name in TOP_FILES)
+    for folder in dict.fromkeys(str(name) for names in folders for name in names):
+        for parent, children, names in os.walk(root / folder, followlinks=True):
+            children.sort()
+            yield from (Path(parent, name) for name in sorted(names) if _is_source(name))
+
+
+def _is_source(name: str) -> bool:
+    return name.endswith(SOURCE_SUFFIXES)
+
+
+def _mentioned_variables(settings: Settings) -> set[str]:
+    """The variables that the files mention in env_var(); read only when dbt has to parse anyway."""
+    found: set[str] = set()
+    for path in _files(settings):
+        if path.suffix == ".csv" or not path.is_file():
+            continue
+        text = path.read_text("utf-8", errors="replace")
+        found.update(re.findall(r"env_var\(\s*['\"]([^'\"]+)['\"]", text))
+    return {name for name in found if not name.startswith(SECRET_PREFIX)}
+
+
+def _environment(names: list[str]) -> str:
+    values = [os.environ.get(name) for name in names]
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()

@@ -1,0 +1,145 @@
+"""Step 7: what became of each activation: results, the results file, the exit code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from dbt_selligent.activation import Activation
+from dbt_selligent.delivery import Tally
+from dbt_selligent.errors import DbtSelligentError
+from dbt_selligent.planning import Counts, Plan
+
+RESULTS_FILE = "selligent_run_results.json"
+# Of the results file: raised when a key changes its meaning.
+RESULTS_VERSION = 1
+
+Status = Literal["in step", "rows refused", "failed", "skipped"]
+
+
+@dataclass(frozen=True)
+class ActivationResult:
+    """One activation of one run.
+
+    After a sync that could plan, new + changed = confirmed + rejected + not_sent. Of those not
+    sent, some may have reached Selligent: they are in doubt, and go first with the next sync.
+    """
+
+    name: str
+    unique_id: str
+    model: str
+    list: str
+    destination: str
+    status: Status
+    counts: Counts | None = None
+    problems: tuple[dict[str, Any], ...] = ()
+    confirmed: int = 0
+    rejected: int = 0
+    not_sent: int = 0
+    requests: int = 0
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+    error: str | None = None
+    next_step: str | None = None
+
+    def figures(self) -> dict[str, Any]:
+        """The figures that the history keeps."""
+        counts = asdict(self.counts) if self.counts else {}
+        names = ("confirmed", "rejected", "not_sent", "requests", "seconds")
+        return {**counts, **{name: getattr(self, name) for name in names}}
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """All activations of one command, in order of their names."""
+
+    run_id: str
+    command: str
+    target: str
+    started_at: str
+    seconds: float
+    results: tuple[ActivationResult, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 if everything is in step, else 1."""
+        return int(any(result.status != "in step" for result in self.results))
+
+    def write(self, folder: Path) -> Path:
+        """Writes the results file beside dbt's own; it holds no row values."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / RESULTS_FILE
+        content = {
+            "metadata": {
+                "results_version": RESULTS_VERSION,
+                "dbt_selligent_version": version("dbt-selligent"),
+                "exit_code": self.exit_code,
+            },
+            **asdict(self),
+        }
+        path.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
+        return path
+
+
+def result_of(
+    plan: Plan, tally: Tally, seconds: float, error: DbtSelligentError | None
+) -> ActivationResult:
+    """The result of a plan that was carried out, or as much of it as could be."""
+    status: Status = "in step"
+    if error is not None:
+        status = "failed"
+    elif tally.rejected or plan.counts.held:
+        status = "rows refused"
+    return ActivationResult(
+        **_names(plan.activation),
+        status=status,
+        counts=plan.counts,
+        problems=tuple(asdict(problem) for problem in plan.problems),
+        confirmed=tally.confirmed,
+        rejected=tally.rejected,
+        not_sent=plan.counts.to_send - tally.confirmed - tally.rejected,
+        requests=tally.requests,
+        seconds=round(seconds, 3),
+        notes=plan.notes,
+        error=error.message if error else None,
+        next_step=error.next_step if error else _step_for(status),
+    )
+
+
+def failure_of(
+    activation: Activation, error: DbtSelligentError, status: Status
+) -> ActivationResult:
+    """The result of an activation of which nothing could be planned, or nothing was tried."""
+    return ActivationResult(
+        **_names(activation), status=status, error=error.message, next_step=error.next_step
+    )
+
+
+def totals(results: Sequence[ActivationResult]) -> dict[str, int]:
+    """Sums over all activations, for the last line."""
+    return {
+        "confirmed": sum(result.confirmed for result in results),
+        "rejected": sum(result.rejected for result in results),
+        "not_sent": sum(result.not_sent for result in results),
+        "failed": sum(result.status == "failed" for result in results),
+    }
+
+
+def _names(activation: Activation) -> dict[str, Any]:
+    return {
+        "name": activation.name,
+        "unique_id": activation.unique_id,
+        "model": activation.model.name,
+        "list": activation.list,
+        "destination": activation.destination,
+    }
+
+
+def _step_for(status: Status) -> str | None:
+    if status == "rows refused":
+        return "see the reasons: dbt-selligent status"
+    return None

@@ -1,0 +1,227 @@
+"""What stands in the way of a request on purpose: the quota, and faults on demand.
+
+A fault says what goes wrong, at which operation, at which of its requests. Its spec is
+`OPERATION:FAULT[@WHICH]`, for example `load:503@1` or `load:reject:TIER=gold`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+OPERATIONS = ("load", "delete", "search", "fields", "segment-load", "any")
+BULK_OPERATIONS = ("load", "delete", "segment-load")
+RESULT_CODES = (
+    "Failed",
+    "Succeeded",
+    "PartiallySucceeded",
+    "ValidationFailed",
+    "NotFound",
+    "ServiceUnavailable",
+    "InternalServerError",
+)
+LEGAL = f"""\
+A fault is OPERATION:FAULT[@WHICH].
+OPERATION is one of {", ".join(OPERATIONS)}.
+FAULT, with nothing applied: a status of 400 to 599, reset-before, html, failed,
+  result=CODE (CODE is one of {", ".join(RESULT_CODES)});
+applied, and then: a status followed by -after (503-after), reset-after, html-after, not-json-after,
+  truncated-after, counts (wrong ones);
+in seconds: delay=2.5 (before it is applied), delay-after=2.5 (between that and the answer);
+  for load, delete and segment-load: reject:FIELD=VALUE (records with that value are invalid).
+WHICH is @3, @3,5, @every=4 or @first=2; without it every request is struck."""
+
+Kind = Literal[
+    "status",
+    "status-after",
+    "reset-before",
+    "reset-after",
+    "html",
+    "html-after",
+    "not-json-after",
+    "truncated-after",
+    "counts",
+    "failed",
+    "result",
+    "delay",
+    "delay-after",
+    "reject",
+]
+
+_PLAIN: dict[str, Kind] = {
+    "reset-before": "reset-before",
+    "reset-after": "reset-after",
+    "html": "html",
+    "html-after": "html-after",
+    "not-json-after": "not-json-after",
+    "truncated-after": "truncated-after",
+    "counts": "counts",
+    "failed": "failed",
+}
+_DELAYS: dict[str, Kind] = {"delay": "delay", "delay-after": "delay-after"}
+_STATUS = re.compile(r"([45]\d\d)(-after)?", re.ASCII)
+_SECONDS = re.compile(r"(delay|delay-after)=(\d+(?:\.\d+)?)", re.ASCII)
+_WHICH = re.compile(r"([1-9]\d*(?:,[1-9]\d*)*)|(every|first)=([1-9]\d*)", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Which of the matching requests are struck, counted from 1; all when nothing is set."""
+
+    numbers: tuple[int, ...] = ()
+    every: int | None = None
+    first: int | None = None
+
+    def strikes(self, number: int) -> bool:
+        """Say whether the matching request of this number is struck."""
+        if self.numbers:
+            return number in self.numbers
+        if self.every is not None:
+            return number % self.every == 0
+        return self.first is None or number <= self.first
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One parsed spec; `status`, `seconds`, `text`, `field_name` are set where the kind has them.
+
+    `text` is the result code of `result`, or the value of `reject` as written.
+    """
+
+    operation: str
+    kind: Kind
+    schedule: Schedule = field(default_factory=Schedule)
+    status: int = 0
+    seconds: float = 0.0
+    text: str = ""
+    field_name: str = ""
+
+    @property
+    def applies(self) -> bool:
+        """Whether the request is carried out before its answer is spoiled."""
+        return self.kind.endswith("-after") or self.kind == "counts"
+
+
+@dataclass(frozen=True)
+class Strike:
+    """What befalls one request: delays in seconds, values to refuse, at most one spoiled answer."""
+
+    delay: float = 0.0
+    delay_after: float = 0.0
+    rejects: tuple[tuple[str, str], ...] = ()
+    answer: Fault | None = None
+
+
+class FaultPlan:
+    """The faults in force, and how many requests each has matched so far."""
+
+    def __init__(self, specs: Iterable[str] = ()) -> None:
+        self._faults = parse_faults(specs)
+        self._matched = [0] * len(self._faults)
+
+    def strike(self, operation: str) -> Strike:
+        """Count a request for every fault that names its operation, and say what strikes it.
+
+        Delays add up; of several faults that spoil the answer the first one wins.
+        """
+        struck = []
+        for place, fault in enumerate(self._faults):
+            if fault.operation in (operation, "any"):
+                self._matched[place] += 1
+                if fault.schedule.strikes(self._matched[place]):
+                    struck.append(fault)
+        answers = [fault for fault in struck if fault.kind not in (*_DELAYS, "reject")]
+        return Strike(
+            delay=sum(fault.seconds for fault in struck if fault.kind == "delay"),
+            delay_after=sum(fault.seconds for fault in struck if fault.kind == "delay-after"),
+            rejects=tuple((f.field_name, f.text) for f in struck if f.kind == "reject"),
+            answer=answers[0] if answers else None,
+        )
+
+
+def parse_faults(specs: Iterable[str]) -> tuple[Fault, ...]:
+    """Parse specs; raises `ValueError`, which lists the legal ones, at the first bad one."""
+    return tuple(parse_fault(spec) for spec in specs)
+
+
+def parse_fault(spec: str) -> Fault:
+    """Parse one spec; raises `ValueError`, which lists the legal ones.
+
+    A value of `reject` may contain an @: only an ending that is a legal WHICH is taken as one.
+    """
+    operation, colon, rest = spec.partition(":")
+    if not colon or operation not in OPERATIONS:
+        raise _illegal(spec)
+    what, at, which = rest.rpartition("@")
+    match = _WHICH.fullmatch(which) if at else None
+    if match is None:
+        if at and not rest.startswith("reject:"):
+            raise _illegal(spec)
+        return _parse_kind(spec, operation, rest, Schedule())
+    numbers, word, count = match.groups()
+    if numbers:
+        schedule = Schedule(numbers=tuple(map(int, numbers.split(","))))
+    elif word == "every":
+        schedule = Schedule(every=int(count))
+    else:
+        schedule = Schedule(first=int(count))
+    return _parse_kind(spec, operation, what, schedule)
+
+
+def _parse_kind(spec: str, operation: str, what: str, schedule: Schedule) -> Fault:
+    bulk = operation in (*BULK_OPERATIONS, "any")
+    if (plain := _PLAIN.get(what)) and (bulk or plain != "counts"):
+        return Fault(operation, plain, schedule)
+    if match := _STATUS.fullmatch(what):
+        kind: Kind = "status-after" if match[2] else "status"
+        return Fault(operation, kind, schedule, status=int(match[1]))
+    if match := _SECONDS.fullmatch(what):
+        return Fault(operation, _DELAYS[match[1]], schedule, seconds=float(match[2]))
+    name, _, rest = what.partition("=")
+    if name == "result" and rest in RESULT_CODES:
+        return Fault(operation, "result", schedule, text=rest)
+    if what.startswith("reject:") and bulk:
+        field_name, equals, value = what.removeprefix("reject:").partition("=")
+        if field_name and equals:
+            return Fault(operation, "reject", schedule, text=value, field_name=field_name)
+    raise _illegal(spec)
+
+
+def as_written(value: object) -> str:
+    """Write a stored value the way a `reject` fault does: texts as they are, all else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _illegal(spec: str) -> ValueError:
+    return ValueError(f"{spec!r} is not a fault the sandbox knows.\n{LEGAL}")
+
+
+class Quota:
+    """So many requests per API key in each window of 60 s, which opens with the key's first one.
+
+    `clock` returns seconds, from any start.
+    """
+
+    WINDOW = 60
+
+    def __init__(self, limit: int, clock: Callable[[], float]) -> None:
+        self._limit = limit
+        self._clock = clock
+        self._windows: dict[str, tuple[float, int]] = {}
+
+    def count(self, api_key: str) -> tuple[bool, dict[str, str]]:
+        """Count one request; return whether it is within the quota, and the headers that say so."""
+        now = self._clock()
+        opened, used = self._windows.get(api_key, (now, 0))
+        if now - opened >= self.WINDOW:
+            opened, used = now, 0
+        self._windows[api_key] = (opened, used + 1)
+        return used < self._limit, {
+            "X-RateLimit-Limit": f"{self._limit}, {self._limit};w={self.WINDOW}",
+            "X-RateLimit-Remaining": str(max(0, self._limit - used - 1)),
+            "X-RateLimit-Reset": str(math.ceil(opened + self.WINDOW - now)),
+        }

@@ -1,0 +1,251 @@
+"""Carries out one plan: state, rendering and delivery brought together, up to the result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import pyarrow.compute as pc
+import tenacity
+
+from dbt_selligent.delivery import LONGEST_WAIT, MOST_FAILURES, Delivery, Tally
+from dbt_selligent.errors import (
+    DbtSelligentError,
+    DestinationError,
+    RefusedError,
+    RunError,
+    StateError,
+    UnreachableError,
+    nearest,
+)
+from dbt_selligent.events import Emit, Progress
+from dbt_selligent.payload import Batch, Form, Rows, batches
+from dbt_selligent.planning import (
+    BYTES_PER_BATCH,
+    ROWS_PER_BATCH,
+    Group,
+    Plan,
+    group_columns,
+)
+from dbt_selligent.results import ActivationResult, result_of
+from dbt_selligent.selligent.answer import Failure, Rejected, Response, Retry, Stop, classify
+from dbt_selligent.selligent.client import Client, read_fields
+from dbt_selligent.settings import Destination, Settings
+from dbt_selligent.spans import Outcome, Span
+from dbt_selligent.state import DELTA, GROUPS, Files, Rejection, StateStore, open_state
+from dbt_selligent.warehouse.macros import literal, render_sql
+
+# Rows that the engine renders at a time.
+ROWS_PER_CHUNK = 20_000
+
+
+class _RunLedger:
+    """The ledger of one run, in the state."""
+
+    def __init__(self, store: StateStore, run_id: str, plan: Plan) -> None:
+        self._store = store
+        self._run_id = run_id
+        self._plan = plan
+
+    def note(self, span: Span, outcome: Outcome) -> None:
+        self._store.note(self._run_id, span, outcome)
+
+    def reject(self, number: int, rejected: Rejected) -> None:
+        reason = Rejection(rejected.code, rejected.field, rejected.message)
+        self._store.reject(number, reason, self._plan.columns)
+
+    def flush(self) -> None:
+        self._store.flush()
+
+
+def send_plan(
+    settings: Settings,
+    destination: Destination,
+    files: Files,
+    plan: Plan,
+    temporary: Path,
+    run_id: str,
+    emit: Emit,
+    sleep: Callable[[float], None],
+) -> ActivationResult:
+    """Sends the staged delta of a plan and moves the snapshot by what was confirmed.
+
+    The caller holds the locks. What goes wrong stands in the result.
+    """
+    began = time.monotonic()
+    tally = Tally()
+    error: DbtSelligentError | None = None
+    try:
+        with open_state(files, temporary) as store:
+            store.begin(run_id, settings.target, plan.columns, full_refresh=plan.full_refresh)
+            try:
+                if plan.counts.to_send:
+                    _deliver(store, destination, plan, run_id, tally, emit, sleep)
+            except DestinationError as stopped:
+                error = stopped
+            store.settle()
+            result = result_of(plan, tally, time.monotonic() - began, error)
+            store.finish(run_id, result.status, result.figures(), result.error)
+            return result
+    except RunError as failed:
+        return result_of(plan, tally, time.monotonic() - began, failed)
+
+
+def _deliver(
+    store: StateStore,
+    destination: Destination,
+    plan: Plan,
+    run_id: str,
+    tally: Tally,
+    emit: Emit,
+    sleep: Callable[[float], None],
+) -> None:
+    client = Client(destination)
+    keys = [column.field for column in plan.columns.keys]
+    name = plan.activation.name
+
+    def call(batch: Batch, body: bytes) -> Response | Failure:
+        return client.load(
+            plan.activation.list,
+            keys=keys,
+            fields=batch.form.fields,
+            only_update=batch.form.only_update,
+            body=body,
+        )
+
+    def whole_again(batch: Batch) -> Iterable[Batch]:
+        columns = plan.columns.all
+        form = Form(tuple(column.field for column in columns), only_update=False)
+        group = plan.groups[batch.group]
+        return list(_batches(store, plan, group, form, batch.span, resent=True))
+
+    def progress(so_far: Tally) -> None:
+        emit(Progress(name, so_far.confirmed, so_far.rejected, plan.counts.to_send))
+
+    try:
+        check_list(client, plan, sleep)
+        delivery = Delivery(
+            call,
+            whole_again,
+            _RunLedger(store, run_id, plan),
+            tally=tally,
+            sleep=sleep,
+            on_progress=progress,
+        )
+        delivery.run(_all_batches(store, plan))
+    finally:
+        client.close()
+
+
+def _all_batches(store: StateStore, plan: Plan) -> Iterator[Batch]:
+    for group in plan.groups:
+        columns = group_columns(plan.columns, group)
+        form = Form(tuple(column.field for column in columns), group.only_update)
+        yield from _batches(store, plan, group, form)
+
+
+def _batches(
+    store: StateStore,
+    plan: Plan,
+    group: Group,
+    form: Form,
+    span: Span | None = None,
+    *,
+    resent: bool = False,
+) -> Iterator[Batch]:
+    by_field = {column.field: column for column in plan.columns.all}
+    sql = render_sql(
+        "rows",
+        delta=DELTA,
+        groups=GROUPS,
+        number=group.number,
+        members=[(literal(kind), literal(mask)) for kind, mask in group.members],
+        columns=[by_field[field] for field in form.fields],
+        span=span,
+    )
+    chunks = _chunks(store, sql)
+    return batches(
+        group.number,
+        form,
+        chunks,
+        most_rows=ROWS_PER_BATCH,
+        most_bytes=BYTES_PER_BATCH,
+        resent=resent,
+    )
+
+
+def _chunks(store: StateStore, sql: str) -> Iterator[Rows]:
+    """Rendered rows as they stream from the engine, in the order in which they were staged."""
+    last = -1
+    # A cursor of its own, so that the log can be written while rows are still to be read.
+    with store.connection.cursor() as cursor:
+        for batch in cursor.sql(sql).to_arrow_reader(ROWS_PER_CHUNK):
+            rows = Rows(batch.column(0), batch.column(1))
+            if not len(rows):
+                continue
+            numbers = rows.numbers
+            rising = pc.all(pc.greater(numbers.slice(1), numbers.slice(0, len(rows) - 1)))
+            if numbers[0].as_py() <= last or rising.as_py() is False:
+                # What was confirmed is kept as spans of numbers: they must mean what they say.
+                raise StateError("the staged delta is out of order", "report this as a bug")
+            last = numbers[-1].as_py()
+            yield rows
+
+
+def check_list(client: Client, plan: Plan, sleep: Callable[[float], None]) -> None:
+    """Whether list and fields are there, before the first row is sent.
+
+    Raises RefusedError that names the nearest field, or UnreachableError.
+    """
+    activation = plan.activation
+    answer = get_with_retries(lambda: client.fields(activation.list), sleep)
+    if answer.status == 404:
+        raise RefusedError(
+            f"there is no list {activation.list} in the organization",
+            "write its API name as `list:`; `dbt-selligent debug` checks it",
+        )
+    fields = read_fields(answer.body) if answer.status == 200 else None
+    if fields is None:
+        decision = classify(answer, 1, only_update=False)
+        if isinstance(decision, Stop):
+            raise RefusedError(decision.reason, decision.mend)
+        raise UnreachableError("the fields of the list cannot be read: not the API's answer")
+    there = {field.name.casefold() for field in fields}
+    missing = [column.field for column in plan.columns.all if column.field.casefold() not in there]
+    if missing:
+        like = nearest(missing[0], [field.name for field in fields])
+        raise RefusedError(
+            f"list {activation.list} has no field {', '.join(missing)}",
+            f"did you mean {like}? " if like else "add it to the list, or take it out of `fields:`",
+        )
+
+
+def get_with_retries(
+    get: Callable[[], Response | Failure], sleep: Callable[[float], None]
+) -> Response:
+    """The answer to a request that only reads; raises UnreachableError, RefusedError."""
+
+    def passing(answer: Response | Failure) -> bool:
+        return (isinstance(answer, Failure) and not answer.final) or (
+            isinstance(answer, Response) and (answer.status == 429 or answer.status >= 500)
+        )
+
+    def pause(state: tenacity.RetryCallState) -> float:
+        decision = classify(state.outcome.result(), 1, only_update=False) if state.outcome else None
+        if isinstance(decision, Retry) and decision.after is not None:
+            return decision.after
+        return float(tenacity.wait_random_exponential(0.5, LONGEST_WAIT)(state))
+
+    answer: Response | Failure = tenacity.Retrying(
+        retry=tenacity.retry_if_result(passing),
+        stop=tenacity.stop_after_attempt(MOST_FAILURES),
+        wait=pause,
+        sleep=sleep,
+        retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+    )(get)
+    if isinstance(answer, Failure):
+        if answer.final:
+            raise RefusedError(answer.reason, "run `dbt-selligent debug`")
+        raise UnreachableError(f"Selligent cannot be reached: {answer.reason}")
+    return answer

@@ -1,0 +1,312 @@
+"""Flags, profile and environment, read once into one frozen `Settings`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import yaml
+from jinja2 import Environment, StrictUndefined, TemplateError, UndefinedError
+
+from dbt_selligent.errors import ConfigurationError, ProfileError, ProjectError, nearest
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+PROFILE = "selligent"
+REQUIRED = ("url", "organization", "api_key", "api_secret")
+OPTIONAL = ("type", "state", "timezone")
+NOT_YET = ("require_state", "notify")
+
+
+def load_yaml(text: str) -> Any:
+    """The content of a YAML text, by the fast loader where there is one; raises yaml.YAMLError."""
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+
+
+class Secret:
+    """A value that prints as ``***`` wherever it turns up; `reveal` is the one way to it."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value itself, for the request that needs it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        """Never the value."""
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        """Equal to a secret of the same value."""
+        return isinstance(other, Secret) and other._value == self._value
+
+    __hash__ = None  # type: ignore[assignment]  # a secret is no key of a dictionary
+
+
+@dataclass(frozen=True)
+class Destination:
+    """One output of the `selligent` profile: an instance, an organization, its credentials."""
+
+    name: str
+    url: str
+    organization: str
+    api_key: Secret
+    api_secret: Secret
+    state: Path
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What one command was asked to do, and where; paths are absolute.
+
+    ``vars`` is the YAML text given to dbt as it is. ``profiles`` is the parsed, not yet rendered
+    profiles.yml: an output is rendered only when it is used, so that a variable missing for
+    another one is no obstacle.
+    """
+
+    project_dir: Path
+    profiles_dir: Path
+    profile: str
+    target: str
+    target_path: Path
+    vars: str = "{}"
+    destination: str | None = None
+    select: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    threads: int = 1
+    full_refresh: bool = False
+    force: bool = False
+    fail_fast: bool = False
+    profiles: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def own_target_path(self) -> Path:
+        """Where dbt parses the project for this tool, apart from dbt's own artifacts."""
+        return self.target_path / "selligent"
+
+    def warehouse_output(self) -> dict[str, Any]:
+        """The dbt profile's output for the target, not rendered: it may hold secrets."""
+        return dict(self.profiles[self.profile]["outputs"][self.target])
+
+    def destination_named(self, name: str | None = None) -> Destination:
+        """The output ``name``, else that of ``--destination``, else the one named like the target.
+
+        Raises ProfileError where it is missing or incomplete; the error lists those there are.
+        """
+        chosen = name or self.destination or self.target
+        outputs = _outputs(self.profiles, PROFILE, self.profiles_dir)
+        if chosen not in outputs:
+            there = ", ".join(sorted(map(str, outputs))) or "none"
+            why = "named like the dbt target" if chosen == self.target else "asked for"
+            raise ProfileError(
+                f"{self.profiles_dir / 'profiles.yml'}: profile {PROFILE}: "
+                f"no output {chosen!r} ({why}); there are: {there}",
+                "add the output, or name another with --destination NAME or `destination:`",
+            )
+        return _destination(chosen, outputs[chosen], self.project_dir, self.profiles_dir)
+
+
+def resolve_settings(
+    *,
+    project_dir: str | None = None,
+    profiles_dir: str | None = None,
+    target: str | None = None,
+    target_path: str | None = None,
+    vars: str | None = None,  # noqa: A002  (dbt's name of the flag)
+    **chosen: Any,
+) -> Settings:
+    """Settings from what dbt's own flags and variables say, with dbt's own defaults.
+
+    ``chosen`` are further fields of `Settings`. Raises ConfigurationError.
+    """
+    project = _find_project(project_dir)
+    description = _read_yaml(project / "dbt_project.yml", ProjectError)
+    folder = _find_profiles_dir(profiles_dir, project)
+    profiles = _read_yaml(folder / "profiles.yml", ProfileError)
+    where = str(folder / "profiles.yml")
+    profile = os.environ.get("DBT_PROFILE") or description.get("profile")
+    if not profile:
+        raise ProjectError(
+            f"{project / 'dbt_project.yml'}: no `profile:`", "name the profile dbt is to use"
+        )
+    profile = str(render(profile, str(project / "dbt_project.yml"), "profile"))
+    outputs = _outputs(profiles, profile, folder)
+    wanted = target or os.environ.get("DBT_TARGET") or profiles[profile].get("target", "default")
+    chosen_target = str(render(wanted, where, f"{profile}.target"))
+    if chosen_target not in outputs:
+        raise ProfileError(
+            f"{where}: profile {profile}: no output {chosen_target!r}; "
+            f"there are: {', '.join(sorted(map(str, outputs)))}",
+            "name one of them with --target",
+        )
+    try:
+        given = load_yaml(vars or "{}")
+    except yaml.YAMLError:
+        given = None
+    if not isinstance(given, dict):
+        raise ConfigurationError(
+            "--vars is not a YAML dictionary", "write it like --vars '{as_of: 2026-01-31}'"
+        )
+    relative = target_path or os.environ.get("DBT_TARGET_PATH") or description.get("target-path")
+    rendered = render(relative or "target", str(project / "dbt_project.yml"), "target-path")
+    return Settings(
+        project_dir=project,
+        profiles_dir=folder,
+        profile=profile,
+        target=chosen_target,
+        target_path=(project / str(rendered)).resolve(),
+        vars=vars or "{}",
+        profiles=profiles,
+        **chosen,
+    )
+
+
+def render(value: Any, file: str, key: str) -> Any:
+    """``value`` with its Jinja rendered, `env_var()` included; anything but text stays as it is.
+
+    Raises ProfileError naming file and key; never the value.
+    """
+    if not isinstance(value, str) or "{" not in value:
+        return value
+    environment = Environment(undefined=StrictUndefined)  # noqa: S701  (no HTML is made here)
+    environment.globals["env_var"] = _env_var
+    for name in ("as_text", "as_native", "as_number", "as_bool"):
+        environment.filters[name] = str
+    try:
+        return environment.from_string(value).render()
+    except KeyError as missing:
+        raise ProfileError(
+            f"{file}: {key}: the environment variable {missing.args[0]} is not set",
+            f"set {missing.args[0]}, or give env_var() a default",
+        ) from None
+    except UndefinedError as error:
+        raise ProfileError(f"{file}: {key}: {error.message}", "only env_var() is known") from None
+    except TemplateError:
+        raise ProfileError(f"{file}: {key}: this Jinja cannot be read") from None
+
+
+def _env_var(name: str, default: str | None = None) -> str:
+    if name in os.environ:
+        return os.environ[name]
+    if default is None:
+        raise KeyError(name)
+    return default
+
+
+def _find_project(given: str | None) -> Path:
+    named = given or os.environ.get("DBT_PROJECT_DIR")
+    if named:
+        candidates = [Path(named).resolve()]
+    else:
+        here = Path.cwd()
+        candidates = [here, *here.parents]
+    for folder in candidates:
+        if (folder / "dbt_project.yml").is_file():
+            return folder
+    raise ProjectError(
+        f"no dbt_project.yml in {candidates[0]}" + ("" if named else " or any folder above it"),
+        "run this in your dbt project, or name it with --project-dir",
+    )
+
+
+def _find_profiles_dir(given: str | None, project: Path) -> Path:
+    named = given or os.environ.get("DBT_PROFILES_DIR")
+    candidates = [Path(named)] if named else [Path.cwd(), project, Path.home() / ".dbt"]
+    for folder in candidates:
+        if (folder / "profiles.yml").is_file():
+            return folder.resolve()
+    raise ProfileError(
+        f"no profiles.yml in {', '.join(dict.fromkeys(map(str, candidates)))}",
+        "name its folder with --profiles-dir",
+    )
+
+
+def _read_yaml(path: Path, error: type[ConfigurationError]) -> dict[str, Any]:
+    try:
+        content = load_yaml(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as broken:
+        mark = getattr(broken, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise error(f"{path}{line}: not YAML") from None
+    except (OSError, UnicodeDecodeError) as broken:
+        raise error(f"{path}: cannot be read: {broken.__class__.__name__}") from None
+    if not isinstance(content, dict):
+        raise error(f"{path}: empty, or not a YAML dictionary")
+    return content
+
+
+def _outputs(profiles: Mapping[str, Any], profile: str, folder: Path) -> dict[str, Any]:
+    where = folder / "profiles.yml"
+    if profile not in profiles:
+        there = ", ".join(sorted(name for name in profiles if name != "config")) or "none"
+        mend = (
+            "add it as the README shows" if profile == PROFILE else "see `profile:` in the project"
+        )
+        raise ProfileError(f"{where}: no profile {profile!r}; there are: {there}", mend)
+    outputs = profiles[profile].get("outputs") if isinstance(profiles[profile], dict) else None
+    if not isinstance(outputs, dict):
+        raise ProfileError(f"{where}: profile {profile}: no `outputs:`")
+    return outputs
+
+
+def _destination(name: str, output: Any, project: Path, folder: Path) -> Destination:
+    where = f"{folder / 'profiles.yml'}: profile {PROFILE}, output {name}"
+    if not isinstance(output, dict):
+        raise ProfileError(f"{where}: not a dictionary")
+    known = (*REQUIRED, *OPTIONAL, *NOT_YET)
+    for key in output:
+        if key in NOT_YET:
+            raise ProfileError(f"{where}: {key}: not supported by this version", "remove the key")
+        if key not in known:
+            like = nearest(str(key), known)
+            raise ProfileError(
+                f"{where}: {key}: no such key", f"did you mean {like}?" if like else ""
+            )
+    missing = [key for key in REQUIRED if output.get(key) in (None, "")]
+    if missing:
+        raise ProfileError(
+            f"{where}: missing: {', '.join(missing)}", "add them as the README shows"
+        )
+    text = {key: str(render(output[key], where, key)) for key in output if output[key] is not None}
+    empty = [key for key in REQUIRED if not text[key].strip()]
+    if empty:
+        raise ProfileError(f"{where}: empty: {', '.join(empty)}", "is the variable set but empty?")
+    if text.get("type", PROFILE) != PROFILE:
+        raise ProfileError(f"{where}: type: {text['type']!r} is not {PROFILE!r}")
+    zone = text.get("timezone", "UTC")
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        raise ProfileError(
+            f"{where}: timezone: no time zone {zone!r}", "write it like Europe/Brussels"
+        ) from None
+    return Destination(
+        name=name,
+        url=_checked_url(text["url"], where),
+        organization=text["organization"],
+        api_key=Secret(text["api_key"]),
+        api_secret=Secret(text["api_secret"]),
+        state=(project / Path(text.get("state", ".dbt_selligent")).expanduser()).resolve(),
+        timezone=zone,
+    )
+
+
+def _checked_url(url: str, where: str) -> str:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host, parts = None, urlsplit("")
+    if not host or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
+        raise ProfileError(f"{where}: url: not a URL", "write it like https://acme.slgnt.eu")
+    if parts.username or parts.password:
+        raise ProfileError(f"{where}: url: holds a password", "use api_key and api_secret")
+    if parts.scheme == "http" and host not in LOOPBACK:
+        raise ProfileError(f"{where}: url: http is for this machine only", "write https://")
+    return url.rstrip("/").removesuffix("/Portal/Api")

@@ -1,0 +1,192 @@
+"""The user's DuckDB warehouse, opened through dbt-duckdb's own code, to read and nothing else.
+
+The profile is dbt's: its file and every attached database are forced to READ_ONLY, its extensions,
+settings, secrets and plugins are set up by dbt-duckdb. One DuckDB serves all activations of a
+command, and is closed as soon as the last delta is staged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import duckdb
+import yaml
+from dbt.adapters.duckdb import environments
+from dbt.adapters.duckdb.credentials import Attachment, DuckDBCredentials
+from dbt.config.renderer import ProfileRenderer
+from dbt_common.dataclass_schema import ValidationError
+from dbt_common.exceptions import DbtBaseException
+
+from dbt_selligent.errors import ProfileError, WarehouseError
+from dbt_selligent.settings import Settings
+from dbt_selligent.warehouse import engine
+from dbt_selligent.warehouse.macros import quote
+
+MOTHERDUCK = ("md", "motherduck")
+
+
+class DuckDBReader:
+    """Reads models and stages deltas; writes nothing but the delta's own file."""
+
+    def __init__(self, cursor: Any, databases: Sequence[str]) -> None:
+        self._cursor = cursor
+        self._databases = {name.casefold() for name in databases}
+
+    def columns(self, relation: str, database: str) -> list[tuple[str, str]] | None:
+        """Name and type of the relation's columns in order, or None where there is no relation.
+
+        Raises WarehouseError where the relation is in a database that this command cannot see.
+        """
+        if database.casefold() not in self._databases:
+            raise WarehouseError(
+                f"{relation} is in a database that ends with dbt's own process"
+                if database.casefold() == "memory"
+                else f"{relation}: the profile attaches no database {database!r}",
+                "build the model into a file: `path:` in profiles.yml must not be :memory:",
+            )
+        try:
+            rows = self._cursor.execute(f"describe {relation}").fetchall()
+        except duckdb.CatalogException:
+            return None
+        except duckdb.Error as error:
+            raise WarehouseError(
+                f"{relation}: {_words(error)}", "does `dbt show` read it?"
+            ) from None
+        return [(str(name), str(sql_type)) for name, sql_type, *_ in rows]
+
+    @contextmanager
+    def staging(self, state: Path, delta: Path) -> Iterator[DuckDBReader]:
+        """Attaches the state to read, and the delta's file, a new one, to write."""
+        for suffix in ("", ".wal"):
+            delta.with_name(delta.name + suffix).unlink(missing_ok=True)
+        engine.attach(self._cursor, state, engine.STATE, read_only=True)
+        try:
+            engine.attach(self._cursor, delta, engine.DELTA)
+            # It lives for one run: written as it is, it is there in half the time.
+            self._cursor.execute("set force_compression = 'uncompressed'")
+            try:
+                yield self
+            finally:
+                engine.detach(self._cursor, engine.DELTA)
+        finally:
+            engine.detach(self._cursor, engine.STATE)
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a statement; raises WarehouseError with DuckDB's words, less any value."""
+        try:
+            done = self._cursor.execute(sql, list(parameters) or None)
+            return list(done.fetchall())
+        except duckdb.Error as error:
+            raise WarehouseError(f"the model cannot be read: {_words(error)}") from None
+
+
+@contextmanager
+def open_warehouse(settings: Settings, temporary: Path) -> Iterator[DuckDBReader]:
+    """The warehouse of the dbt target, read-only, for as long as the context lasts.
+
+    Raises ProfileError where the profile is not one of DuckDB, WarehouseError where its file is
+    missing, or locked by a running dbt.
+    """
+    credentials = _credentials(settings)
+    databases = _attach_read_only(credentials)
+    try:
+        environment: Any = environments.create(credentials)
+        cursor = environment.handle().cursor()
+    except (duckdb.Error, DbtBaseException) as error:
+        raise _cannot_open(error) from None
+    try:
+        engine.limit(cursor, temporary)
+        yield DuckDBReader(cursor, databases)
+    finally:
+        environment.close()
+
+
+def _credentials(settings: Settings) -> DuckDBCredentials:
+    where = f"{settings.profiles_dir / 'profiles.yml'}: {settings.profile}.{settings.target}"
+    try:
+        variables = yaml.safe_load(settings.vars)
+        output = ProfileRenderer(variables).render_data(settings.warehouse_output())
+        kind = output.pop("type", None)
+        if kind != "duckdb":
+            raise ProfileError(
+                f"{where}: type {kind!r} is not supported by this version",
+                "use a target of type duckdb",
+            )
+        output.pop("threads", None)
+        data = DuckDBCredentials.translate_aliases(output)
+        DuckDBCredentials.validate(data)
+        credentials = DuckDBCredentials.from_dict(data)
+    except ValidationError as error:
+        raise ProfileError(f"{where}: {error.message}", "`dbt debug` shows the same") from None
+    except DbtBaseException as error:
+        raise ProfileError(f"{where}: {error}", "`dbt debug` shows the same") from None
+    if credentials.remote or credentials.is_motherduck:
+        raise ProfileError(
+            f"{where}: remote and MotherDuck databases are not supported by this version"
+        )
+    return credentials
+
+
+def _attach_read_only(credentials: DuckDBCredentials) -> list[str]:
+    """Turns the profile's file and attachments into read-only ones; gives their aliases."""
+    attachments = list(credentials.attach or ())
+    if credentials.path != ":memory:":
+        attachments.insert(0, Attachment(path=credentials.path, alias=credentials.database))
+    databases = []
+    for attachment in attachments:
+        attachment.path = _absolute(attachment.path)
+        alias = attachment.alias or credentials.path_derived_database_name(attachment.path)
+        if alias.startswith('"') and alias.endswith('"') and len(alias) > 1:
+            alias = alias[1:-1].replace('""', '"')
+        attachment.alias = quote(alias)
+        attachment.read_only = True
+        if attachment.options:
+            attachment.options.pop("read_only", None)
+        databases.append(alias)
+    credentials.path = ":memory:"
+    credentials.attach = attachments
+    return databases
+
+
+def _absolute(path: str) -> str:
+    """A path of the profile, relative to the current folder, from where dbt resolves it too."""
+    scheme = urlsplit(path).scheme
+    if len(scheme) > 1 or path.startswith(":"):
+        return path
+    return str(Path(path).expanduser().absolute())
+
+
+def _cannot_open(error: Exception) -> WarehouseError:
+    words = _words(error)
+    holder = re.search(r"PID (\d+)", words)
+    if "lock" in words.lower():
+        by = f" by the process {holder[1]}" if holder else ""
+        return WarehouseError(
+            f"the warehouse is locked{by}: {_path_in(words)}",
+            "a dbt run or another program writes to it: run this again when it has ended",
+        )
+    if "does not exist" in words or "No such file" in words:
+        return WarehouseError(
+            f"there is no warehouse file: {_path_in(words)}",
+            "run `dbt build` first, and this in the folder where you run dbt: a relative path of "
+            "the profile starts there",
+        )
+    return WarehouseError(f"the warehouse cannot be opened: {words}", "see `dbt debug`")
+
+
+def _path_in(words: str) -> str:
+    found = re.search(r'"([^"]+)"', words)
+    return found[1] if found else words
+
+
+def _words(error: Exception) -> str:
+    """DuckDB's first line without quoted values: conversion errors quote what did not convert."""
+    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if isinstance(error, (duckdb.ConversionException, duckdb.InvalidInputException)):
+        return re.sub(r"'[^']*'", "'***'", first)
+    return first

@@ -1,0 +1,68 @@
+"""A DuckDB of the tool's own: its limits, its private temporary folder, its attached files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from dbt_selligent.warehouse.macros import literal, quote
+
+# What every file of the tool is written in, so that a newer DuckDB's files stay readable.
+STORAGE_VERSION = "v1.2.0"
+# A sync shares its machine with dbt, and its models may be larger than memory: beyond this, and
+# whatever the model's size, DuckDB works from its temporary folder.
+MEMORY_LIMIT = "512MB"
+MOST_THREADS = 4
+
+STATE = "_selligent_state"
+DELTA = "_selligent_delta"
+
+
+def limit(connection: Any, temporary: Path) -> None:
+    """Sets memory limit, threads and temporary folder of a DuckDB."""
+    threads = max(1, min(MOST_THREADS, os.cpu_count() or 1))
+    connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
+    connection.execute(f"set threads = {threads}")
+    connection.execute(f"set temp_directory = {literal(str(temporary))}")
+    # Rows are sent in the order in which they were staged, without being sorted again.
+    connection.execute("set preserve_insertion_order = true")
+
+
+@contextmanager
+def temporary_folder(state: Path) -> Iterator[Path]:
+    """A folder for spilled rows, readable by its owner alone, that is gone afterwards."""
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = Path(tempfile.mkdtemp(prefix=".temporary-", dir=state))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def open_engine(temporary: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB in memory, within the tool's limits."""
+    connection = duckdb.connect(":memory:")
+    try:
+        limit(connection, temporary)
+        yield connection
+    finally:
+        connection.close()
+
+
+def attach(connection: Any, path: Path, alias: str, *, read_only: bool = False) -> None:
+    """Attaches a file of the tool; raises duckdb.Error as DuckDB does."""
+    options = "read_only" if read_only else f"storage_version '{STORAGE_VERSION}'"
+    connection.execute(f"attach {literal(str(path))} as {quote(alias)} ({options})")
+
+
+def detach(connection: Any, alias: str) -> None:
+    """Detaches a file; what was written to it is durable then."""
+    connection.execute(f"detach {quote(alias)}")

@@ -1,0 +1,148 @@
+{#
+  The state's tables, and how the outcome of a run goes into them. `spans` is a table of
+  (_selligent_group, first_n, last_n, outcome): consecutive rows of one group of the delta, and
+  what is known of them: confirmed, or sent and never accounted for.
+#}
+
+{% macro selligent_create_state(state, keys, columns) %}
+  {{- adapter.dispatch('selligent_create_state', 'dbt_selligent')(state, keys, columns) -}}
+{% endmacro %}
+
+{% macro default__selligent_create_state(state, keys, columns) %}
+create table {{ state }}.snapshot (
+  {%- for column in columns %}{{ column.name }} {{ column.type }}{{ ', ' if not loop.last }}{% endfor -%}
+);
+create table {{ state }}.doubt (
+  {%- for key in keys %}{{ key.name }} {{ key.type }}{{ ', ' if not loop.last }}{% endfor -%}
+);
+create table {{ state }}.rejected (
+  {%- for key in keys %}{{ key.name }} {{ key.type }}, {% endfor %}
+  _selligent_hash varchar, _selligent_field varchar, _selligent_code varchar,
+  _selligent_message varchar, _selligent_first_seen timestamp, _selligent_last_seen timestamp
+);
+create table {{ state }}.invalid (
+  {%- for key in keys %}{{ key.name }} {{ key.type }}, {% endfor %}
+  _selligent_field varchar, _selligent_reason varchar, _selligent_rows bigint
+)
+{% endmacro %}
+
+{# A value in another type where that loses nothing, else null. #}
+{% macro selligent_lossless(name, old, new) %}
+  {%- if old == new -%} {{ name }} {%- else -%}
+    case when try_cast(try_cast({{ name }} as {{ new }}) as {{ old }}) is not distinct from {{ name }}
+         then try_cast({{ name }} as {{ new }}) end
+  {%- endif -%}
+{% endmacro %}
+
+{#
+  The state's tables in the columns that the mapping has now. `old` maps the names of the snapshot's
+  columns to their types. A row of which a value has no equal in the new type is in doubt.
+#}
+{% macro selligent_reshape_state(state, keys, columns, old) %}
+  {{- adapter.dispatch('selligent_reshape_state', 'dbt_selligent')(state, keys, columns, old) -}}
+{% endmacro %}
+
+{% macro default__selligent_reshape_state(state, keys, columns, old) %}
+{%- for table in ('doubt', 'rejected', 'invalid') %}
+create or replace table {{ state }}.{{ table }} as
+select * replace (
+  {%- for key in keys %}{{ selligent_lossless(key.name, old[key.name], key.type) }} as {{ key.name }}{{ ', ' if not loop.last }}{% endfor -%}
+) from {{ state }}.{{ table }};
+{%- endfor %}
+insert into {{ state }}.doubt
+select {% for key in keys %}{{ selligent_lossless(key.name, old[key.name], key.type) }}{{ ', ' if not loop.last }}{% endfor %}
+from {{ state }}.snapshot
+where {{ selligent_has_no_equal(columns, old) }};
+create or replace table {{ state }}.snapshot as
+select
+  {%- for column in columns %}
+  {% if column.name in old -%}
+  {{ selligent_lossless(column.name, old[column.name], column.type) }}
+  {%- else -%} cast(null as {{ column.type }}) {%- endif %} as {{ column.name }}{{ ',' if not loop.last }}
+  {%- endfor %}
+from {{ state }}.snapshot
+where not ({{ selligent_has_no_equal(columns, old) }})
+{% endmacro %}
+
+{% macro selligent_has_no_equal(columns, old) %}
+  {%- for column in columns if column.name in old and old[column.name] != column.type -%}
+    ({{ column.name }} is not null and {{ selligent_lossless(column.name, old[column.name], column.type) }} is null) or{{ ' ' }}
+  {%- endfor -%}
+  false
+{%- endmacro %}
+
+{# What a new delta says of the state before anything is sent. #}
+{% macro selligent_begin(state, delta, keys, full_refresh) %}
+  {{- adapter.dispatch('selligent_begin', 'dbt_selligent')(state, delta, keys, full_refresh) -}}
+{% endmacro %}
+
+{% macro default__selligent_begin(state, delta, keys, full_refresh) %}
+{%- for table in ('snapshot', 'doubt') %}
+delete from {{ state }}.{{ table }} as kept using {{ delta }} as gone
+where gone._selligent_kind = 'removed' and {{ selligent_same_key(keys, 'kept', 'gone') }};
+{%- endfor %}
+delete from {{ state }}.rejected as kept
+where not exists (select 1 from {{ delta }} as held
+  where held._selligent_kind = 'held' and {{ selligent_same_key(keys, 'kept', 'held') }});
+{%- if full_refresh %}
+insert into {{ state }}.doubt select {{ selligent_names(keys) }} from {{ state }}.snapshot;
+delete from {{ state }}.snapshot;
+{%- endif %}
+delete from {{ state }}.invalid;
+insert into {{ state }}.invalid
+select {{ selligent_names(keys) }}, _selligent_field, _selligent_reason, _selligent_rows
+from {{ delta }} where _selligent_kind = 'invalid'
+{% endmacro %}
+
+{% macro selligent_rows_in(delta, groups, spans, outcome, columns) %}
+  select {{ selligent_names(columns, 'delta') }}
+  from {{ delta }} as delta
+  join {{ groups }} as member
+    on member._selligent_kind = delta._selligent_kind and member._selligent_mask = delta._selligent_mask
+  join {{ spans }} as span
+    on span._selligent_group = member._selligent_group
+    and {{ selligent_number('delta') }} between span.first_n and span.last_n
+  where span.outcome = '{{ outcome }}'
+{% endmacro %}
+
+{#
+  The outcome of a run, all of it or nothing: to be run in one transaction. `tables` are those of
+  snapshot, doubt and rejected that have rows.
+#}
+{% macro selligent_settle(state, delta, groups, spans, keys, columns, tables) %}
+  {{- adapter.dispatch('selligent_settle', 'dbt_selligent')(state, delta, groups, spans, keys, columns, tables) -}}
+{% endmacro %}
+
+{% macro default__selligent_settle(state, delta, groups, spans, keys, columns, tables) %}
+{%- for table in tables %}
+delete from {{ state }}.{{ table }} as old
+using ({{ selligent_rows_in(delta, groups, spans, 'confirmed', keys) }}) as new
+where {{ selligent_same_key(keys, 'old', 'new') }};
+{%- endfor %}
+insert into {{ state }}.snapshot ({{ selligent_names(columns) }})
+{{ selligent_rows_in(delta, groups, spans, 'confirmed', columns) }};
+{%- for table in tables if table != 'rejected' %}
+delete from {{ state }}.{{ table }} as old
+using ({{ selligent_rows_in(delta, groups, spans, 'in doubt', keys) }}) as new
+where {{ selligent_same_key(keys, 'old', 'new') }};
+{%- endfor %}
+insert into {{ state }}.doubt ({{ selligent_names(keys) }})
+{{ selligent_rows_in(delta, groups, spans, 'in doubt', keys) }}
+{% endmacro %}
+
+{# A row that was refused alone. $n: its number; $field, $code, $message: as Selligent said. #}
+{% macro selligent_reject(state, delta, keys, columns) %}
+  {{- adapter.dispatch('selligent_reject', 'dbt_selligent')(state, delta, keys, columns) -}}
+{% endmacro %}
+
+{% macro default__selligent_reject(state, delta, keys, columns) %}
+insert into {{ state }}.rejected
+select {{ selligent_names(keys, 'refused') }}, {{ selligent_row_hash(columns, 'refused') }},
+  $field, $code, $message, $seen, $seen
+from {{ delta }} as refused where {{ selligent_number('refused') }} = $n
+{% endmacro %}
+
+{# Held rows were met again. #}
+{% macro selligent_touch_held(state) %}
+update {{ state }}.rejected set _selligent_last_seen = $seen
+{% endmacro %}
