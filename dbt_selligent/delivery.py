@@ -16,7 +16,7 @@ from typing import Protocol
 
 import tenacity
 
-from dbt_selligent.errors import RefusedError, UnreachableError
+from dbt_selligent.errors import InterruptedRunError, RefusedError, UnreachableError
 from dbt_selligent.payload import Batch
 from dbt_selligent.selligent.answer import (
     APPLIED,
@@ -81,7 +81,8 @@ class Delivery:
     """Sends the batches of one activation, one after the other.
 
     ``call`` makes the request for a batch and its body, ``whole_again`` gives the batches that send
-    the rows of one with all their fields, ``sleep`` waits for seconds.
+    the rows of one with all their fields, ``sleep`` waits for seconds, ``stopped`` says whether to
+    stop.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Delivery:
         *,
         tally: Tally,
         sleep: Callable[[float], None],
+        stopped: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
         on_progress: Callable[[Tally], None] = lambda _: None,
     ) -> None:
@@ -100,6 +102,7 @@ class Delivery:
         self._whole_again = whole_again
         self._ledger = ledger
         self._sleep = sleep
+        self._stopped = stopped
         self._on_progress = on_progress
         self._applied = APPLIED
         self._unnamed = 0
@@ -111,7 +114,8 @@ class Delivery:
         self._flushed = clock()
 
     def run(self, source: Iterable[Batch]) -> None:
-        """Sends all batches; raises RefusedError or UnreachableError where it has to give up.
+        """Sends all batches; raises RefusedError or UnreachableError where it has to give up,
+        InterruptedRunError where it was told to stop.
 
         Whatever happens, the ledger has been told all that is known.
         """
@@ -120,6 +124,8 @@ class Delivery:
             with ThreadPoolExecutor(1, thread_name_prefix="selligent") as wire:
                 self._look_ahead()
                 while self._parts or self._ahead:
+                    if self._stopped():
+                        raise InterruptedRunError("interrupted")
                     batch = self._next()
                     answer = wire.submit(self._send, batch)
                     # While the request is under way more batches are made ready, and what the
@@ -182,7 +188,11 @@ class Delivery:
 
         decision: Decision = tenacity.Retrying(
             retry=tenacity.retry_if_result(lambda found: isinstance(found, Retry)),
-            stop=lambda state: failures >= MOST_FAILURES or state.attempt_number >= MOST_ATTEMPTS,
+            stop=lambda state: (
+                failures >= MOST_FAILURES
+                or state.attempt_number >= MOST_ATTEMPTS
+                or self._stopped()
+            ),
             wait=_pause,
             sleep=self._sleep,
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,

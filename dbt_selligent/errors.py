@@ -12,6 +12,7 @@
         ├── StateError            the tool's own tables
         │   └── LockedError       another run holds them
         ├── GuardError            the change is not one to send unasked
+        ├── InterruptedRunError   someone stopped it
         └── DestinationError      Selligent
             ├── UnreachableError  no answer that says anything, for long enough
             └── RefusedError      an answer that forbids to go on
@@ -76,6 +77,12 @@ class LockedError(StateError):
 
 class GuardError(RunError):
     """The model looks wrong, so nothing was sent."""
+
+
+class InterruptedRunError(RunError):
+    """Someone stopped the run: what was confirmed is kept, the rest is for the next sync."""
+
+    default_step = "sync again: it goes on where this run stopped"
 
 
 class DestinationError(RunError):

@@ -12,7 +12,7 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -33,7 +33,7 @@ from dbt_selligent.locks import hold
 from dbt_selligent.planning import Plan, build_plan
 from dbt_selligent.results import ActivationResult, RunResults, failure_of
 from dbt_selligent.selection import read_selected
-from dbt_selligent.sending import send_plan
+from dbt_selligent.sending import Waiting, send_plan
 from dbt_selligent.settings import Destination, Settings
 from dbt_selligent.state import Files, Identity, StateStore, copy_state, open_state, protect
 from dbt_selligent.warehouse.duckdb import DuckDBReader, open_warehouse
@@ -86,10 +86,12 @@ def plan(settings: Settings, *, sample: int = 0, emit: Emit = silent) -> tuple[P
     return tuple(plans)
 
 
-def sync(settings: Settings, *, emit: Emit = silent, sleep: Sleep = time.sleep) -> RunResults:
+def sync(settings: Settings, *, emit: Emit = silent, sleep: Sleep | None = None) -> RunResults:
     """Sends what changed, and says what became of it; raises ConfigurationError.
 
-    What goes wrong with one activation stands in its result; the others go on.
+    What goes wrong with one activation stands in its result; the others go on. A KeyboardInterrupt
+    ends the requests under way, keeps what they confirmed, and stands in the results too. ``sleep``
+    waits between attempts; it has to be given by tests alone.
     """
     started, clock, run_id = datetime.now(timezone.utc), time.monotonic(), uuid.uuid4().hex
     activations, faults = read_selected(settings)
@@ -157,23 +159,29 @@ def _send_all(
     temporary: Path,
     run_id: str,
     emit: Emit,
-    sleep: Sleep,
+    sleep: Sleep | None,
 ) -> list[ActivationResult]:
     """Fills the lists, one request under way on each; activations of one list take turns."""
     by_list: dict[Path, list[tuple[Job, Plan]]] = defaultdict(list)
     for job, made in planned:
         by_list[job.files.list_lock].append((job, made))
-    failed = threading.Event()
+    failed, stop = threading.Event(), threading.Event()
+
+    def pause(seconds: float) -> None:
+        stop.wait(seconds)
+
+    waiting = Waiting(sleep or pause, stop.is_set)
 
     def fill(turns: Sequence[tuple[Job, Plan]]) -> list[ActivationResult]:
         done = []
         for job, made in turns:
-            if settings.fail_fast and failed.is_set():
-                error = RunError("not tried: another activation failed", "")
+            if stop.is_set() or (settings.fail_fast and failed.is_set()):
+                why = "interrupted" if stop.is_set() else "another activation failed"
+                error = RunError(f"not tried: {why}", "")
                 result = failure_of(job.activation, error, "skipped")
             else:
                 result = send_plan(
-                    settings, job.destination, job.files, made, temporary, run_id, emit, sleep
+                    settings, job.destination, job.files, made, temporary, run_id, emit, waiting
                 )
             if result.status == "failed":
                 failed.set()
@@ -181,8 +189,13 @@ def _send_all(
             done.append(result)
         return done
 
-    with ThreadPoolExecutor(max(1, settings.threads), thread_name_prefix="list") as pool:
-        return [result for results in pool.map(fill, by_list.values()) for result in results]
+    with ThreadPoolExecutor(settings.threads, thread_name_prefix="list") as pool:
+        filling = [pool.submit(fill, turns) for turns in by_list.values()]
+        try:
+            wait(filling)
+        except KeyboardInterrupt:
+            stop.set()
+        return [result for each in filling for result in each.result()]
 
 
 @contextmanager
@@ -235,7 +248,7 @@ def _lock(locks: ExitStack, job: Job, lists: set[Path]) -> None:
 def _state_to_read(job: Job, temporary: Path) -> Prepared:
     """The state as it is if it can be planned on so, else a copy that is brought up to it."""
     state = job.files.state
-    if state.exists() and not state.with_name(state.name + ".wal").exists():
+    if state.exists():
         with open_state(job.files, temporary, read_only=True) as store:
             if store.ready(job.identity, job.columns):
                 return Prepared(state, False, None)

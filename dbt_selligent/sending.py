@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -13,6 +14,7 @@ from dbt_selligent.delivery import LONGEST_WAIT, MOST_FAILURES, Delivery, Tally
 from dbt_selligent.errors import (
     DbtSelligentError,
     DestinationError,
+    InterruptedRunError,
     RefusedError,
     RunError,
     StateError,
@@ -38,6 +40,14 @@ from dbt_selligent.warehouse.macros import literal, render_sql
 
 # Rows that the engine renders at a time.
 ROWS_PER_CHUNK = 20_000
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How a run waits, and whether it is to stop."""
+
+    sleep: Callable[[float], None]
+    stopped: Callable[[], bool]
 
 
 class _RunLedger:
@@ -67,7 +77,7 @@ def send_plan(
     temporary: Path,
     run_id: str,
     emit: Emit,
-    sleep: Callable[[float], None],
+    waiting: Waiting,
 ) -> ActivationResult:
     """Sends the staged delta of a plan and moves the snapshot by what was confirmed.
 
@@ -81,9 +91,9 @@ def send_plan(
             store.begin(run_id, settings.target, plan.columns, full_refresh=plan.full_refresh)
             try:
                 if plan.counts.to_send:
-                    _deliver(store, destination, plan, run_id, tally, emit, sleep)
-            except DestinationError as stopped:
-                error = stopped
+                    _deliver(store, destination, plan, run_id, tally, emit, waiting)
+            except (DestinationError, InterruptedRunError) as gave_up:
+                error = gave_up
             store.settle()
             result = result_of(plan, tally, time.monotonic() - began, error)
             store.finish(run_id, result.status, result.figures(), result.error)
@@ -99,7 +109,7 @@ def _deliver(
     run_id: str,
     tally: Tally,
     emit: Emit,
-    sleep: Callable[[float], None],
+    waiting: Waiting,
 ) -> None:
     client = Client(destination)
     keys = [column.field for column in plan.columns.keys]
@@ -124,13 +134,14 @@ def _deliver(
         emit(Progress(name, so_far.confirmed, so_far.rejected, plan.counts.to_send))
 
     try:
-        check_list(client, plan, sleep)
+        check_list(client, plan, waiting.sleep)
         delivery = Delivery(
             call,
             whole_again,
             _RunLedger(store, run_id, plan),
             tally=tally,
-            sleep=sleep,
+            sleep=waiting.sleep,
+            stopped=waiting.stopped,
             on_progress=progress,
         )
         delivery.run(_all_batches(store, plan))
@@ -217,7 +228,7 @@ def check_list(client: Client, plan: Plan, sleep: Callable[[float], None]) -> No
         like = nearest(missing[0], [field.name for field in fields])
         raise RefusedError(
             f"list {activation.list} has no field {', '.join(missing)}",
-            f"did you mean {like}? " if like else "add it to the list, or take it out of `fields:`",
+            f"did you mean {like}?" if like else "add it to the list, or take it out of `fields:`",
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib import import_module
 from importlib.metadata import version
@@ -56,6 +57,8 @@ def main() -> None:
     """Runs the command; an error of ours is a message and an exit code, never a traceback."""
     from dbt_selligent.errors import DbtSelligentError
 
+    # An orchestrator stops a run as Ctrl-C does: requests under way end, and are accounted for.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         cli(standalone_mode=True)
     except DbtSelligentError as error:

@@ -7,6 +7,12 @@ from pathlib import Path
 import click
 
 
+class _NothingStartedError(click.ClickException):
+    """A message without the usage: the call was right, but nothing could start."""
+
+    exit_code = 2
+
+
 @click.command("sandbox")
 @click.option("--port", default=8800, show_default=True, type=click.IntRange(0, 65535))
 @click.option(
@@ -60,7 +66,7 @@ def sandbox(
     except ModuleNotFoundError as error:
         if error.name != "aiohttp":
             raise
-        raise click.ClickException(
+        raise _NothingStartedError(
             "The sandbox needs aiohttp: pip install 'dbt-selligent[sandbox]'"
         ) from None
     except (ValueError, OSError) as error:

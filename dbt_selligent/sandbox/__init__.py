@@ -20,9 +20,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from .api import BASE, Api
 from .config import SandboxConfig, load_config
-from .faults import FaultPlan, Quota
-from .server import BASE, Api, Service
+from .faults import FaultPlan
+from .quota import Quota
+from .server import Service
 from .store import Bulk, RecordList
 
 __all__ = ["BASE", "Received", "Sandbox", "SandboxConfig", "load_config"]

@@ -1,4 +1,4 @@
-"""What stands in the way of a request on purpose: the quota, and faults on demand.
+"""Faults on demand: what stands in the way of a request on purpose.
 
 A fault says what goes wrong, at which operation, at which of its requests. Its spec is
 `OPERATION:FAULT[@WHICH]`, for example `load:503@1` or `load:reject:TIER=gold`.
@@ -7,9 +7,8 @@ A fault says what goes wrong, at which operation, at which of its requests. Its 
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -198,30 +197,3 @@ def as_written(value: object) -> str:
 
 def _illegal(spec: str) -> ValueError:
     return ValueError(f"{spec!r} is not a fault the sandbox knows.\n{LEGAL}")
-
-
-class Quota:
-    """So many requests per API key in each window of 60 s, which opens with the key's first one.
-
-    `clock` returns seconds, from any start.
-    """
-
-    WINDOW = 60
-
-    def __init__(self, limit: int, clock: Callable[[], float]) -> None:
-        self._limit = limit
-        self._clock = clock
-        self._windows: dict[str, tuple[float, int]] = {}
-
-    def count(self, api_key: str) -> tuple[bool, dict[str, str]]:
-        """Count one request; return whether it is within the quota, and the headers that say so."""
-        now = self._clock()
-        opened, used = self._windows.get(api_key, (now, 0))
-        if now - opened >= self.WINDOW:
-            opened, used = now, 0
-        self._windows[api_key] = (opened, used + 1)
-        return used < self._limit, {
-            "X-RateLimit-Limit": f"{self._limit}, {self._limit};w={self.WINDOW}",
-            "X-RateLimit-Remaining": str(max(0, self._limit - used - 1)),
-            "X-RateLimit-Reset": str(math.ceil(opened + self.WINDOW - now)),
-        }

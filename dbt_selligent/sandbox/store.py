@@ -5,58 +5,16 @@ Nothing here knows of HTTP. What Selligent does not publish is marked *assumed*.
 
 from __future__ import annotations
 
-import operator
-import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from .config import (
-    MOST_KEY_FIELDS,
-    Check,
-    FieldConfig,
-    InvalidValueError,
-    ListConfig,
-    SegmentConfig,
-    checker,
-    value_from_text,
-)
+from .config import MOST_KEY_FIELDS, FieldConfig, ListConfig, SegmentConfig
 from .faults import as_written
+from .refusal import invalid, missing
+from .search import ID_FIELD, Search
+from .values import Check, InvalidValueError, canonical, checker
 
 Key = tuple[object, ...]
-ID_FIELD = "SYSTEM.SELLIGENTID"
-_ID_CONFIG = FieldConfig(data_type="Long", allow_null=False)
-_COMPARISONS: dict[str, Callable[[Any, Any], object]] = {
-    "EqualTo": operator.eq,
-    "NotEqualTo": operator.ne,
-    "GreaterThan": operator.gt,
-    "GreaterThanOrEqualTo": operator.ge,
-    "LessThan": operator.lt,
-    "LessThanOrEqualTo": operator.le,
-    "Like": lambda value, pattern: _like(str(pattern)).fullmatch(str(value)),
-}
-# An empty text is no null and null is no empty text, so null is neither empty nor not (assumed).
-_STATES: dict[str, Callable[[object], bool]] = {
-    "IsNull": lambda value: value is None,
-    "IsNotNull": lambda value: value is not None,
-    "IsEmpty": lambda value: canonical(value) == "",
-    "IsNotEmpty": lambda value: value is not None and canonical(value) != "",
-}
-
-
-class RefusedError(Exception):
-    """A request refused as a whole: its HTTP status, its result_code and what is wrong."""
-
-    def __init__(self, status: int, result_code: str, *descriptions: str) -> None:
-        super().__init__("; ".join(descriptions))
-        self.status, self.result_code, self.descriptions = status, result_code, descriptions
-
-
-def invalid(*descriptions: str) -> RefusedError:
-    """Build the refusal of a request that is not what it should be."""
-    return RefusedError(400, "ValidationFailed", *descriptions)
 
 
 @dataclass(frozen=True)
@@ -104,32 +62,6 @@ class Segment:
     members: dict[int, None] = field(default_factory=dict)
 
 
-class Filter(BaseModel):
-    """One condition of a search; all of them must hold."""
-
-    field_name: str
-    operator: str
-    field_value: str | int | float | bool | None = None
-
-
-class Search(BaseModel):
-    """The body of a data/search; `take` is 1,000 records when it is left out (assumed)."""
-
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    fields: list[str] = Field(min_length=1)
-    filters: list[Filter] | None = None
-    skip: int | None = Field(default=None, ge=0)
-    take: int | None = Field(default=None, ge=0)
-    order_by: str | None = None
-    order_by_direction: str | None = Field(default=None, pattern="(?i)^(ASC|DESC)$")
-
-
-def canonical(value: object) -> object:
-    """Bring a value to the form it is compared in: no case, no trailing blanks (assumed)."""
-    return value.rstrip(" ").casefold() if isinstance(value, str) else value
-
-
 class RecordList:
     """One list: its fields, its records by Selligent's own id (from 1, in order), its segments."""
 
@@ -164,6 +96,15 @@ class RecordList:
         if config.api_name in self.segments:
             raise invalid(f"Segment {config.api_name} exists already")
         self.segments[config.api_name] = segment = Segment(config)
+        return segment
+
+    def segment(self, api_name: str, takes_members: bool = False) -> Segment:
+        """Return a segment, one that takes members if so asked; it is refused if there is none."""
+        if api_name not in self.segments:
+            raise missing("The segment")
+        segment = self.segments[api_name]
+        if takes_members and segment.config.type != "Static":
+            raise invalid("Only static segments take members")
         return segment
 
     def set_business_key(self, keys: tuple[str, ...]) -> None:
@@ -231,41 +172,8 @@ class RecordList:
 
     def search(self, search: Search, ids: Iterable[int] | None = None) -> list[list[object]]:
         """Return the values of the fields asked for, of all records or of those with these ids."""
-        names = [self._column(name) for name in search.fields]
-        rows = [{ID_FIELD: i, **self.records[i]} for i in (self.records if ids is None else ids)]
-        for condition in search.filters or ():
-            name, holds = self._column(condition.field_name, compared=True), self._test(condition)
-            rows = [row for row in rows if holds(row[name])]
-        if search.order_by is not None:
-            by = self._column(search.order_by, compared=True)
-            descending = (search.order_by_direction or "").upper() == "DESC"
-            rows.sort(key=lambda row: (row[by] is not None, canonical(row[by])), reverse=descending)
-        skip, take = search.skip or 0, 1000 if search.take is None else search.take
-        return [[row[name] for name in names] for row in rows[skip : skip + take]]
-
-    def _test(self, condition: Filter) -> Callable[[object], object]:
-        if state := _STATES.get(condition.operator):
-            return state
-        name = self._column(condition.field_name)
-        compare = _COMPARISONS.get(condition.operator)
-        if compare is None or condition.field_value is None:
-            raise invalid(f"Filter on {name}: no such operator, or no field_value")
-        wanted: object = condition.field_value
-        if condition.operator != "Like":
-            try:
-                wanted = value_from_text(self.fields.get(name, _ID_CONFIG), wanted)
-            except InvalidValueError as error:
-                raise invalid(f"Filter on {name}: {error}") from None
-        wanted = canonical(wanted)
-        return lambda value: value is not None and compare(canonical(value), wanted)
-
-    def _column(self, name: str, compared: bool = False) -> str:
-        name = name.removeprefix("MASTER.")
-        if name != ID_FIELD and name not in self.fields:
-            raise invalid(f"Field {name} does not exist")
-        if compared and name in self.fields and self.fields[name].data_type in ("Json", "Unknown"):
-            raise invalid(f"Field {name} cannot be compared")
-        return name
+        found = self.records if ids is None else ids
+        return search.run(self.fields, [{ID_FIELD: i, **self.records[i]} for i in found])
 
     def _check_fields(self, bulk: Bulk, writes: bool) -> None:
         faults = ["There are too many key fields"] if len(bulk.keys) > MOST_KEY_FIELDS else []
@@ -342,8 +250,3 @@ def _checked(
         if as_written(row[place]) == refused:
             return InvalidValueError("Unknown", "The value is refused by a fault", name)
     return values
-
-
-def _like(pattern: str) -> re.Pattern[str]:
-    parts = (".*" if c == "%" else "." if c == "_" else re.escape(c) for c in pattern)
-    return re.compile("".join(parts), re.DOTALL)

@@ -2,13 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from dbt_selligent.sandbox.config import (
-    FieldConfig,
-    InvalidValueError,
-    SandboxConfig,
-    checker,
-    load_config,
-)
+from dbt_selligent.sandbox.config import FieldConfig, SandboxConfig, load_config
+from dbt_selligent.sandbox.values import InvalidValueError, checker
 
 ACCEPTED: list[tuple[str, object, object]] = [
     ("Boolean", True, True),

@@ -5,7 +5,8 @@ import pytest
 import requests
 
 from dbt_selligent.sandbox import BASE, Sandbox, load_config
-from dbt_selligent.sandbox.faults import FaultPlan, Quota, Schedule, parse_fault, parse_faults
+from dbt_selligent.sandbox.faults import FaultPlan, Schedule, parse_fault, parse_faults
+from dbt_selligent.sandbox.quota import Quota
 
 HEADERS = {"X-ApiKey": "demo:demo"}
 LOAD = {"keyFields": "CUSTOMER_ID", "fields": "CUSTOMER_ID,MAIL"}

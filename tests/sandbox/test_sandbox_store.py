@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from dbt_selligent.sandbox import BASE, Sandbox, SandboxConfig
 from dbt_selligent.sandbox.config import ListConfig
-from dbt_selligent.sandbox.store import Bulk, RecordList, canonical
+from dbt_selligent.sandbox.store import Bulk, RecordList
+from dbt_selligent.sandbox.values import canonical
 
 FIELDS = {
     "ID": {"data_type": "Long", "allow_null": False},
@@ -141,7 +142,7 @@ def test_a_key_twice_in_one_body(sandbox: Sandbox, lists: str, option: str, kept
 
 
 def test_text_keys_match_without_case_and_trailing_blanks(sandbox: Sandbox, lists: str) -> None:
-    sandbox.put("PEOPLE", [{"ID": 1, "CODE": "Straße"}, {"ID": 2, "CODE": " a"}])
+    sandbox.put("PEOPLE", [{"ID": 1, "CODE": "Strasse"}, {"ID": 2, "CODE": " a"}])
 
     answer = call(
         "POST",

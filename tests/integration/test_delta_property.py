@@ -1,0 +1,207 @@
+"""The delta against a model in Python: random tables, several rounds, some rows refused or lost."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dbt_selligent.activation import Activation
+from dbt_selligent.columns import match_columns
+from dbt_selligent.manifest import Model
+from dbt_selligent.planning import Plan, build_plan
+from dbt_selligent.spans import Outcome, Span
+from dbt_selligent.state import Files, Identity, Rejection, open_state
+from dbt_selligent.warehouse.duckdb import DuckDBReader
+
+MODEL = Model("model.shop.people", "people", "model", "table", '"memory"."main"."people"', "memory", "main", "m.sql")
+IDENTITY = Identity("https://acme.slgnt.eu", "ACME", "PEOPLE", ("KEY",))
+
+keys = st.one_of(st.none(), st.sampled_from(["a", "A", "a ", "b", "c", "d", "e", "f", " a"]))
+values = st.one_of(st.none(), st.sampled_from(["x", "y", "X", "", "x "]))
+numbers = st.one_of(st.none(), st.sampled_from([0.1 + 0.2, 0.3, 1.0, float("nan"), 2.5, -0.0, 0.0]))
+rows = st.lists(st.tuples(keys, values, numbers), max_size=8)
+# What becomes of each row that is sent, by its place: confirmed, rejected, in doubt, not sent.
+fates = st.lists(st.sampled_from(["confirmed", "rejected", "in doubt", "unsent"]), max_size=8)
+rounds = st.lists(st.tuples(rows, fates, st.booleans()), min_size=1, max_size=5)
+
+Row = tuple[Any, ...]
+
+
+@dataclass
+class Known:
+    """The state as Python sees it, by canonical key."""
+
+    snapshot: dict[str, Row] = field(default_factory=dict)
+    doubt: set[str] = field(default_factory=set)
+    held: dict[str, Row] = field(default_factory=dict)
+
+
+def canonical(key: str) -> str:
+    return key.lower().rstrip(" ")
+
+
+def settled(row: Row) -> Row:
+    key, text, number = row
+    if number is not None and number == number:  # not NaN
+        number = float(f"{number:.12g}") + 0.0
+    return key, text, number
+
+
+def same(one: Row, other: Row) -> bool:
+    """Equal but for the key, by which the two were found."""
+    return one[1:] == other[1:]
+
+
+def expected(known: Known, table: list[Row], full: bool) -> dict[str, Any]:
+    """Kind by key, and the counts, by the words of the design."""
+    there = Counter(canonical(row[0]) for row in table if row[0] is not None)
+    kinds: dict[str, str] = {}
+    invalid = sum(row[0] is None for row in table)
+    for row in map(settled, table):
+        if row[0] is None:
+            continue
+        key = canonical(row[0])
+        if there[key] > 1:
+            invalid += 1
+            continue
+        if row[2] is not None and row[2] != row[2]:
+            kinds[key] = "invalid"
+            invalid += 1
+        elif full:
+            kinds[key] = "again" if key in known.snapshot or key in known.doubt else "new"
+        elif key in known.held and repr(known.held[key]) == repr(row):
+            kinds[key] = "held"
+        elif key in known.doubt:
+            kinds[key] = "again"
+        elif key in known.snapshot:
+            kinds[key] = "unchanged" if same(known.snapshot[key], row) else "changed"
+        else:
+            kinds[key] = "new"
+    removed = sorted(key for key in {*known.snapshot, *known.doubt} if key not in there)
+    return {"kinds": kinds, "invalid": invalid, "removed": removed}
+
+
+class Bench:
+    """One activation over a table in memory, with its state in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.files = Files(folder, "people", "people")
+        self.folder = folder
+        self.warehouse = duckdb.connect()
+        self.reader = DuckDBReader(self.warehouse.cursor(), ["memory"])
+        self.activation = Activation(
+            "people", "exposure.shop.people", "m.yml", (), MODEL, "dev", "PEOPLE",
+            (("KEY", "key"),), (("TEXT", "text"), ("NUMBER", "number")),
+        )  # fmt: skip
+
+    def fill(self, table: list[Row]) -> None:
+        self.warehouse.execute(
+            "create or replace table people (key varchar, text varchar, number double)"
+        )
+        for row in table:
+            self.warehouse.execute("insert into people values (?, ?, ?)", list(row))
+
+    def plan(self, full: bool) -> Plan:
+        there = self.reader.columns(MODEL.relation_name or "", "memory") or []
+        columns, faults = match_columns(self.activation, there, "UTC")
+        assert columns is not None, faults
+        with open_state(self.files, self.folder) as store:
+            first = not store.has_tables()
+            store.prepare(IDENTITY, columns)
+        with self.reader.staging(self.files.state, self.files.delta):
+            return build_plan(
+                self.reader, self.activation, columns, self.files.delta,
+                first_sync=first, full_refresh=full,
+            )  # fmt: skip
+
+    def staged(self) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.files.delta), read_only=True) as delta:
+            return delta.execute(
+                'select rowid, _selligent_kind, _selligent_mask, "KEY", "TEXT", "NUMBER" from delta order by rowid'
+            ).fetchall()
+
+    def carry_out(self, plan: Plan, fates: list[str], full: bool, known: Known) -> None:
+        """Gives each row its fate, says so in the log, and leaves the settling to the next round."""
+        group_of = {member: group.number for group in plan.groups for member in group.members}
+        with open_state(self.files, self.folder) as store:
+            store.begin("run", "dev", plan.columns, full_refresh=full)
+            known.held = {
+                canonical(row[3]): (row[3], row[4], row[5])
+                for row in self.staged()
+                if row[1] == "held"
+            }
+            for key in expected_removed(self.staged()):
+                known.snapshot.pop(key, None)
+                known.doubt.discard(key)
+            if full:
+                known.doubt |= set(known.snapshot)
+                known.snapshot.clear()
+            sent = [row for row in self.staged() if (row[1], row[2]) in group_of]
+            for place, (number, kind, mask, key, text, value) in enumerate(sent):
+                fate = fates[place] if place < len(fates) else "confirmed"
+                span = Span(group_of[kind, mask], number, number)
+                store.note("run", span, Outcome.SENT)
+                name, row = canonical(key), (key, text, value)
+                if fate == "confirmed":
+                    store.note("run", span, Outcome.CONFIRMED)
+                    known.snapshot[name] = row
+                    known.doubt.discard(name)
+                    known.held.pop(name, None)
+                elif fate == "rejected":
+                    store.note("run", span, Outcome.REJECTED)
+                    store.reject(number, Rejection("Unknown"), plan.columns)
+                    known.held[name] = row
+                elif fate == "unsent":
+                    store.note("run", span, Outcome.UNSENT)
+                else:
+                    known.snapshot.pop(name, None)
+                    known.doubt.add(name)
+            store.flush()
+
+
+def expected_removed(staged: list[tuple[Any, ...]]) -> list[str]:
+    return [canonical(row[3]) for row in staged if row[1] == "removed"]
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(rounds)
+def test_delta_agrees_with_python(
+    tmp_path_factory: pytest.TempPathFactory, rounds: list[tuple[list[Row], list[str], bool]]
+) -> None:
+    bench, known = Bench(tmp_path_factory.mktemp("state")), Known()
+    for table, fate, full in rounds:
+        bench.fill(table)
+        want = expected(known, table, full)
+        plan = bench.plan(full)
+        staged = bench.staged()
+        kinds = {canonical(row[3]): row[1] for row in staged if row[3] and row[1] != "removed"}
+        doubled = {k for k, n in Counter(canonical(r[0]) for r in table if r[0]).items() if n > 1}
+        wanted = {key: kind for key, kind in want["kinds"].items() if kind != "unchanged"}
+        assert {key: kind for key, kind in kinds.items() if key not in doubled} == wanted
+        assert sorted(expected_removed(staged)) == want["removed"]
+        counts = plan.counts
+        tally = Counter(want["kinds"].values())
+        assert counts.rows == len(table)
+        assert counts.invalid == want["invalid"]
+        assert (counts.new, counts.held, counts.unchanged) == (
+            tally["new"], tally["held"], tally["unchanged"],
+        )  # fmt: skip
+        assert counts.changed == tally["changed"] + tally["again"]
+        assert counts.in_doubt == tally["again"]
+        assert counts.removed == len(want["removed"])
+        for _, kind, mask, key, text, number in staged:
+            if kind == "changed":
+                before = known.snapshot[canonical(key)]
+                bits = [str(int(a != b)) for a, b in zip((text, number), before[1:], strict=True)]
+                assert mask == "".join(bits), json.dumps([key, text])
+        bench.carry_out(plan, fate, full, known)
