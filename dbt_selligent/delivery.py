@@ -43,6 +43,7 @@ SECONDS_TO_FLUSH = 0.4
 MOST_AHEAD = 16
 BYTES_AHEAD = 8_000_000
 BATCHES_A_TIME = 2
+IN_LINE = 2
 # Rows refused alone, one after the other, by answers that name no row: the list refuses everything.
 MOST_UNNAMED = 20
 
@@ -108,6 +109,9 @@ class Delivery:
         self._unnamed = 0
         self._parts: deque[Batch] = deque()  # of batches whose answer did not account for them
         self._ahead: deque[Batch] = deque()  # noted as sent, and not yet sent
+        # One request is under way; the next waits in line, so that the wire never does.
+        self._flying: deque[tuple[Batch, Future[Decision | None]]] = deque()
+        self._halted = False
         self._durable = 0  # how many of those are durably in doubt
         self._source: Iterator[Batch] = iter(())
         self._clock = clock
@@ -120,23 +124,44 @@ class Delivery:
         Whatever happens, the ledger has been told all that is known.
         """
         self._source = iter(source)
-        try:
-            with ThreadPoolExecutor(1, thread_name_prefix="selligent") as wire:
+        with ThreadPoolExecutor(1, thread_name_prefix="selligent") as wire:
+            try:
                 self._look_ahead()
-                while self._parts or self._ahead:
+                while self._parts or self._ahead or self._flying:
                     if self._stopped():
                         raise InterruptedRunError("interrupted")
-                    batch = self._next()
-                    answer = wire.submit(self._send, batch)
-                    # While the request is under way more batches are made ready, and what the
+                    while len(self._flying) < IN_LINE and (self._parts or self._ahead):
+                        batch = self._next()
+                        self._flying.append((batch, wire.submit(self._send, batch)))
+                    # While a request is under way more batches are made ready, and what the
                     # answers before said becomes durable.
                     self._look_ahead()
-                    self._take(batch, self._wait_for(answer))
-                    self._on_progress(self.tally)
-        finally:
-            for batch in self._ahead:
-                self._ledger.note(batch.span, Outcome.UNSENT)
+                    self._take_first()
+            finally:
+                self._land()
+
+    def _take_first(self) -> None:
+        batch, answer = self._flying[0]
+        if not wait([answer], timeout=SECONDS_TO_FLUSH).done:
             self._flush()
+        decision = answer.result()
+        self._flying.popleft()
+        if decision is not None:
+            self._take(batch, decision)
+        self._on_progress(self.tally)
+
+    def _land(self) -> None:
+        """Accounts for every batch that was noted as sent, and makes it durable."""
+        self._halted = True
+        for batch, answer in self._flying:
+            decision = answer.result()
+            if isinstance(decision, Accepted):
+                self._take(batch, decision)
+            elif decision is None and not batch.resent:
+                self._ledger.note(batch.span, Outcome.UNSENT)
+        for batch in self._ahead:
+            self._ledger.note(batch.span, Outcome.UNSENT)
+        self._flush()
 
     def _next(self) -> Batch:
         if self._parts:
@@ -163,12 +188,10 @@ class Delivery:
         self._flushed = self._clock()
         self._durable = len(self._ahead)
 
-    def _wait_for(self, answer: Future[Decision]) -> Decision:
-        if not wait([answer], timeout=SECONDS_TO_FLUSH).done:
-            self._flush()
-        return answer.result()
-
-    def _send(self, batch: Batch) -> Decision:
+    def _send(self, batch: Batch) -> Decision | None:
+        """What became of a batch; None if it was not sent, because the one before ended the run."""
+        if self._halted:
+            return None
         body = batch.body()
         failures, reached = 0, False
 
@@ -197,6 +220,7 @@ class Delivery:
             sleep=self._sleep,
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         )(attempt)
+        self._halted = isinstance(decision, (Stop, Retry))
         if isinstance(decision, Stop) and reached:
             # An earlier attempt may have been applied, whatever the last one says.
             return replace(decision, applied=True)

@@ -271,7 +271,7 @@ def _plan_job(
     notes = [where.anew] if where.anew else []
     if where.first and not where.anew:
         notes.append(f"first sync, no state at {job.files.state}")
-    with reader.staging(where.state, delta):
+    with reader.staging(where.state, delta, comparing=not where.first):
         return build_plan(
             reader,
             job.activation,

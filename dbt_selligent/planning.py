@@ -118,7 +118,7 @@ def stage_delta(
             reader.query(f"drop table {delta}")
             first_sync = False  # some rows have no key of their own: the long way finds them
     if not first_sync:
-        rows, keyed = _compare(reader, relation, keys, columns.all, full_refresh)
+        rows, keyed, differs = _compare(reader, relation, keys, columns.all, full_refresh)
         judge = render_sql(
             "delta",
             target=delta,
@@ -128,7 +128,8 @@ def stage_delta(
             fields=fields,
             full_refresh=full_refresh,
         )
-        reader.query(judge)
+        # Where nothing differs there is nothing to judge, and the snapshot is not read again.
+        reader.query(judge if differs else f"{judge} limit 0")
         reader.query(f"drop table {CANDIDATES}")
     figures = {
         (kind, mask, field, reason): count
@@ -144,8 +145,11 @@ def stage_delta(
 
 def _compare(
     reader: Reader, relation: str, keys: list[Column], columns: list[Column], full_refresh: bool
-) -> tuple[int, int]:
-    """Fills the table of candidates; gives the model's rows, and how many of them have a key."""
+) -> tuple[int, int, bool]:
+    """Fills the table of candidates.
+
+    Gives the model's rows, how many of them have a key, and whether anything differs.
+    """
     reader.query(
         render_sql(
             "candidates",
@@ -158,21 +162,27 @@ def _compare(
         )
     )
     [(rows, keyed, different)] = reader.query(
-        "select _selligent_rows, _selligent_keyed, _selligent_distinct "
+        "select _selligent_rows, _selligent_keyed, _selligent_different "
         f"from {CANDIDATES} where _selligent_kind = 'model'"
     )
-    [(known, candidates, of_them_known)] = reader.query(
-        render_sql("known", candidates=CANDIDATES, state=STATE, keys=keys)
-    )
-    if keyed != different:
+    [(known,)] = reader.query(render_sql("known", state=STATE))
+    [(candidates,)] = reader.query(f"select count(*) - 1 from {CANDIDATES}")
+    new = 0
+    if candidates:
+        [(of_candidates, of_them_known)] = reader.query(
+            render_sql("candidate_keys", candidates=CANDIDATES, state=STATE, keys=keys)
+        )
+        new = of_candidates - of_them_known
+    doubled, removed = keyed != different, known != different - new
+    if doubled:
         reader.query(render_sql("doubled", candidates=CANDIDATES, relation=relation, keys=keys))
-    # Every key of the model is known or that of a candidate, so the known ones it has are the
+    # Every key of the model is known or that of a candidate, so the known ones that it has are the
     # different ones less the new; what is known beyond them left the model.
-    if known != different - (candidates - of_them_known):
+    if removed:
         reader.query(
             render_sql("removed", candidates=CANDIDATES, relation=relation, state=STATE, keys=keys)
         )
-    return rows, keyed
+    return rows, keyed, bool(candidates or doubled or removed)
 
 
 def build_plan(

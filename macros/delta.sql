@@ -45,7 +45,7 @@ differing as (
   {%- endif %}
 )
 select 'row' as _selligent_kind, cast(1 as bigint) as _selligent_rows,
-  cast(null as bigint) as _selligent_keyed, cast(null as bigint) as _selligent_distinct,
+  cast(null as bigint) as _selligent_keyed, cast(null as bigint) as _selligent_different,
   {{ selligent_names(columns) }}
 from differing
 union all by name
@@ -60,24 +60,25 @@ from model
   {%- if keys | length == 1 %} {{ selligent_canonical(keys[0], alias ~ '.' ~ keys[0].name) }}
   {%- else %} case when {{ selligent_key_given(keys, alias) }} then row(
     {%- for key in keys %}{{ selligent_canonical(key, alias ~ '.' ~ key.name) }}{{ ', ' if not loop.last }}{% endfor -%}
-  ) end {%- endif %}) as _selligent_distinct
+  ) end {%- endif %}) as _selligent_different
 {%- endmacro %}
 
-{# How many keys the state knows, and how many candidates have one of them. #}
-{% macro selligent_known(candidates, state, keys) %}
-with known as (
-  select {{ selligent_canonical_names(keys, 'snapshot') }} from {{ state }}.snapshot
-  union
-  select {{ selligent_canonical_names(keys, 'doubt') }} from {{ state }}.doubt
-),
-candidate as (
+{# How many keys the state knows: no key is both in the snapshot and in doubt. #}
+{% macro selligent_known(state) %}
+select (select count(*) from {{ state }}.snapshot) + (select count(*) from {{ state }}.doubt)
+{% endmacro %}
+
+{# How many different keys the candidates have, and how many of these the state knows. #}
+{% macro selligent_candidate_keys(candidates, state, keys) %}
+with candidate as (
   select distinct {{ selligent_canonical_names(keys, 'candidate') }} from {{ candidates }} as candidate
   where candidate._selligent_kind = 'row'
 )
-select
-  (select count(*) from {{ state }}.snapshot) + (select count(*) from {{ state }}.doubt),
-  (select count(*) from candidate),
-  (select count(*) from candidate semi join known using ({{ selligent_names(keys) }}))
+select (select count(*) from candidate)
+{%- for table in ('snapshot', 'doubt') %}{{ ', ' if loop.first else ' + ' }}
+  (select count(*) from {{ state }}.{{ table }} as known semi join candidate
+    on {{ selligent_same_key(keys, 'known', 'candidate') }})
+{%- endfor %}
 {% endmacro %}
 
 {% macro selligent_doubled(candidates, relation, keys) %}

@@ -60,8 +60,13 @@ class DuckDBReader:
         return [(str(name), str(sql_type)) for name, sql_type, *_ in rows]
 
     @contextmanager
-    def staging(self, state: Path, delta: Path) -> Iterator[DuckDBReader]:
-        """Attaches the state to read, and the delta's file, a new one, to write."""
+    def staging(self, state: Path, delta: Path, *, comparing: bool) -> Iterator[DuckDBReader]:
+        """Attaches the state to read, and the delta's file, a new one, to write.
+
+        ``comparing`` says whether there is a snapshot to compare with, which takes more memory.
+        """
+        most = engine.MEMORY_TO_COMPARE if comparing else engine.MEMORY_TO_COPY
+        engine.limit_memory(self._cursor, most)
         for suffix in ("", ".wal"):
             delta.with_name(delta.name + suffix).unlink(missing_ok=True)
         engine.attach(self._cursor, state, engine.STATE, read_only=True)

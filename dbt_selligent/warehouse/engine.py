@@ -16,9 +16,11 @@ from dbt_selligent.warehouse.macros import literal, quote
 
 # What every file of the tool is written in, so that a newer DuckDB's files stay readable.
 STORAGE_VERSION = "v1.2.0"
-# A sync shares its machine with dbt, and its models may be larger than memory: beyond this, and
-# whatever the model's size, DuckDB works from its temporary folder.
-MEMORY_LIMIT = "512MB"
+# A sync shares its machine with dbt, and its models may be larger than memory: beyond these, and
+# whatever the model's size, DuckDB works from its temporary folder. Two large tables are compared
+# in the first; rows are copied and rendered in the second.
+MEMORY_TO_COMPARE = "512MB"
+MEMORY_TO_COPY = "256MB"
 MOST_THREADS = 4
 
 STATE = "_selligent_state"
@@ -26,13 +28,18 @@ DELTA = "_selligent_delta"
 
 
 def limit(connection: Any, temporary: Path) -> None:
-    """Sets memory limit, threads and temporary folder of a DuckDB."""
+    """Sets memory limit, threads, temporary folder and order of a DuckDB."""
     threads = max(1, min(MOST_THREADS, os.cpu_count() or 1))
-    connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
+    limit_memory(connection, MEMORY_TO_COPY)
     connection.execute(f"set threads = {threads}")
     connection.execute(f"set temp_directory = {literal(str(temporary))}")
     # Rows are sent in the order in which they were staged, without being sorted again.
     connection.execute("set preserve_insertion_order = true")
+
+
+def limit_memory(connection: Any, most: str) -> None:
+    """Sets the memory limit of a DuckDB; beyond it, rows are spilled to the temporary folder."""
+    connection.execute(f"set memory_limit = {literal(most)}")
 
 
 @contextmanager

@@ -21,14 +21,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import duckdb
+from floor import load
 
-from dbt_selligent.activation import read_activations
-from dbt_selligent.columns import match_columns
+from dbt_selligent import sync
+from dbt_selligent.activation import Activation, read_activations
+from dbt_selligent.columns import Columns, match_columns
 from dbt_selligent.manifest import read_manifest
 from dbt_selligent.planning import stage_delta
 from dbt_selligent.project import parse_project
-from dbt_selligent.settings import resolve_settings
+from dbt_selligent.results import RunResults
+from dbt_selligent.settings import Settings, resolve_settings
 from dbt_selligent.state import Files
 from dbt_selligent.warehouse.duckdb import open_warehouse
 from dbt_selligent.warehouse.macros import render_sql
@@ -82,7 +84,7 @@ def main() -> int:
         small = make_project(Path(temporary) / "small", url, 1_000_000)
         large = make_project(Path(temporary) / "large", url, 4_000_000)
         figures = {
-            "load": (measure_load(small, url), 2.0),
+            "load": (measure_load(small), 2.0),
             "diff": (measure_diff(small), 1.5),
             "memory": (measure_memory(small, large), 1.3),
             "start": (measure_start(small), 0.5),
@@ -118,50 +120,66 @@ def make_project(folder: Path, url: str, rows: int) -> Path:
     return folder
 
 
-def measure_load(folder: Path, url: str) -> float:
-    post = f"{url}/Portal/Api/organizations/DEMO/lists/PEOPLE/data/load"
-    floor_command = [sys.executable, str(HERE / "floor.py"), str(folder / "people.duckdb"), post]
-    run([TOOL, "ls"], folder)
+def measure_load(folder: Path) -> float:
+    """Leaves the state in step, for `measure_diff`."""
+    settings, activation, columns = understand(folder)
+    destination = settings.destination_named()
+    relation = activation.model.relation_name or ""
     pairs = []
-    for _ in range(RUNS):
+    for _ in range(RUNS + 1):  # the first warms both up
         forget(folder)
-        pairs.append((timed(floor_command, folder), timed([TOOL, "sync", "-q"], folder)))
-    floor, tool = (statistics.median(each) for each in zip(*pairs, strict=True))
-    print(f"load     floor {floor:.2f} s, sync {tool:.2f} s, {1e6 / tool:,.0f} rows a second")
-    return statistics.median(tool / floor for floor, tool in pairs)
+        floor = clocked(
+            lambda: load(str(folder / "people.duckdb"), "main.people", columns, destination)
+        )
+        pairs.append((floor, clocked(lambda: in_step(sync(settings)))))
+    floor, tool = (statistics.median(each) for each in zip(*pairs[1:], strict=True))
+    print(
+        f"load     {relation}: floor {floor:.2f} s, sync {tool:.2f} s, "
+        f"{1e6 / tool:,.0f} rows a second"
+    )
+    return statistics.median(tool / floor for floor, tool in pairs[1:])
 
 
 def measure_diff(folder: Path) -> float:
-    """The state is in step after `measure_load`."""
+    settings, activation, columns = understand(folder)
+    files = Files.of(activation, settings.destination_named())
+    relation = activation.model.relation_name or ""
+    settled = ", ".join(render_sql("settled", column=each) for each in columns.all)
+    names = ", ".join(each.name for each in columns.all)
+    bare = (
+        f"select count(*) from (select {settled} from {relation} "
+        f"except select {names} from _selligent_state.main.snapshot)"
+    )
+    pairs = []
+    with open_warehouse(settings, folder) as reader:
+
+        def whole() -> None:
+            figures = stage_delta(reader, relation, columns, full_refresh=False, first_sync=False)
+            assert figures == {("model", "", None, None): 1_000_000}, figures
+
+        for _ in range(2 * RUNS + 1):
+            with reader.staging(files.state, folder / "delta.duckdb", comparing=True):
+                pairs.append((clocked(lambda: reader.query(bare)), clocked(whole)))
+    first, second = (statistics.median(each) for each in zip(*pairs, strict=True))
+    print(f"diff     bare EXCEPT {first:.3f} s, the whole SQL {second:.3f} s")
+    return statistics.median(took / alone for alone, took in pairs)
+
+
+def understand(folder: Path) -> tuple[Settings, Activation, Columns]:
     os.chdir(folder)
     settings = resolve_settings()
     activations, _ = read_activations(read_manifest(parse_project(settings)), settings)
     [activation] = activations
-    files = Files.of(activation, settings.destination_named())
-    relation = activation.model.relation_name or ""
     with open_warehouse(settings, folder) as reader:
+        relation = activation.model.relation_name or ""
         there = reader.columns(relation, activation.model.database) or []
-        columns, _ = match_columns(activation, there, "UTC")
-        assert columns is not None
-        settled = ", ".join(render_sql("settled", column=each) for each in columns.all)
-        names = ", ".join(each.name for each in columns.all)
-        bare = (
-            f"select count(*) from (select {settled} from {relation} "
-            f"except select {names} from _selligent_state.main.snapshot)"
-        )
-        pairs = []
-        for _ in range(2 * RUNS + 1):
-            with reader.staging(files.state, folder / "delta.duckdb"):
-                took_bare = clocked(lambda: reader.query(bare))
-                took = clocked(
-                    lambda: stage_delta(
-                        reader, relation, columns, full_refresh=False, first_sync=False
-                    )
-                )
-                pairs.append((took_bare, took))
-    first, second = (statistics.median(each) for each in zip(*pairs, strict=True))
-    print(f"diff     bare EXCEPT {first:.3f} s, the whole SQL {second:.3f} s")
-    return statistics.median(took / bare for bare, took in pairs)
+    columns, faults = match_columns(activation, there, "UTC")
+    assert columns is not None, faults
+    return settings, activation, columns
+
+
+def in_step(results: RunResults) -> None:
+    assert [result.status for result in results.results] == ["in step"], results
 
 
 def measure_memory(small: Path, large: Path) -> float:
@@ -188,10 +206,6 @@ def run(command: list[str], folder: Path) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{command}: {done.stdout}{done.stderr}")
-
-
-def timed(command: list[str], folder: Path) -> float:
-    return clocked(lambda: run(command, folder))
 
 
 def clocked(call: Callable[[], object]) -> float:
@@ -228,5 +242,4 @@ def cpu_seconds(command: list[str], folder: Path) -> float:
 
 
 if __name__ == "__main__":
-    assert duckdb.__version__
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""A server that answers a bulk load at once: it counts the rows of a body, and keeps none."""
+"""A server that answers a bulk load at once: it reads the body, counts its rows, keeps none."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        rows = body.count(b"],[") + 1
-        self._answer({"result_code": "Succeeded", "number_of_inserted_records": rows})
+        rows = json.loads(body)
+        assert all(len(row) == len(FIELDS) for row in rows)
+        self._answer({"result_code": "Succeeded", "number_of_inserted_records": len(rows)})
 
     def log_message(self, format: str, *args: object) -> None:
         pass

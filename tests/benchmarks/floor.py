@@ -1,28 +1,52 @@
-"""The floor of a first load: scans a table, renders its rows, posts them, and does nothing else."""
+"""The floor of a first load: scans a model, renders its rows as they are sent, posts them.
+
+It compares nothing, keeps nothing and tries nothing again; that every row was taken, it does check.
+"""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator
 
 import duckdb
-import requests
+
+from dbt_selligent.columns import Columns
+from dbt_selligent.payload import Form, Rows, batches
+from dbt_selligent.planning import BYTES_PER_BATCH, ROWS_PER_BATCH
+from dbt_selligent.selligent.answer import Accepted, classify
+from dbt_selligent.selligent.client import Client
+from dbt_selligent.settings import Destination
+from dbt_selligent.warehouse.macros import render_sql
 
 
-def main(warehouse: str, url: str) -> None:
-    connection = duckdb.connect(warehouse, read_only=True)
-    connection.execute("set threads = 2")
-    rows = connection.sql(
-        "select cast(json_array(id, mail, first, last, spend, orders, since, "
-        "strftime(seen_at, '%Y-%m-%dT%H:%M:%S.%gZ'), optin, tier) as varchar) from main.people"
+def load(warehouse: str, relation: str, columns: Columns, destination: Destination) -> int:
+    """Posts all rows of a relation; gives their number."""
+    settled = ", ".join(
+        f"{render_sql('settled', column=each)} as {each.name}" for each in columns.all
     )
-    session = requests.Session()
-    session.trust_env = False
-    for batch in rows.to_arrow_reader(2500):
-        texts = batch.column(0).to_pylist()
-        for start in range(0, len(texts), 2500):
-            body = "[" + ",".join(texts[start : start + 2500]) + "]"
-            session.post(url, data=body.encode(), timeout=60).raise_for_status()
+    values = ", ".join(
+        render_sql("json_value", column=each, value=each.name) for each in columns.all
+    )
+    connection = duckdb.connect(warehouse, read_only=True)
+    rendered = connection.sql(
+        f"select 0, concat(cast(json_array({values}) as varchar), ',') "
+        f"from (select {settled} from {relation})"
+    )
 
+    def chunks() -> Iterator[Rows]:
+        for batch in rendered.to_arrow_reader(20_000):
+            if batch.num_rows:
+                yield Rows(batch.column(0), batch.column(1))
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    client = Client(destination)
+    fields = tuple(each.field for each in columns.all)
+    form = Form(fields, only_update=False)
+    sent = 0
+    for batch in batches(0, form, chunks(), most_rows=ROWS_PER_BATCH, most_bytes=BYTES_PER_BATCH):
+        answer = client.load(
+            "PEOPLE", keys=fields[:1], fields=fields, only_update=False, body=batch.body()
+        )
+        assert isinstance(classify(answer, len(batch), only_update=False), Accepted)
+        sent += len(batch)
+    client.close()
+    connection.close()
+    return sent

@@ -116,7 +116,7 @@ class Bench:
         with open_state(self.files, self.folder) as store:
             first = not store.has_tables()
             store.prepare(IDENTITY, columns)
-        with self.reader.staging(self.files.state, self.files.delta):
+        with self.reader.staging(self.files.state, self.files.delta, comparing=not first):
             return build_plan(
                 self.reader, self.activation, columns, self.files.delta,
                 first_sync=first, full_refresh=full,
