@@ -87,12 +87,17 @@ def read_activations(
     """The activations that are well formed, and the faults of all that are not."""
     activations: list[Activation] = []
     faults: list[Fault] = []
+    writers: list[_Writer] = []
     for exposure in manifest.exposures:
-        meta, found = _read_meta(exposure)
-        model, no_model = _find_model(exposure, meta, manifest)
-        destination, no_destination = _find_destination(exposure, meta, settings)
-        faults += [*found, *no_model, *no_destination]
-        if meta and model and destination and not found:
+        given, found = _read_keys(exposure)
+        meta, invalid = _validate(exposure, given)
+        model, no_model = _find_model(exposure, given.get("model"), manifest)
+        destination, no_destination = _find_destination(exposure, given, settings)
+        wrong = [*found, *invalid, *no_model, *no_destination]
+        faults += wrong
+        fields = [str(field) for field in _mapping(given, "fields")]
+        writers.append(_Writer(exposure, destination, str(given.get("list")), fields))
+        if meta and model and destination and not wrong:
             activations.append(
                 Activation(
                     name=exposure.name,
@@ -108,17 +113,29 @@ def read_activations(
                     max_groups=meta.max_groups,
                 )
             )
-    return tuple(activations), (*faults, *_find_conflicts(activations))
+    return tuple(activations), (*faults, *_find_conflicts(writers))
 
 
-def _read_meta(exposure: Exposure) -> tuple[ActivationMeta | None, list[Fault]]:
+@dataclass(frozen=True)
+class _Writer:
+    """Who writes which fields where, however faulty the rest of it."""
+
+    exposure: Exposure
+    destination: str | None
+    list: str
+    fields: Sequence[str]
+
+
+def _read_keys(exposure: Exposure) -> tuple[dict[str, Any], list[Fault]]:
+    """The keys that this version carries out, and a fault for each of the others."""
+
     def fault(key: str, problem: str, mend: str = "") -> Fault:
         return Fault(exposure.file, exposure.name, key, problem, mend)
 
     if not isinstance(exposure.meta, dict):
-        return None, [fault("selligent", "not a dictionary", "see the README for an example")]
+        return {}, [fault("selligent", "not a dictionary", "see the README for an example")]
     faults: list[Fault] = []
-    given: dict[Any, Any] = {}
+    given: dict[str, Any] = {}
     for key, value in exposure.meta.items():
         if key in KEYS_TO_COME:
             faults.append(fault(str(key), "not supported by this version", "remove the key"))
@@ -129,33 +146,47 @@ def _read_meta(exposure: Exposure) -> tuple[ActivationMeta | None, list[Fault]]:
             legal = "upsert" if key == "mode" else "keep"
             faults.append(fault(key, "not supported by this version", f"write {legal}"))
         else:
-            given[key] = value
+            given[key] = value.strip() if isinstance(value, str) else value
     for key in ("matching_key", "fields"):
         if isinstance(given.get(key), dict):
             faults += _check_mapping(key, given[key], fault)
-            if key == "fields":
-                plain = {k: v for k, v in given[key].items() if not isinstance(v, dict)}
-                given[key] = plain if plain or not given[key] else {"_": "_"}
-            given[key] = {str(k): v for k, v in given[key].items()}
-    both = {name.casefold() for name in given.get("matching_key") or {}} & {
-        name.casefold() for name in given.get("fields") or {}
-    }
+            given[key] = {str(k).strip(): v for k, v in given[key].items()}
+    keys = {name.casefold() for name in _mapping(given, "matching_key")}
     faults += [
         fault(f"fields.{name}", "already the matching key", "name it in one place only")
-        for name in given.get("fields") or {}
-        if name.casefold() in both
+        for name in _mapping(given, "fields")
+        if name.casefold() in keys
     ]
-    # A key or value that waits for a later version is one fault, not two: its default stands in.
+    return given, faults
+
+
+def _mapping(given: dict[str, Any], key: str) -> dict[str, Any]:
+    found = given.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _validate(
+    exposure: Exposure, given: dict[str, Any]
+) -> tuple[ActivationMeta | None, list[Fault]]:
+    if not isinstance(exposure.meta, dict):
+        return None, []
+    # What `_check_mapping` found wrong is said once; a column of any name stands in for it here.
+    checked = {
+        key: {field: column if isinstance(column, str) else "_" for field, column in value.items()}
+        if key in ("matching_key", "fields") and isinstance(value, dict)
+        else value
+        for key, value in given.items()
+    }
     try:
-        return ActivationMeta.model_validate(given), faults
+        return ActivationMeta.model_validate(checked), []
     except ValidationError as invalid:
-        return None, [*faults, *(_from_pydantic(error, fault) for error in invalid.errors())]
+        return None, [_from_pydantic(error, exposure) for error in invalid.errors()]
 
 
 def _check_mapping(key: str, mapping: dict[Any, Any], fault: Any) -> list[Fault]:
     faults = []
     # dbt writes the manifest as JSON, where a bare `on:` or `no:` has become true or false.
-    folded = Counter(str(field).casefold() for field in mapping)
+    folded = Counter(str(field).strip().casefold() for field in mapping)
     for field, column in mapping.items():
         where = f"{key}.{field}"
         if field in ("true", "false", "null", True, False, None):
@@ -168,8 +199,10 @@ def _check_mapping(key: str, mapping: dict[Any, Any], fault: Any) -> list[Fault]
             )
         elif isinstance(column, dict):
             faults.append(fault(where, "options of a field are not supported by this version"))
-        elif folded[str(field).casefold()] > 1:
-            faults.append(fault(where, "twice, but for upper and lower case", "name it once"))
+        elif not isinstance(column, str):
+            faults.append(fault(where, "not the name of a column", "write FIELD: column"))
+        elif folded[str(field).strip().casefold()] > 1:
+            faults.append(fault(where, "twice, but for case and blanks", "name it once"))
         elif str(field).casefold().startswith(OWN_PREFIX):
             faults.append(fault(where, f"names that begin with {OWN_PREFIX} are the tool's own"))
         elif "," in str(field):
@@ -177,35 +210,35 @@ def _check_mapping(key: str, mapping: dict[Any, Any], fault: Any) -> list[Fault]
     return faults
 
 
-def _from_pydantic(error: Any, fault: Any) -> Fault:
+def _from_pydantic(error: Any, exposure: Exposure) -> Fault:
     where = ".".join(str(part) for part in error["loc"] if part != "[key]")
     kind = error["type"]
     if kind == "missing":
-        return fault(where, "missing", "every activation needs it")  # type: ignore[no-any-return]
-    if kind == "literal_error":
-        return fault(where, f"must be {error['ctx']['expected']}")  # type: ignore[no-any-return]
-    message = str(error["msg"])
-    return fault(where, message[:1].lower() + message[1:])  # type: ignore[no-any-return]
+        problem, mend = "missing", "every activation needs it"
+    elif kind == "literal_error":
+        problem, mend = f"must be {error['ctx']['expected']}", ""
+    else:
+        message = str(error["msg"])
+        problem, mend = message[:1].lower() + message[1:], ""
+    return Fault(exposure.file, exposure.name, where, problem, mend)
 
 
 def _find_model(
-    exposure: Exposure, meta: ActivationMeta | None, manifest: Manifest
+    exposure: Exposure, named: object, manifest: Manifest
 ) -> tuple[Model | None, list[Fault]]:
     def fault(key: str, problem: str, mend: str = "") -> list[Fault]:
         return [Fault(exposure.file, exposure.name, key, problem, mend)]
 
-    if meta is None:
-        return None, []
     models = [manifest.models[node] for node in exposure.depends_on if node in manifest.models]
     names = [model.name for model in models]
     if not models:
         return None, fault("depends_on", "no model", "write depends_on: [ref('your_model')]")
-    if meta.model:
-        chosen = [model for model in models if model.name == meta.model]
+    if isinstance(named, str) and named:
+        chosen = [model for model in models if model.name == named]
         if not chosen:
-            like = nearest(meta.model, names)
+            like = nearest(named, names)
             mend = f"did you mean {like}?" if like else f"it depends on {', '.join(names)}"
-            return None, fault("model", f"{meta.model} is not among depends_on", mend)
+            return None, fault("model", f"{named} is not among depends_on", mend)
     elif len(models) > 1:
         return None, fault(
             "depends_on", f"{len(models)} models: {', '.join(names)}", "name one with `model:`"
@@ -221,33 +254,39 @@ def _find_model(
 
 
 def _find_destination(
-    exposure: Exposure, meta: ActivationMeta | None, settings: Settings
+    exposure: Exposure, given: dict[str, Any], settings: Settings
 ) -> tuple[str | None, list[Fault]]:
+    named = given.get("destination")
+    if named is None:
+        # The command's own destination: where it is missing, that is no fault of an activation.
+        return settings.destination_named().name, []
+    if not isinstance(named, str):
+        return None, []  # a fault already
     try:
-        return settings.destination_named(meta.destination if meta else None).name, []
+        return settings.destination_named(named).name, []
     except ProfileError as error:
-        if meta is None or meta.destination is None:
-            raise  # the command's own destination: no fault of an activation
         return None, [Fault(exposure.file, exposure.name, "destination", error.message)]
 
 
-def _find_conflicts(activations: Sequence[Activation]) -> list[Fault]:
+def _find_conflicts(writers: Sequence[_Writer]) -> list[Fault]:
     """Fields that two activations write on one list: the last to run would win, every time."""
-    writers: dict[tuple[str, str, str], list[tuple[Activation, str]]] = {}
-    for activation in activations:
-        for field, _ in activation.fields:
-            place = (activation.destination, activation.list.casefold(), field.casefold())
-            writers.setdefault(place, []).append((activation, field))
+    places: dict[tuple[str | None, str, str], list[tuple[_Writer, str]]] = {}
+    for writer in writers:
+        for field in writer.fields:
+            place = (writer.destination, writer.list.casefold(), field.casefold())
+            places.setdefault(place, []).append((writer, field))
     return [
-        activation.fault(
+        Fault(
+            writer.exposure.file,
+            writer.exposure.name,
             f"fields.{field}",
-            f"also written to list {activation.list} by "
-            + ", ".join(other.name for other, _ in group if other is not activation),
+            f"also written to list {writer.list} by "
+            + ", ".join(other.exposure.name for other, _ in group if other is not writer),
             "one activation only may write a field of a list",
         )
-        for group in writers.values()
-        if len(group) > 1
-        for activation, field in group
+        for group in places.values()
+        if len({id(writer) for writer, _ in group}) > 1
+        for writer, field in group
     ]
 
 

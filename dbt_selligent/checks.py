@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from dbt_selligent.columns import Columns, match_columns
-from dbt_selligent.errors import ActivationFaults, DbtSelligentError, nearest
+from dbt_selligent.errors import (
+    ActivationFaults,
+    DbtSelligentError,
+    UnreachableError,
+    nearest,
+)
 from dbt_selligent.selection import list_activations
 from dbt_selligent.selligent.answer import Failure, Response, Stop, classify
 from dbt_selligent.selligent.client import Client, read_fields
-from dbt_selligent.sending import get_with_retries
+from dbt_selligent.sending import read_answer
 from dbt_selligent.settings import Settings, resolve_settings
 from dbt_selligent.warehouse.duckdb import open_warehouse
 from dbt_selligent.warehouse.engine import temporary_folder
@@ -81,20 +85,23 @@ def _check_destination(settings: Settings, name: str, activations: Any) -> Itera
     client = Client(destination)
     what = f"destination {name}"
     try:
-        answer = get_with_retries(client.status, time.sleep)
+        answer = read_answer(client.status())
         if answer.status != 200:
             yield Check(
                 what, False, f"{destination.url} answers {answer.status}", "is `url:` right?"
             )
             return
         yield Check(what, True, f"{destination.url} is up")
-        answer = get_with_retries(client.organization, time.sleep)
+        answer = read_answer(client.organization())
         if answer.status != 200:
             yield _refusal(f"organization {destination.organization}", answer)
             return
         yield Check(f"organization {destination.organization}", True, "the key is accepted")
         for each in activations:
             yield from _check_list(client, each)
+    except UnreachableError as error:
+        mend = "is `url:` right? For the local one, start `dbt-selligent sandbox`"
+        yield Check(what, False, f"{destination.url}: {error.message}", mend)
     except DbtSelligentError as error:
         yield _failed(what, error)
     finally:
@@ -103,7 +110,7 @@ def _check_destination(settings: Settings, name: str, activations: Any) -> Itera
 
 def _check_list(client: Client, activation: Any) -> Iterator[Check]:
     what = f"list {activation.list}"
-    answer = get_with_retries(lambda: client.fields(activation.list), time.sleep)
+    answer = read_answer(client.fields(activation.list))
     fields = read_fields(answer.body) if answer.status == 200 else None
     if answer.status == 404:
         yield Check(what, False, "not there", "write the list's API name as `list:`")

@@ -70,7 +70,7 @@ def family_of(sql_type: str) -> tuple[str, str] | None:
     upper = sql_type.upper()
     if re.fullmatch(r"DECIMAL\(\d+,\s*\d+\)", upper):
         return "decimal", upper.replace(" ", "")
-    if upper.startswith("ENUM("):
+    if upper.startswith("ENUM(") and upper.endswith(")"):
         return "text", TYPES["text"]
     for family, names in FAMILIES.items():
         if upper in names:

@@ -7,6 +7,7 @@ in doubt; a batch that an answer does not account for is halved until each part 
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -111,7 +112,7 @@ class Delivery:
         self._ahead: deque[Batch] = deque()  # noted as sent, and not yet sent
         # One request is under way; the next waits in line, so that the wire never does.
         self._flying: deque[tuple[Batch, Future[Decision | None]]] = deque()
-        self._halted = False
+        self._halted = threading.Event()
         self._durable = 0  # how many of those are durably in doubt
         self._source: Iterator[Batch] = iter(())
         self._clock = clock
@@ -152,8 +153,11 @@ class Delivery:
 
     def _land(self) -> None:
         """Accounts for every batch that was noted as sent, and makes it durable."""
-        self._halted = True
+        self._halted.set()
+        wait([answer for _, answer in self._flying])
         for batch, answer in self._flying:
+            if answer.exception() is not None:
+                continue  # it stays in doubt
             decision = answer.result()
             if isinstance(decision, Accepted):
                 self._take(batch, decision)
@@ -190,7 +194,7 @@ class Delivery:
 
     def _send(self, batch: Batch) -> Decision | None:
         """What became of a batch; None if it was not sent, because the one before ended the run."""
-        if self._halted:
+        if self._halted.is_set():
             return None
         body = batch.body()
         failures, reached = 0, False
@@ -206,7 +210,7 @@ class Delivery:
             )
             if isinstance(decision, Retry):
                 failures += not decision.limited
-                reached = reached or decision.reached
+                reached = reached or (decision.reached and not decision.limited)
             return decision
 
         decision: Decision = tenacity.Retrying(
@@ -220,7 +224,8 @@ class Delivery:
             sleep=self._sleep,
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         )(attempt)
-        self._halted = isinstance(decision, (Stop, Retry))
+        if isinstance(decision, (Stop, Retry)):
+            self._halted.set()
         if isinstance(decision, Stop) and reached:
             # An earlier attempt may have been applied, whatever the last one says.
             return replace(decision, applied=True)
@@ -233,7 +238,7 @@ class Delivery:
             self._ledger.note(batch.span, Outcome.CONFIRMED)
             self.tally.confirmed += len(batch)
             self._unnamed = 0
-            if len(batch) == 1:
+            if len(batch) == 1 == len(decision.kinds):
                 # How a row that was sent alone is counted, so are the rows of a batch.
                 self._applied |= decision.kinds
         elif isinstance(decision, Split):
@@ -249,6 +254,8 @@ class Delivery:
         else:
             if not decision.reached and not batch.resent:
                 self._ledger.note(batch.span, Outcome.UNSENT)
+            if self._stopped():
+                raise InterruptedRunError("interrupted")
             raise UnreachableError(f"Selligent gave no usable answer: {decision.reason}")
 
     def _reject(self, batch: Batch, decision: Rejected) -> None:

@@ -255,6 +255,11 @@ def get_with_retries(
         sleep=sleep,
         retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
     )(get)
+    return read_answer(answer)
+
+
+def read_answer(answer: Response | Failure) -> Response:
+    """The answer, if there is one; raises UnreachableError, RefusedError."""
     if isinstance(answer, Failure):
         if answer.final:
             raise RefusedError(answer.reason, "run `dbt-selligent debug`")

@@ -180,22 +180,26 @@ def render(value: Any, file: str, key: str) -> Any:
         environment.filters[name] = str
     try:
         return environment.from_string(value).render()
-    except KeyError as missing:
+    except _VariableMissingError as missing:
         raise ProfileError(
-            f"{file}: {key}: the environment variable {missing.args[0]} is not set",
-            f"set {missing.args[0]}, or give env_var() a default",
+            f"{file}: {key}: the environment variable {missing} is not set",
+            f"set {missing}, or give env_var() a default",
         ) from None
     except UndefinedError as error:
         raise ProfileError(f"{file}: {key}: {error.message}", "only env_var() is known") from None
-    except TemplateError:
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError):
         raise ProfileError(f"{file}: {key}: this Jinja cannot be read") from None
+
+
+class _VariableMissingError(Exception):
+    """A variable without a value or a default; its name is the message."""
 
 
 def _env_var(name: str, default: str | None = None) -> str:
     if name in os.environ:
         return os.environ[name]
     if default is None:
-        raise KeyError(name)
+        raise _VariableMissingError(name)
     return default
 
 
@@ -244,7 +248,7 @@ def _read_yaml(path: Path, error: type[ConfigurationError]) -> dict[str, Any]:
 def _outputs(profiles: Mapping[str, Any], profile: str, folder: Path) -> dict[str, Any]:
     where = folder / "profiles.yml"
     if profile not in profiles:
-        there = ", ".join(sorted(name for name in profiles if name != "config")) or "none"
+        there = ", ".join(sorted(str(name) for name in profiles if name != "config")) or "none"
         mend = (
             "add it as the README shows" if profile == PROFILE else "see `profile:` in the project"
         )

@@ -99,6 +99,7 @@ class Terminal:
 
     def _show_plan(self, event: Planned) -> None:
         made, counts = event.plan, event.plan.counts
+        self._started[made.activation.name] = time.monotonic()
         activation = made.activation
         self._line(
             f"{activation.name}: {activation.model.name} -> list {activation.list} "
@@ -126,14 +127,12 @@ class Terminal:
 
     def _show_progress(self, event: Progress) -> None:
         now = time.monotonic()
-        self._started.setdefault(event.name, now)
         done = event.confirmed + event.rejected
-        speed = done / max(now - self._started[event.name], 0.001)
+        speed = done / max(now - self._started.get(event.name, now), 0.001)
         if self._bars:
             if event.name not in self._tasks:
                 self._tasks[event.name] = self._bars.add_task(event.name, total=event.of, speed="")
-            shown = f"{speed:,.0f} rows/s" if now > self._started[event.name] else ""
-            self._bars.update(self._tasks[event.name], completed=done, speed=shown)
+            self._bars.update(self._tasks[event.name], completed=done, speed=f"{speed:,.0f} rows/s")
         elif not self._quiet and now - self._said.setdefault(event.name, now) >= (
             SECONDS_BETWEEN_LINES
         ):

@@ -125,7 +125,7 @@ def read_object(body: bytes) -> dict[str, Any] | None:
     """The JSON object in a body, or None if it is anything else."""
     try:
         content = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
 
@@ -141,18 +141,20 @@ def _by_result(
             "result NotFound: there is no such list", "see `dbt-selligent debug`", applied=False
         )
     counts = _counts(body)
-    faultless = not (body.get("errors") or body.get("invalid_records") or counts["failed"])
-    if code == "Succeeded" and faultless:
-        if counts["not_found"]:
+    missing = counts is not None and counts["not_found"] > 0
+    if code == "Succeeded" and counts is not None and _faultless(body, counts):
+        if missing:
             return _not_found(rows, only_update)
         kinds = frozenset(kind for kind, count in counts.items() if count)
-        told = sum(counts[kind] for kind in counts if kind in applied)
-        untold = rows - sum(counts.values())
-        if rows == 1 or told == rows or (untold > 0 and "" in applied and told + untold == rows):
+        told = sum(counts.values())
+        adds_up = told == rows or (told < rows and "" in applied)
+        if rows == 1 or (adds_up and kinds <= applied):
             return Accepted(kinds or frozenset({""}))
         return Split("the counts do not add up to the rows sent")
     if rows > 1:
         return Split(f"result {code}")
+    if missing and only_update:
+        return Missing()
     if code in (*REFUSING_CODES, "Succeeded"):
         return _rejected(body, str(code))
     return Stop(f"result {str(code)[:40]!r}, which this version does not know", "upgrade")
@@ -165,22 +167,30 @@ def _not_found(rows: int, only_update: bool) -> Decision:
 
 
 def _rejected(body: Mapping[str, Any], code: str) -> Rejected:
-    for record in body.get("invalid_records") or ():
-        if isinstance(record, dict):
-            return Rejected(
-                str(record.get("validation_code") or code),
-                _text(record.get("field_name")),
-                _text(record.get("message")),
-                names_row=True,
-            )
-    for error in body.get("errors") or ():
-        if isinstance(error, dict):
-            message = _text(error.get("description"))
-            return Rejected(str(error.get("error_code") or code), None, message)
+    for record in _objects(body, "invalid_records"):
+        return Rejected(
+            str(record.get("validation_code") or code),
+            _text(record.get("field_name")),
+            _text(record.get("message")),
+            names_row=True,
+        )
+    for error in _objects(body, "errors"):
+        message = _text(error.get("description"))
+        return Rejected(str(error.get("error_code") or code), None, message)
     return Rejected(code)
 
 
-def _counts(body: Mapping[str, Any]) -> dict[str, int]:
+def _faultless(body: Mapping[str, Any], counts: Mapping[str, int]) -> bool:
+    return not (body.get("errors") or body.get("invalid_records") or counts["failed"])
+
+
+def _objects(body: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    found = body.get(name)
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def _counts(body: Mapping[str, Any]) -> dict[str, int] | None:
+    """The counts by kind, or None if one of them is no count."""
     names = {
         "inserted": "number_of_inserted_records",
         "updated": "number_of_updated_records",
@@ -188,8 +198,15 @@ def _counts(body: Mapping[str, Any]) -> dict[str, int]:
         "failed": "number_of_failed_records",
         "not_found": "number_of_records_not_found",
     }
-    found = {kind: body.get(name) for kind, name in names.items()}
-    return {kind: count if isinstance(count, int) else 0 for kind, count in found.items()}
+    counts = {}
+    for kind, name in names.items():
+        count = body.get(name)
+        if count is None:
+            count = 0
+        if type(count) is not int or count < 0:
+            return None
+        counts[kind] = count
+    return counts
 
 
 def _stop(answer: Response) -> Stop:
@@ -212,8 +229,8 @@ def _stop(answer: Response) -> Stop:
         )
     body = read_object(answer.body)
     code = ""
-    for error in (body or {}).get("errors") or ():
-        if isinstance(error, dict) and error.get("error_code"):
+    for error in _objects(body or {}, "errors"):
+        if error.get("error_code"):
             code = f", {str(error['error_code'])[:60]}"
             break
     if body is None:

@@ -1,0 +1,478 @@
+"""The meta of exposures: what is well formed, and every fault of what is not, at once."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dbt_selligent.activation import Activation, json_schema, read_activations
+from dbt_selligent.errors import ActivationFaults, Fault
+from dbt_selligent.manifest import Exposure, Manifest, Model
+from dbt_selligent.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+META: dict[str, Any] = {
+    "list": "CUSTOMERS",
+    "matching_key": {"CUSTOMER_ID": "customer_id"},
+    "fields": {"MAIL": "email", "FIRSTNAME": "first_name"},
+}
+OUTPUT = {
+    "type": "selligent",
+    "url": "https://acme.example",
+    "organization": "ACME",
+    "api_key": "key",
+    "api_secret": "secret",
+}
+
+
+def make_settings(**more: Any) -> Settings:
+    folder = Path("/nowhere")
+    given_fields = {
+        "profiles": {"selligent": {"outputs": {"dev": OUTPUT, "prod": OUTPUT}}},
+        "target": "dev",
+        **more,
+    }
+    return Settings(folder, folder, "shop", target_path=folder / "target", **given_fields)
+
+
+def make_model(name: str, materialized: str = "table") -> Model:
+    relation = None if materialized == "ephemeral" else f'"shop"."main"."{name}"'
+    return Model(
+        unique_id=f"model.shop.{name}",
+        name=name,
+        resource_type="model",
+        materialized=materialized,
+        relation_name=relation,
+        database="shop",
+        schema="main",
+        file=f"models/{name}.sql",
+    )
+
+
+MODELS = [make_model("customers"), make_model("vips"), make_model("recent", "ephemeral")]
+
+
+def make_exposure(meta: object, name: str = "crm", models: tuple[str, ...] = ("customers",)) -> Any:
+    return Exposure(
+        unique_id=f"exposure.shop.{name}",
+        name=name,
+        package="shop",
+        file="models/crm.yml",
+        tags=("crm",),
+        depends_on=tuple(f"model.shop.{model}" for model in models),
+        meta=meta,
+    )
+
+
+def read(*exposures: Exposure, **more: Any) -> tuple[list[Activation], list[Fault]]:
+    manifest = Manifest({model.unique_id: model for model in MODELS}, exposures)
+    activations, faults = read_activations(manifest, make_settings(**more))
+    return list(activations), list(faults)
+
+
+def read_one(changes: dict[Any, Any], *without: str) -> list[tuple[str, str, str]]:
+    """Key, problem and mend of the faults of one activation."""
+    meta = {key: value for key, value in (META | changes).items() if key not in without}
+    activations, faults = read(make_exposure(meta))
+    assert bool(faults) != bool(activations)
+    assert [
+        fault for fault in faults if (fault.file, fault.exposure) != ("models/crm.yml", "crm")
+    ] == []
+    return [(fault.key, fault.problem, fault.mend) for fault in faults]
+
+
+# well formed
+
+
+def test_defaults() -> None:
+    activations, faults = read(make_exposure(META))
+
+    assert faults == []
+    assert activations == [
+        Activation(
+            name="crm",
+            unique_id="exposure.shop.crm",
+            file="models/crm.yml",
+            tags=("crm",),
+            model=MODELS[0],
+            destination="dev",
+            list="CUSTOMERS",
+            keys=(("CUSTOMER_ID", "customer_id"),),
+            fields=(("MAIL", "email"), ("FIRSTNAME", "first_name")),
+            send="changed",
+            max_groups=50,
+        )
+    ]
+
+
+def test_everything_given() -> None:
+    meta = META | {
+        "mode": "upsert",
+        "removed": "keep",
+        "send": "all",
+        "max_groups": 3,
+        "model": "vips",
+        "destination": "prod",
+        "matching_key": {"SHOP": "shop", "ID": "id", "YEAR": "year"},
+    }
+
+    [activation], faults = read(make_exposure(meta, models=("customers", "vips")))
+
+    assert faults == []
+    assert (activation.send, activation.max_groups) == ("all", 3)
+    assert (activation.model.name, activation.destination) == ("vips", "prod")
+    assert activation.keys == (("SHOP", "shop"), ("ID", "id"), ("YEAR", "year"))
+
+
+def test_the_destination_of_the_command() -> None:
+    [activation], _ = read(make_exposure(META), destination="prod")
+    [own], _ = read(make_exposure(META | {"destination": "dev"}), destination="prod")
+
+    assert (activation.destination, own.destination) == ("prod", "dev")
+
+
+# keys
+
+
+@pytest.mark.parametrize("key", ["list", "matching_key", "fields"])
+def test_a_key_is_missing(key: str) -> None:
+    assert read_one({}, key) == [(key, "missing", "every activation needs it")]
+
+
+@pytest.mark.parametrize(
+    ("key", "mend"),
+    [
+        ("lists", "did you mean list?"),
+        ("Matching_Key", "did you mean matching_key?"),
+        ("feilds", "did you mean fields?"),
+        ("shedule", "did you mean schedule?"),
+        ("max_group", "did you mean max_groups?"),
+        ("xyzzy", ""),
+    ],
+)
+def test_an_unknown_key_names_the_nearest(key: str, mend: str) -> None:
+    assert read_one({key: "x"}) == [(key, "no such key", mend)]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("segment", "VIP"),
+        ("nulls", "skip"),
+        ("guard", {"max_changed": "50%"}),
+        ("schedule", "0 6 * * *"),
+        ("warnings", ["failed"]),
+        ("batch", {"rows": 10}),
+        ("gate", "last"),
+    ],
+)
+def test_a_key_to_come_is_a_fault(key: str, value: object) -> None:
+    assert read_one({key: value}) == [(key, "not supported by this version", "remove the key")]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "mend"),
+    [
+        ("mode", "insert", "write upsert"),
+        ("mode", "update", "write upsert"),
+        ("mode", "mirror", "write upsert"),
+        ("removed", "delete", "write keep"),
+        ("removed", {"set": {"OPTOUT": True}}, "write keep"),
+    ],
+)
+def test_a_value_to_come_is_a_fault(key: str, value: object, mend: str) -> None:
+    assert read_one({key: value}) == [(key, "not supported by this version", mend)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"mode": "upsrt"}, "mode"),
+        ({"removed": "drop"}, "removed"),
+        ({"removed": True}, "removed"),
+        ({"send": "some"}, "send"),
+        ({"max_groups": 0}, "max_groups"),
+        ({"max_groups": "50"}, "max_groups"),
+        ({"max_groups": 1.5}, "max_groups"),
+        ({"list": ""}, "list"),
+        ({"list": "  "}, "list"),
+        ({"list": None}, "list"),
+        ({"list": 5}, "list"),
+        ({"list": ["CUSTOMERS"]}, "list"),
+        ({"model": 5}, "model"),
+        ({"destination": ["prod"]}, "destination"),
+        ({"matching_key": {}}, "matching_key"),
+        ({"matching_key": {"A": "a", "B": "b", "C": "c", "D": "d"}}, "matching_key"),
+        ({"matching_key": "CUSTOMER_ID"}, "matching_key"),
+        ({"matching_key": ["CUSTOMER_ID"]}, "matching_key"),
+        ({"matching_key": None}, "matching_key"),
+        ({"fields": {}}, "fields"),
+        ({"fields": ["MAIL"]}, "fields"),
+        ({"fields": "MAIL"}, "fields"),
+        ({"fields": {"MAIL": 5}}, "fields.MAIL"),
+        ({"fields": {"MAIL": ""}}, "fields.MAIL"),
+        ({"fields": {"MAIL": ["email"]}}, "fields.MAIL"),
+    ],
+)
+def test_a_value_of_the_wrong_kind(changes: dict[str, Any], key: str) -> None:
+    faults = read_one(changes)
+
+    assert [where for where, _, _ in faults] == [key]
+    assert faults[0][1]
+
+
+@pytest.mark.parametrize("key", ["matching_key", "fields"])
+@pytest.mark.parametrize("value", [5, True, [1, 2], [{}], [None]])
+def test_a_mapping_that_is_none(key: str, value: object) -> None:
+    assert [where for where, _, _ in read_one({key: value})] == [key]
+
+
+def test_a_matching_key_that_is_text_is_one_fault() -> None:
+    faults = read_one({"matching_key": "ID", "fields": {"I": "initial", "D": "day"}})
+
+    assert [where for where, _, _ in faults] == ["matching_key"]
+
+
+@pytest.mark.parametrize("meta", [None, True, [], "CUSTOMERS", 5])
+def test_a_meta_that_is_no_dictionary(meta: object) -> None:
+    activations, faults = read(make_exposure(meta))
+
+    assert activations == []
+    assert [(fault.key, fault.problem) for fault in faults] == [("selligent", "not a dictionary")]
+
+
+# mappings
+
+
+@pytest.mark.parametrize("field", ["true", "false", "null"])
+@pytest.mark.parametrize("key", ["matching_key", "fields"])
+def test_a_bare_yaml_word_as_field(key: str, field: str) -> None:
+    faults = read_one({key: {field: "first_name", "PLAIN": "plain"}})
+
+    assert [where for where, _, _ in faults] == [f"{key}.{field}"]
+    assert "quote it" in faults[0][2]
+
+
+@pytest.mark.parametrize("column", [True, False, None])
+@pytest.mark.parametrize("key", ["matching_key", "fields"])
+def test_a_bare_yaml_word_as_column(key: str, column: object) -> None:
+    faults = read_one({key: {"X": column}})
+
+    assert (f"{key}.X", "quote it") in [(where, mend) for where, _, mend in faults]
+    assert sorted({where for where, _, _ in faults}) == [f"{key}.X"]
+
+
+def test_a_bare_yaml_word_as_key_of_the_meta() -> None:
+    assert [where for where, _, _ in read_one({True: "x"})] == ["True"]
+    assert [where for where, _, _ in read_one({"true": "x"})] == ["true"]
+
+
+@pytest.mark.parametrize("others", [{}, {"FIRSTNAME": "first_name"}])
+def test_options_of_a_field_are_one_fault(others: dict[str, str]) -> None:
+    faults = read_one({"fields": {"OPTIN": {"column": "opt_in", "only": "insert"}, **others}})
+
+    assert [(where, problem) for where, problem, _ in faults] == [
+        ("fields.OPTIN", "options of a field are not supported by this version")
+    ]
+
+
+def test_a_field_twice_but_for_case() -> None:
+    faults = read_one({"fields": {"MAIL": "email", "Mail": "other", "X": "x"}})
+
+    assert [where for where, _, _ in faults] == ["fields.MAIL", "fields.Mail"]
+
+
+def test_a_field_twice_but_for_blanks() -> None:
+    faults = read_one({"fields": {"MAIL": "email", "MAIL ": "other"}})
+
+    assert faults != []
+
+
+def test_a_field_that_is_the_key_too() -> None:
+    faults = read_one({"fields": {"customer_id": "customer_id", "MAIL": "email"}})
+
+    assert [(where, problem) for where, problem, _ in faults] == [
+        ("fields.customer_id", "already the matching key")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "words"), [("_selligent_kind", "own"), ("_SELLIGENT_x", "own"), ("A,B", "comma")]
+)
+def test_a_name_that_cannot_be_used(field: str, words: str) -> None:
+    [(where, problem, _)] = read_one({"fields": {field: "x"}})
+
+    assert where == f"fields.{field}"
+    assert words in problem
+
+
+# models
+
+
+def test_no_model() -> None:
+    _, [fault] = read(make_exposure(META, models=()))
+
+    assert (fault.key, fault.problem) == ("depends_on", "no model")
+
+
+def test_several_models() -> None:
+    _, [fault] = read(make_exposure(META, models=("customers", "vips")))
+
+    assert (fault.key, fault.problem) == ("depends_on", "2 models: customers, vips")
+
+
+@pytest.mark.parametrize(
+    ("model", "mend"),
+    [
+        ("customer", "did you mean customers?"),
+        ("zzz", "it depends on customers, vips"),
+        ("recent", "it depends on customers, vips"),
+    ],
+)
+def test_a_model_that_is_not_there(model: str, mend: str) -> None:
+    _, [fault] = read(make_exposure(META | {"model": model}, models=("customers", "vips")))
+
+    assert (fault.key, fault.mend) == ("model", mend)
+
+
+def test_an_ephemeral_model() -> None:
+    _, [fault] = read(make_exposure(META, models=("recent",)))
+
+    assert fault.key == "depends_on"
+    assert "ephemeral" in fault.problem
+
+
+def test_a_destination_that_is_not_there() -> None:
+    _, [fault] = read(make_exposure(META | {"destination": "produ"}))
+
+    assert fault.key == "destination"
+    assert fault.problem.endswith("no output 'produ' (asked for); there are: dev, prod")
+
+
+# several
+
+
+def test_two_activations_that_write_one_field() -> None:
+    one = make_exposure(META, "one")
+    two = make_exposure(META | {"list": "customers", "fields": {"mail": "email", "X": "x"}}, "two")
+    other_list = make_exposure(META | {"list": "OTHER"}, "three")
+    elsewhere = make_exposure(META | {"destination": "prod"}, "four")
+
+    _, faults = read(one, two, other_list, elsewhere)
+
+    assert [(fault.exposure, fault.key, fault.problem) for fault in faults] == [
+        ("one", "fields.MAIL", "also written to list CUSTOMERS by two"),
+        ("two", "fields.mail", "also written to list customers by one"),
+    ]
+
+
+def test_three_activations_that_write_one_field_name_each_other() -> None:
+    _, faults = read(*(make_exposure(META, name) for name in ("one", "two", "three")))
+
+    assert [fault.problem for fault in faults if fault.key == "fields.MAIL"] == [
+        "also written to list CUSTOMERS by two, three",
+        "also written to list CUSTOMERS by one, three",
+        "also written to list CUSTOMERS by one, two",
+    ]
+
+
+def test_every_fault_of_every_activation_in_stable_order() -> None:
+    broken = [
+        make_exposure(META | {"lst": "X", "mode": "insert", "fields": {"true": "a"}}, "b"),
+        make_exposure(META | {"guard": {}, "destination": "nowhere"}, "a", ("recent",)),
+        make_exposure(META | {"list": ""}, "c"),
+    ]
+
+    _, faults = read(*broken, make_exposure(META, "fine"))
+    _, other_way = read(*reversed(broken), make_exposure(META, "fine"))
+
+    shown = [(fault.exposure, fault.key) for fault in ActivationFaults(faults).faults]
+    assert shown == [
+        ("a", "depends_on"),
+        ("a", "destination"),
+        ("a", "guard"),
+        ("b", "fields.true"),
+        ("b", "lst"),
+        ("b", "mode"),
+        ("c", "list"),
+    ]
+    assert str(ActivationFaults(faults)) == str(ActivationFaults(other_way))
+
+
+def test_a_value_of_the_wrong_kind_hides_no_other_fault() -> None:
+    """One run tells all: neither the model nor the destination waits for the list's name."""
+    _, faults = read(make_exposure(META | {"list": "", "destination": "nowhere"}, models=()))
+
+    assert sorted(fault.key for fault in faults) == ["depends_on", "destination", "list"]
+
+
+def test_a_fault_in_one_of_two_hides_no_field_that_both_write() -> None:
+    _, faults = read(make_exposure(META, "one"), make_exposure(META | {"guard": {}}, "two"))
+
+    keys = [(fault.exposure, fault.key) for fault in faults]
+    assert ("two", "guard") in keys
+    assert ("one", "fields.MAIL") in keys
+
+
+def test_activations_that_are_well_formed_are_read_beside_others() -> None:
+    activations, faults = read(make_exposure({}, "broken"), make_exposure(META, "fine"))
+
+    assert [activation.name for activation in activations] == ["fine"]
+    assert [(fault.exposure, fault.key) for fault in faults] == [
+        ("broken", "list"),
+        ("broken", "matching_key"),
+        ("broken", "fields"),
+    ]
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional=dict.fromkeys(
+            ("list", "mode", "removed", "send", "max_groups", "model", "x"), VALUES
+        ),
+    ),
+    st.dictionaries(st.text(max_size=5), VALUES, max_size=3),
+    st.dictionaries(st.text(max_size=5), VALUES, max_size=3),
+)
+def test_any_meta_gives_an_activation_or_faults(
+    meta: dict[str, Any], keys: dict[str, Any], fields: dict[str, Any]
+) -> None:
+    activations, faults = read(
+        make_exposure(META | meta | {"matching_key": keys, "fields": fields})
+    )
+
+    assert bool(activations) != bool(faults)
+    for activation in activations:
+        assert len(activation.fields) == len(fields)
+        assert len(activation.keys) == len(keys)
+
+
+# the schema
+
+
+def test_the_schema_that_is_shipped_is_that_of_the_code() -> None:
+    shipped = json.loads((ROOT / "dbt_selligent" / "activation.schema.json").read_text("utf-8"))
+
+    assert shipped == json_schema()
+
+
+def test_the_schema_forbids_unknown_keys_and_describes_each() -> None:
+    schema = json_schema()
+
+    assert schema["additionalProperties"] is False
+    assert schema["required"] == ["list", "matching_key", "fields"]
+    assert [key for key, each in schema["properties"].items() if not each.get("description")] == []

@@ -1,0 +1,483 @@
+"""The SQL of values, run in DuckDB: as they are sent, as keys are compared, what cannot be sent."""
+
+import json
+import math
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dbt_selligent.columns import Column, family_of
+from dbt_selligent.warehouse.macros import literal, quote, render_sql
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB whose own time zone is one that nobody asked for."""
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'America/New_York'")
+        yield connection
+
+
+def make_column(sql_type: str, zone: str = "UTC", source: str = "x") -> Column:
+    found = family_of(sql_type)
+    assert found is not None, sql_type
+    family, settled = found
+    return Column("F", '"F"', quote(source), family, settled, literal("F"), literal(zone))
+
+
+class Value:
+    """One value of a model, and what the macros make of it."""
+
+    def __init__(self, engine: duckdb.DuckDBPyConnection, sql: str, zone: str = "UTC") -> None:
+        self._engine = engine
+        [(_, sql_type, *_)] = engine.execute(f"describe select {sql} as x").fetchall()
+        self.column = make_column(str(sql_type), zone)
+        settled = render_sql("settled", column=self.column)
+        # From a table, as in the tool, so that nothing is worked out ahead of the run.
+        engine.execute(f"create or replace temp table model as select {sql} as x")
+        engine.execute(f"create or replace temp table settled as select {settled} as f from model")
+
+    def _one(self, sql: str) -> Any:
+        [(value,)] = self._engine.execute(f"select {sql} from settled").fetchall()
+        return value
+
+    @property
+    def settled(self) -> Any:
+        return self._one("f")
+
+    @property
+    def type(self) -> str:
+        return str(self._one("typeof(f)"))
+
+    @property
+    def canonical(self) -> Any:
+        return self._one(render_sql("canonical", column=self.column, value="f"))
+
+    @property
+    def unsendable(self) -> str | None:
+        """Why it cannot be sent."""
+        condition = render_sql("unsendable", column=self.column, value="f")
+        if not condition:
+            return None
+        reason = render_sql("unsendable_reason", column=self.column)
+        answer = self._one(f"case when {condition} then {reason} end")
+        return None if answer is None else str(answer)
+
+    @property
+    def json(self) -> str:
+        """As it stands in a body."""
+        value = render_sql("json_value", column=self.column, value="f")
+        return str(self._one(f"cast(json_array({value}) as varchar)"))[1:-1]
+
+
+def equal(engine: duckdb.DuckDBPyConnection, one: str, other: str, zone: str = "UTC") -> bool:
+    """Whether EXCEPT, and the comparison of fields, see no change between two values."""
+    column = Value(engine, one, zone).column
+    settled = render_sql("settled", column=column)
+    pair = f"select {one} as x union all by name select {other} as x"
+    engine.execute(f"create or replace temp table both_values as {pair}")
+    [(excepted,)] = engine.execute(
+        f"select count(distinct {settled}) + count(distinct case when x is null then 1 end) "
+        "from both_values"
+    ).fetchall()
+    [(distinct,)] = engine.execute(
+        f"with a as (select {settled} as f from (select {one} as x)), "
+        f"b as (select {settled} as f from (select {other} as x)) "
+        "select a.f is distinct from b.f from a, b"
+    ).fetchall()
+    assert (excepted > 1) is bool(distinct), "EXCEPT and `is distinct from` disagree"
+    return not distinct
+
+
+# the value as it is sent
+
+
+@pytest.mark.parametrize(
+    ("sql", "settled", "sql_type", "text"),
+    [
+        ("true", True, "BOOLEAN", "true"),
+        ("127::tinyint", 127, "BIGINT", "127"),
+        ("4294967295::uinteger", 4294967295, "BIGINT", "4294967295"),
+        ("(-9223372036854775808)::bigint", -(2**63), "BIGINT", str(-(2**63))),
+        ("9223372036854775807::ubigint", 2**63 - 1, "HUGEINT", str(2**63 - 1)),
+        ("1.10::decimal(10, 2)", Decimal("1.10"), "DECIMAL(10,2)", None),
+        ("0.1::float", 0.1, "DOUBLE", "0.1"),
+        ("16777216::float", 16777216.0, "DOUBLE", None),
+        ("3.4e38::float", 3.4e38, "DOUBLE", None),
+        ("0.1::double + 0.2::double", 0.3, "DOUBLE", "0.3"),
+        ("1.0::double / 3", 0.333333333333, "DOUBLE", "0.333333333333"),
+        ("9007199254740991::double", 9007199254740991.0, "DOUBLE", None),
+        ("9007199254740992::double", 9007199254740992.0, "DOUBLE", None),
+        ("-9007199254740991::double", -9007199254740991.0, "DOUBLE", None),
+        ("123456789012345::double", 123456789012345.0, "DOUBLE", None),
+        ("123456789012.345::double", 123456789012.0, "DOUBLE", None),
+        ("1.23456789012345e-20::double", 1.23456789012e-20, "DOUBLE", None),
+        ("1.23456789012345e300::double", 1.23456789012e300, "DOUBLE", None),
+        ("5e-324::double", 5e-324, "DOUBLE", None),
+        ("''", "", "VARCHAR", '""'),
+        ("' Ann '", " Ann ", "VARCHAR", '" Ann "'),
+        ("'😀'", "😀", "VARCHAR", '"😀"'),
+        ("'a'::enum('a', 'b')", "a", "VARCHAR", '"a"'),
+        ("date '2026-01-31'", date(2026, 1, 31), "DATE", '"2026-01-31"'),
+        ("date '0001-01-01'", date(1, 1, 1), "DATE", '"0001-01-01"'),
+        ("date '9999-12-31'", date(9999, 12, 31), "DATE", '"9999-12-31"'),
+    ],
+)
+def test_settled(
+    engine: duckdb.DuckDBPyConnection, sql: str, settled: object, sql_type: str, text: str | None
+) -> None:
+    value = Value(engine, sql)
+
+    assert value.settled == settled
+    assert (value.type, value.type) == (sql_type, value.column.type)
+    assert value.unsendable is None
+    if text is not None:
+        assert value.json == text
+    assert json.loads(value.json) == (
+        settled.isoformat()
+        if isinstance(settled, date)
+        else float(settled)
+        if isinstance(settled, Decimal)
+        else settled
+    )
+
+
+@pytest.mark.parametrize(
+    "sql_type",
+    [
+        "boolean",
+        "integer",
+        "hugeint",
+        "decimal(9,2)",
+        "float",
+        "double",
+        "varchar",
+        "date",
+        "timestamp",
+        "timestamptz",
+    ],
+)
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Brussels"])
+def test_a_null_stays_one_and_can_be_sent(
+    engine: duckdb.DuckDBPyConnection, sql_type: str, zone: str
+) -> None:
+    value = Value(engine, f"cast(null as {sql_type})", zone)
+
+    assert value.settled is None
+    assert value.canonical is None
+    assert value.unsendable is None
+    assert value.json == "null"
+
+
+@pytest.mark.parametrize(
+    ("sql", "zone", "settled"),
+    [
+        ("timestamp '2026-01-31 12:00:00.123456'", "UTC", "2026-01-31T12:00:00.123"),
+        ("timestamp '2026-01-31 12:00:00.999999'", "UTC", "2026-01-31T12:00:00.999"),
+        ("timestamp '2026-01-31 12:00:00'", "Europe/Brussels", "2026-01-31T11:00:00.000"),
+        ("timestamp '2026-07-31 12:00:00'", "Europe/Brussels", "2026-07-31T10:00:00.000"),
+        ("timestamp '2026-01-01 00:30:00'", "Europe/Brussels", "2025-12-31T23:30:00.000"),
+        ("timestamptz '2026-07-31 12:00:00+02'", "Europe/Brussels", "2026-07-31T10:00:00.000"),
+        ("timestamptz '2026-07-31 12:00:00+02'", "UTC", "2026-07-31T10:00:00.000"),
+        ("timestamptz '2026-07-31 12:00:00.0019Z'", "UTC", "2026-07-31T12:00:00.001"),
+        ("timestamp_s '2026-01-31 12:00:00'", "UTC", "2026-01-31T12:00:00.000"),
+        ("timestamp_ms '2026-01-31 12:00:00.5'", "UTC", "2026-01-31T12:00:00.500"),
+        (
+            "timestamp_ns '2026-01-31 12:00:00.001500700'",
+            "Europe/Brussels",
+            "2026-01-31T11:00:00.001",
+        ),
+        ("timestamp '0001-01-01 00:00:00'", "UTC", "0001-01-01T00:00:00.000"),
+        (
+            "timestamp '1969-12-31 23:59:59.999999'",
+            "UTC",
+            "1969-12-31T23:59:59.999",
+        ),
+    ],
+)
+def test_times_are_settled_in_utc_to_the_millisecond(
+    engine: duckdb.DuckDBPyConnection, sql: str, zone: str, settled: str
+) -> None:
+    value = Value(engine, sql, zone)
+
+    assert value.settled == datetime.fromisoformat(settled)
+    assert value.type == "TIMESTAMP"
+    assert value.unsendable is None
+    assert value.json == f'"{settled}Z"'
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("0.1::double + 0.2::double", "0.3::double", True),
+        ("1e20::double", "1.0000000000001e20::double", True),
+        ("1e20::double", "1.00000000001e20::double", False),
+        ("0.123456789012::double", "0.1234567890121::double", True),
+        ("0.123456789012::double", "0.123456789013::double", False),
+        ("9007199254740991::double", "9007199254740990::double", False),
+        ("0.0::double", "-0.0::double", True),
+        ("'nan'::double", "'nan'::double", True),
+        ("'inf'::double", "'-inf'::double", False),
+        ("0.1::float", "0.10000001::float", False),
+        ("null::double", "0.0::double", False),
+        ("null::double", "null::double", True),
+        ("''", "null::varchar", False),
+        ("'a'", "'A'", False),
+        ("'a'", "'a '", False),
+        ("'e\u0301'", "'\u00e9'", False),
+        ("1.10::decimal(9, 2)", "1.1::decimal(9, 2)", True),
+        ("timestamp '2026-01-31 12:00:00.1234'", "timestamp '2026-01-31 12:00:00.1239'", True),
+        ("timestamp '2026-01-31 12:00:00.123'", "timestamp '2026-01-31 12:00:00.124'", False),
+        (
+            "timestamptz '2026-01-31 12:00:00+01'",
+            "timestamptz '2026-01-31 06:00:00-05'",
+            True,
+        ),
+    ],
+)
+def test_what_is_a_change(
+    engine: duckdb.DuckDBPyConnection, one: str, other: str, same: bool
+) -> None:
+    assert equal(engine, one, other) is same
+
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.lists(FINITE | st.floats(-1e6, 1e6) | st.integers(-(2**53), 2**53).map(float)))
+def test_a_settled_float_has_twelve_digits_and_is_settled_once(values: list[float]) -> None:
+    column = make_column("DOUBLE")
+    settled = render_sql("settled", column=column)
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            "with model as (select unnest($1::double[]) as x, unnest($2::int[]) as place) "
+            f"select f, (select {settled} from (select f as x)) from ("
+            f"select {settled} as f, place from model) order by place",
+            [values, list(range(len(values)))],
+        ).fetchall()
+
+    for value, (once, twice) in zip(values, rows, strict=True):
+        assert once == twice
+        if value == math.trunc(value) and abs(value) <= 2**53:
+            assert once == value
+        else:
+            assert once == float(f"{once:.12g}")
+            assert math.isclose(once, value, rel_tol=5.0001e-12, abs_tol=5e-324)
+
+
+# keys as they are compared
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("'Ann'", "'aNN'", True),
+        ("'ann'", "'ann  '", True),
+        ("'ann'", "' ann'", False),
+        ("'a b'", "'ab'", False),
+        ("'ÉMILE'", "'émile '", True),
+        ("''", "'   '", True),
+        ("'a'", "'b'", False),
+        (
+            "'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'::uuid",
+            "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'",
+            True,
+        ),
+        ("1::bigint", "1::integer", True),
+        ("1.10::decimal(9, 2)", "1.1::decimal(9, 2)", True),
+        ("date '2026-01-31'", "date '2026-02-01'", False),
+    ],
+)
+def test_keys_are_compared_without_case_and_trailing_blanks(
+    engine: duckdb.DuckDBPyConnection, one: str, other: str, same: bool
+) -> None:
+    first, second = Value(engine, one).canonical, Value(engine, other).canonical
+
+    assert (first == second) is same
+
+
+def test_keys_are_sent_as_they_are(engine: duckdb.DuckDBPyConnection) -> None:
+    assert Value(engine, "'Ann '").json == '"Ann "'
+
+
+# what cannot be sent
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        ("'nan'::double", "not a finite number"),
+        ("'inf'::double", "not a finite number"),
+        ("'-inf'::double", "not a finite number"),
+        ("'nan'::float", "not a finite number"),
+        ("'inf'::float", "not a finite number"),
+        ("1.7e308::double", None),
+        ("-0.0::double", None),
+        ("9223372036854775807::hugeint", None),
+        ("9223372036854775808::hugeint", "outside the range of 64 bits"),
+        ("-9223372036854775808::hugeint", None),
+        ("-9223372036854775809::hugeint", "outside the range of 64 bits"),
+        ("18446744073709551615::ubigint", "outside the range of 64 bits"),
+        ("'infinity'::date", "outside the years 1 to 9999"),
+        ("'-infinity'::date", "outside the years 1 to 9999"),
+        ("date '0044-03-15 (BC)'", "outside the years 1 to 9999"),
+        ("date '0001-12-31 (BC)'", "outside the years 1 to 9999"),
+        ("date '10000-01-01'", "outside the years 1 to 9999"),
+        ("'infinity'::timestamp", "outside the years 1 to 9999"),
+        ("'-infinity'::timestamp", "outside the years 1 to 9999"),
+        ("'infinity'::timestamptz", "outside the years 1 to 9999"),
+        ("timestamp '0044-03-15 (BC) 00:00:00'", "outside the years 1 to 9999"),
+        ("timestamp '10000-01-01 00:00:00'", "outside the years 1 to 9999"),
+    ],
+)
+def test_what_cannot_be_sent(
+    engine: duckdb.DuckDBPyConnection, sql: str, reason: str | None
+) -> None:
+    assert Value(engine, sql).unsendable == reason
+
+
+@pytest.mark.parametrize("sql", ["'infinity'::timestamp", "timestamp '0001-01-01 00:00:00'"])
+def test_a_time_that_leaves_the_years_by_its_zone(
+    engine: duckdb.DuckDBPyConnection, sql: str
+) -> None:
+    assert Value(engine, sql, "Europe/Brussels").unsendable == "outside the years 1 to 9999"
+
+
+@pytest.mark.parametrize("sql", ["true", "1", "1.1::decimal(9,2)", "'x'"])
+def test_of_other_families_all_can_be_sent(engine: duckdb.DuckDBPyConnection, sql: str) -> None:
+    column = Value(engine, sql).column
+
+    assert render_sql("unsendable", column=column, value="f") == ""
+
+
+# JSON
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        '"',
+        "\\",
+        '\\"],["',
+        "\n\r\t\x08\x0c",
+        "\x00",
+        "a\x00b",
+        "\x1f\x7f",
+        "\u2028\u2029",
+        "😀👩‍👩‍👧",
+        "é e\u0301 ß ﷽",
+        "</script>",
+        "'; drop table delta --",
+        "\ufeff\ufffe\uffff",
+        "null",
+    ],
+)
+def test_text_in_json(engine: duckdb.DuckDBPyConnection, text: str) -> None:
+    assert json.loads(render_text(engine, text)) == [text]
+
+
+@given(st.text())
+def test_any_text_in_json(text: str) -> None:
+    with duckdb.connect() as connection:
+        assert json.loads(render_text(connection, text)) == [text]
+
+
+def render_text(engine: duckdb.DuckDBPyConnection, text: str) -> str:
+    value = render_sql("json_value", column=make_column("VARCHAR"), value="x")
+    [(shown,)] = engine.execute(
+        f"select cast(json_array({value}) as varchar) from (select $1::varchar as x)", [text]
+    ).fetchall()
+    assert "\n" not in shown
+    return str(shown)
+
+
+@pytest.mark.parametrize(
+    ("sql", "text"),
+    [
+        ("123456789012345678::decimal(18, 0)", "123456789012345678"),
+        ("12345678901234567890123456789012345678::decimal(38, 0)", None),
+        ("123456789012345.67::decimal(38, 2)", "123456789012345.67"),
+        ("-0.01::decimal(9, 2)", "-0.01"),
+    ],
+)
+def test_decimals_lose_no_digit(
+    engine: duckdb.DuckDBPyConnection, sql: str, text: str | None
+) -> None:
+    wanted = text or sql.partition(":")[0]
+
+    assert Value(engine, sql).json == wanted
+
+
+def test_json_columns_are_sent_as_text(engine: duckdb.DuckDBPyConnection) -> None:
+    assert json.loads(Value(engine, """'{"a": ["x"]}'::json""").json) == '{"a": ["x"]}'
+
+
+# rows of a body
+
+
+def test_rows_of_a_group_in_order_and_of_a_span(engine: duckdb.DuckDBPyConnection) -> None:
+    engine.execute(
+        "create or replace temp table delta as select 'changed' as _selligent_kind, "
+        "case when n % 3 = 0 then '10' else '01' end as _selligent_mask, n as \"F\" "
+        "from range(9) as r(n)"
+    )
+    column = make_column("BIGINT")
+    arguments: dict[str, Any] = {
+        "delta": "delta",
+        "groups": "member",
+        "number": 7,
+        "columns": [column],
+    }
+    whole = render_sql("rows", members=[("'changed'", "'10'")], span=None, **arguments)
+    part = render_sql("rows", members=[("'changed'", "'10'")], span=Part(3, 6), **arguments)
+
+    assert engine.execute(whole).fetchall() == [(0, "[0],"), (3, "[3],"), (6, "[6],")]
+    assert engine.execute(part).fetchall() == [(3, "[3],"), (6, "[6],")]
+
+
+def test_rows_of_a_group_of_many_masks(engine: duckdb.DuckDBPyConnection) -> None:
+    masks = [format(n, "03b") for n in range(1, 7)]
+    engine.execute(
+        "create or replace temp table delta as select 'changed' as _selligent_kind, "
+        "format('{:03b}', n % 8) as _selligent_mask, n as \"F\" from range(24) as r(n)"
+    )
+    engine.execute(
+        "create or replace temp table member as select 7 as _selligent_group, "
+        "'changed' as _selligent_kind, unnest($1::varchar[]) as _selligent_mask",
+        [masks],
+    )
+    sql = render_sql(
+        "rows",
+        delta="delta",
+        groups="member",
+        number=7,
+        members=[("'changed'", literal(mask)) for mask in masks],
+        columns=[make_column("BIGINT")],
+        span=None,
+    )
+
+    wanted = [(n, f"[{n}],") for n in range(24) if 1 <= n % 8 <= 6]
+    assert engine.execute(sql).fetchall() == wanted
+
+
+class Part:
+    """A span, as the macro takes it."""
+
+    def __init__(self, first: int, last: int) -> None:
+        self.first, self.last = first, last
+
+
+def test_names_are_quoted(engine: duckdb.DuckDBPyConnection) -> None:
+    name = 'a "quoted" 😀 name; drop'
+    text = literal("it's")
+    [(value,)] = engine.execute(f"select {text} as {quote(name)}").fetchall()
+    [(described, *_)] = engine.execute(f"describe select 1 as {quote(name)}").fetchall()
+
+    assert (value, described) == ("it's", name)

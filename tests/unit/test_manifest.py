@@ -1,0 +1,194 @@
+"""Manifests as each supported dbt writes them, and what is none."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dbt_selligent.activation import read_activations
+from dbt_selligent.errors import ProjectError
+from dbt_selligent.manifest import Manifest, read_manifest
+from dbt_selligent.settings import Settings
+
+FOLDER = Path(__file__).parents[1] / "fixtures" / "manifests"
+MANIFESTS = sorted(FOLDER.glob("dbt_1_*.json"))
+SETTINGS = Settings(
+    Path("/p"),
+    Path("/p"),
+    "shop",
+    "dev",
+    Path("/p/target"),
+    profiles={
+        "selligent": {
+            "outputs": {
+                "dev": {
+                    "url": "https://acme.example",
+                    "organization": "ACME",
+                    "api_key": "key",
+                    "api_secret": "secret",
+                }
+            }
+        }
+    },
+)
+
+
+@pytest.fixture(params=MANIFESTS, ids=lambda path: path.stem)
+def manifest(request: pytest.FixtureRequest) -> Manifest:
+    return read_manifest(request.param)
+
+
+@pytest.fixture
+def content() -> dict[str, Any]:
+    read: dict[str, Any] = json.loads(MANIFESTS[-1].read_bytes())
+    return read
+
+
+def test_there_is_a_manifest_of_each_supported_dbt() -> None:
+    assert [path.stem for path in MANIFESTS] == ["dbt_1_10", "dbt_1_11", "dbt_1_12"]
+    versions = [json.loads(path.read_bytes())["metadata"]["dbt_version"] for path in MANIFESTS]
+    assert [version[:4] for version in versions] == ["1.10", "1.11", "1.12"]
+
+
+def test_the_same_exposures_from_each(manifest: Manifest) -> None:
+    assert [exposure.name for exposure in manifest.exposures] == [
+        "bare_on_key",
+        "crm_customers",
+        "legacy_meta",
+        "no_model",
+        "on_ephemeral",
+        "two_models",
+    ]
+    assert manifest.exposures == read_manifest(MANIFESTS[0]).exposures
+
+
+def test_the_same_models_from_each(manifest: Manifest) -> None:
+    assert manifest.models == read_manifest(MANIFESTS[0]).models
+    by_name = {model.name: model for model in manifest.models.values()}
+    assert by_name["recent_customers"].materialized == "ephemeral"
+    assert by_name["recent_customers"].relation_name is None
+    assert (by_name["customers"].relation_name or "").endswith('"customers"')
+
+
+def test_the_same_activations_from_each(manifest: Manifest) -> None:
+    activations, faults = read_activations(manifest, SETTINGS)
+
+    assert (activations, faults) == read_activations(read_manifest(MANIFESTS[0]), SETTINGS)
+    assert [activation.name for activation in activations] == ["legacy_meta"]
+    [legacy] = activations
+    assert (legacy.list, legacy.tags, legacy.model.name) == (
+        "LEGACY",
+        ("legacy",),
+        "customer_emails",
+    )
+    assert [(fault.exposure, fault.key) for fault in faults] == [
+        ("bare_on_key", "fields.true"),
+        ("crm_customers", "guard"),
+        ("no_model", "depends_on"),
+        ("on_ephemeral", "depends_on"),
+        ("two_models", "depends_on"),
+    ]
+
+
+# what is not the fixture
+
+
+def write(folder: Path, content: object) -> Path:
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(content), "utf-8")
+    return path
+
+
+def test_missing(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match="no manifest at") as caught:
+        read_manifest(tmp_path / "manifest.json")
+
+    assert "dbt parse" in caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("version", "age", "mend"),
+    [("v13", "newer than v12", "upgrade"), ("v11", "older than v12", "install dbt-core >= 1.10")],
+)
+def test_another_schema(
+    tmp_path: Path, content: dict[str, Any], version: str, age: str, mend: str
+) -> None:
+    schema = f"https://schemas.getdbt.com/dbt/manifest/{version}.json"
+    content["metadata"] |= {"dbt_schema_version": schema, "dbt_version": "9.9.9"}
+
+    with pytest.raises(ProjectError) as caught:
+        read_manifest(write(tmp_path, content))
+
+    assert age in caught.value.message
+    assert "dbt 9.9.9" in caught.value.message
+    assert mend in caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"not json",
+        b"\xff\xfe\x00",
+        MANIFESTS[0].read_bytes()[:5000],
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"metadata": null}',
+        b'{"metadata": {"dbt_schema_version": "https://acme.example/run-results/v6.json"}}',
+    ],
+)
+def test_not_a_manifest(tmp_path: Path, body: bytes) -> None:
+    path = tmp_path / "manifest.json"
+    path.write_bytes(body)
+
+    with pytest.raises(ProjectError, match="not a manifest of dbt") as caught:
+        read_manifest(path)
+
+    assert str(path) in caught.value.message
+
+
+def test_a_folder_is_not_a_manifest(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match="not a manifest of dbt"):
+        read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("key", ["nodes", "exposures"])
+def test_a_part_is_missing(tmp_path: Path, content: dict[str, Any], key: str) -> None:
+    del content[key]
+
+    with pytest.raises(ProjectError, match=f"lacks something this version needs: '{key}'"):
+        read_manifest(write(tmp_path, content))
+
+
+@pytest.mark.parametrize("value", [None, [], "x", {"exposure.shop.x": None}])
+def test_a_part_of_another_shape(tmp_path: Path, content: dict[str, Any], value: object) -> None:
+    content["exposures"] = value
+
+    with pytest.raises(ProjectError, match="lacks something"):
+        read_manifest(write(tmp_path, content))
+
+
+def test_unknown_keys_are_ignored(tmp_path: Path, content: dict[str, Any]) -> None:
+    before = read_manifest(write(tmp_path, content))
+    content["novelty"] = [1]
+    for node in [*content["nodes"].values(), *content["exposures"].values()]:
+        node["novelty"] = {"a": 1}
+
+    assert read_manifest(write(tmp_path, content)) == before
+
+
+def test_meta_of_the_config_wins_and_disabled_ones_are_left_out(
+    tmp_path: Path, content: dict[str, Any]
+) -> None:
+    exposure = next(node for node in content["exposures"].values() if node["name"] == "legacy_meta")
+    exposure |= {"meta": {"selligent": 1}, "tags": ["a", "b"]}
+    exposure["config"] = {"meta": {"selligent": 2}, "tags": ["b", "c"]}
+    [both] = [e for e in read_manifest(write(tmp_path, content)).exposures if e.meta == 2]
+    exposure["config"]["enabled"] = False
+    names = [each.name for each in read_manifest(write(tmp_path, content)).exposures]
+
+    assert both.tags == ("a", "b", "c")
+    assert "legacy_meta" not in names
+    assert len(names) == 5
