@@ -13,13 +13,13 @@ from dbt_selligent.errors import (
     UnreachableError,
     nearest,
 )
+from dbt_selligent.locks import temporary_folder
 from dbt_selligent.selection import list_activations
 from dbt_selligent.selligent.answer import Failure, Response, Stop, classify
 from dbt_selligent.selligent.client import Client, read_fields
 from dbt_selligent.sending import read_answer
 from dbt_selligent.settings import Settings, resolve_settings
 from dbt_selligent.warehouse.duckdb import open_warehouse
-from dbt_selligent.warehouse.engine import temporary_folder
 
 
 @dataclass(frozen=True)

@@ -210,7 +210,7 @@ class Delivery:
             )
             if isinstance(decision, Retry):
                 failures += not decision.limited
-                reached = reached or (decision.reached and not decision.limited)
+                reached = reached or decision.reached
             return decision
 
         decision: Decision = tenacity.Retrying(

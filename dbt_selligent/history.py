@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from dbt_selligent.locks import hold
+from dbt_selligent.locks import hold, temporary_folder
 from dbt_selligent.selection import list_activations
 from dbt_selligent.settings import Settings
 from dbt_selligent.state import Files, StateStore, open_state
-from dbt_selligent.warehouse.engine import temporary_folder
 
 MOST_RUNS = 5
 MOST_ROWS = 20
@@ -70,21 +69,19 @@ def read_history(settings: Settings, *, show_values: bool) -> tuple[History, ...
     Raises LockedError while a sync is under way.
     """
     found = []
-    with temporary_folder(settings.own_target_path) as temporary:
-        for activation in list_activations(settings):
-            destination = settings.destination_named(activation.destination)
-            files = Files.of(activation, destination)
-            empty = History(
-                activation.name, activation.list, destination.name, 0, 0, (), (), 0, (), 0
-            )
-            if not files.state.exists():
-                found.append(empty)
-                continue
-            with (
-                hold(files.lock, f"activation {activation.name}"),
-                open_state(files, temporary, read_only=True) as store,
-            ):
-                found.append(_read(store, empty, show_values))
+    for activation in list_activations(settings):
+        destination = settings.destination_named(activation.destination)
+        files = Files.of(activation, destination)
+        empty = History(activation.name, activation.list, destination.name, 0, 0, (), (), 0, (), 0)
+        if not files.state.exists():
+            found.append(empty)
+            continue
+        with (
+            hold(files.lock, f"activation {activation.name}"),
+            temporary_folder(files.folder) as temporary,
+            open_state(files, temporary, read_only=True) as store,
+        ):
+            found.append(_read(store, empty, show_values))
     return tuple(found)
 
 

@@ -8,13 +8,17 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import socket
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
 from dbt_selligent.errors import LockedError
+
+TEMPORARY = ".temporary-"
 
 
 @contextmanager
@@ -40,6 +44,24 @@ def hold(path: Path, what: str) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """A folder for copies and spilled rows, its owner's alone, that is gone afterwards.
+
+    One that a killed process left behind is removed by the next.
+    """
+    parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for left in parent.glob(f"{TEMPORARY}*"):
+        with suppress(LockedError, OSError), hold(left / "lock", "the folder"):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=parent))
+    with hold(folder / "lock", "the folder"):
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _holder(handle: int) -> str:

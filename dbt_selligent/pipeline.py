@@ -29,7 +29,7 @@ from dbt_selligent.errors import (
     WarehouseError,
 )
 from dbt_selligent.events import Emit, Finished, Planned, silent
-from dbt_selligent.locks import hold
+from dbt_selligent.locks import hold, temporary_folder
 from dbt_selligent.planning import Plan, build_plan
 from dbt_selligent.results import ActivationResult, RunResults, failure_of
 from dbt_selligent.selection import read_selected
@@ -37,7 +37,6 @@ from dbt_selligent.sending import Waiting, send_plan
 from dbt_selligent.settings import Destination, Settings
 from dbt_selligent.state import Files, Identity, StateStore, copy_state, open_state, protect
 from dbt_selligent.warehouse.duckdb import DuckDBReader, open_warehouse
-from dbt_selligent.warehouse.engine import temporary_folder
 
 Sleep = Callable[[float], None]
 
@@ -73,8 +72,11 @@ def plan(settings: Settings, *, sample: int = 0, emit: Emit = silent) -> tuple[P
     ConfigurationError, RunError.
     """
     plans: list[Plan] = []
-    activations, faults = read_selected(settings)
-    with _private(settings) as temporary, open_warehouse(settings, temporary) as reader:
+    activations, faults = _read(settings)
+    with (
+        _private(settings, activations) as temporary,
+        open_warehouse(settings, temporary) as reader,
+    ):
         for job in _match(settings, reader, activations, faults):
             with ExitStack() as locks:
                 if job.files.state.exists():
@@ -94,8 +96,8 @@ def sync(settings: Settings, *, emit: Emit = silent, sleep: Sleep | None = None)
     waits between attempts; it has to be given by tests alone.
     """
     started, clock, run_id = datetime.now(timezone.utc), time.monotonic(), uuid.uuid4().hex
-    activations, faults = read_selected(settings)
-    with ExitStack() as locks, _private(settings) as temporary:
+    activations, faults = _read(settings)
+    with ExitStack() as locks, _private(settings, activations) as temporary:
         planned, results = _plan_all(settings, activations, faults, temporary, locks, emit)
         results += _send_all(settings, planned, temporary, run_id, emit, sleep)
     run = RunResults(
@@ -108,6 +110,13 @@ def sync(settings: Settings, *, emit: Emit = silent, sleep: Sleep | None = None)
     )
     run.write(settings.target_path)
     return run
+
+
+def _read(settings: Settings) -> tuple[tuple[Activation, ...], tuple[Fault, ...]]:
+    activations, faults = read_selected(settings)
+    if not activations:
+        raise ActivationFaults(faults)  # no model to look at: these are all there are
+    return activations, faults
 
 
 def _plan_all(
@@ -199,11 +208,14 @@ def _send_all(
 
 
 @contextmanager
-def _private(settings: Settings) -> Iterator[Path]:
+def _private(settings: Settings, activations: Sequence[Activation]) -> Iterator[Path]:
     """A temporary folder; whatever is written meanwhile is readable by its owner alone."""
     before = os.umask(0o077)
     try:
-        with temporary_folder(settings.own_target_path) as temporary:
+        # Beside the state, which is protected: it holds rows for a while.
+        state = settings.destination_named(activations[0].destination).state
+        protect(state)
+        with temporary_folder(state) as temporary:
             yield temporary
     finally:
         os.umask(before)

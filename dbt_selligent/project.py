@@ -118,8 +118,15 @@ def _files(settings: Settings) -> Iterator[Path]:
     packages = [description.get("packages-install-path") or "dbt_packages"]
     folders = [description.get(key) or default for key, default in PATH_KEYS.items()] + [packages]
     yield from (root / name for name in TOP_FILES)
+    seen: set[str] = set()
     for folder in dict.fromkeys(str(name) for names in folders for name in names):
         for parent, children, names in os.walk(root / folder, followlinks=True):
+            # A package may be a link to a folder that holds this very project.
+            real = os.path.realpath(parent)
+            if real in seen:
+                children.clear()
+                continue
+            seen.add(real)
             children.sort()
             yield from (Path(parent, name) for name in sorted(names) if _is_source(name))
 

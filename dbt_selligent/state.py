@@ -365,10 +365,9 @@ def open_state(files: Files, temporary: Path, *, read_only: bool = False) -> Ite
                 store.migrate()
             yield store
         except duckdb.Error as error:
-            first = str(error).splitlines()[0]
             raise StateError(
-                f"{files.state}: {first}", "nothing was lost: mend it and run again"
-            ) from error
+                f"{files.state}: {engine.words(error)}", "nothing was lost: mend it and run again"
+            ) from None
 
 
 def copy_state(files: Files, folder: Path) -> Files:
@@ -383,7 +382,7 @@ def copy_state(files: Files, folder: Path) -> Files:
 
 
 def _unusable(path: Path, error: duckdb.Error) -> StateError:
-    words = str(error).splitlines()[0]
+    words = engine.words(error)
     if "lock" in words.lower():
         return StateError(f"{path}: held by another program", "close it and run again")
     return StateError(

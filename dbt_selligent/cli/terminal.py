@@ -69,7 +69,8 @@ class Terminal:
         """Shows an event; may be called by several threads."""
         with self._lock:
             if self._as_json:
-                if not self._quiet:
+                failed = isinstance(event, Finished) and event.result.status != "in step"
+                if failed or not self._quiet:
                     click.echo(json.dumps(_as_dict(event), default=str))
             elif isinstance(event, Planned):
                 if not self._quiet:

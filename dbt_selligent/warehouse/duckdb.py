@@ -55,7 +55,7 @@ class DuckDBReader:
             return None
         except duckdb.Error as error:
             raise WarehouseError(
-                f"{relation}: {_words(error)}", "does `dbt show` read it?"
+                f"{relation}: {engine.words(error)}", "does `dbt show` read it?"
             ) from None
         return [(str(name), str(sql_type)) for name, sql_type, *_ in rows]
 
@@ -87,7 +87,10 @@ class DuckDBReader:
             done = self._cursor.execute(sql, list(parameters) or None)
             return list(done.fetchall())
         except duckdb.Error as error:
-            raise WarehouseError(f"the model cannot be read: {_words(error)}") from None
+            raise WarehouseError(
+                f"the model cannot be read: {engine.words(error)}",
+                "`dbt show --select <model>` says more",
+            ) from None
 
 
 @contextmanager
@@ -167,7 +170,7 @@ def _absolute(path: str) -> str:
 
 
 def _cannot_open(error: Exception) -> WarehouseError:
-    words = _words(error)
+    words = engine.words(error)
     holder = re.search(r"PID (\d+)", words)
     if "lock" in words.lower():
         by = f" by the process {holder[1]}" if holder else ""
@@ -187,11 +190,3 @@ def _cannot_open(error: Exception) -> WarehouseError:
 def _path_in(words: str) -> str:
     found = re.search(r'"([^"]+)"', words)
     return found[1] if found else words
-
-
-def _words(error: Exception) -> str:
-    """DuckDB's first line without quoted values: conversion errors quote what did not convert."""
-    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    if isinstance(error, (duckdb.ConversionException, duckdb.InvalidInputException)):
-        return re.sub(r"'[^']*'", "'***'", first)
-    return first

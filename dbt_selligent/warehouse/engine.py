@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +21,17 @@ MEMORY_TO_COMPARE = "512MB"
 MEMORY_TO_COPY = "256MB"
 MOST_THREADS = 4
 
+# Errors of DuckDB about files and statements; all others may quote values of a row.
+WITHOUT_VALUES = (
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.ConnectionException,
+    duckdb.IOException,
+    duckdb.OutOfMemoryException,
+    duckdb.ParserException,
+    duckdb.PermissionException,
+)
+
 STATE = "_selligent_state"
 DELTA = "_selligent_delta"
 
@@ -40,17 +49,6 @@ def limit(connection: Any, temporary: Path) -> None:
 def limit_memory(connection: Any, most: str) -> None:
     """Sets the memory limit of a DuckDB; beyond it, rows are spilled to the temporary folder."""
     connection.execute(f"set memory_limit = {literal(most)}")
-
-
-@contextmanager
-def temporary_folder(state: Path) -> Iterator[Path]:
-    """A folder for spilled rows, readable by its owner alone, that is gone afterwards."""
-    state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder = Path(tempfile.mkdtemp(prefix=".temporary-", dir=state))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -73,3 +71,12 @@ def attach(connection: Any, path: Path, alias: str, *, read_only: bool = False) 
 def detach(connection: Any, alias: str) -> None:
     """Detaches a file; what was written to it is durable then."""
     connection.execute(f"detach {quote(alias)}")
+
+
+def words(error: Exception) -> str:
+    """What DuckDB says, in one line; only what kind of error it is where it may quote a value."""
+    kind = type(error).__name__.removesuffix("Exception")
+    if isinstance(error, WITHOUT_VALUES) or not isinstance(error, duckdb.Error):
+        lines = str(error).strip().splitlines()
+        return lines[0] if lines else kind
+    return f"DuckDB stopped with an error of kind {kind}"
