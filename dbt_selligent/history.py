@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from dbt_selligent.locks import hold, temporary_folder
+from dbt_selligent.places import Files
 from dbt_selligent.selection import list_activations
 from dbt_selligent.settings import Settings
-from dbt_selligent.state import Files, StateStore, open_state
+from dbt_selligent.state import StateStore, open_state
 
 MOST_RUNS = 5
 MOST_ROWS = 20

@@ -30,12 +30,13 @@ from dbt_selligent.errors import (
 )
 from dbt_selligent.events import Emit, Finished, Planned, silent
 from dbt_selligent.locks import hold, temporary_folder
+from dbt_selligent.places import Files, Identity, copy_state, protect
 from dbt_selligent.planning import Plan, build_plan
 from dbt_selligent.results import ActivationResult, RunResults, failure_of
 from dbt_selligent.selection import read_selected
 from dbt_selligent.sending import Waiting, send_plan
 from dbt_selligent.settings import Destination, Settings
-from dbt_selligent.state import Files, Identity, StateStore, copy_state, open_state, protect
+from dbt_selligent.state import StateStore, open_state
 from dbt_selligent.warehouse.duckdb import DuckDBReader, open_warehouse
 
 Sleep = Callable[[float], None]

@@ -22,20 +22,16 @@ from dbt_selligent.errors import (
     nearest,
 )
 from dbt_selligent.events import Emit, Progress
+from dbt_selligent.groups import Group, group_columns
 from dbt_selligent.payload import Batch, Form, Rows, batches
-from dbt_selligent.planning import (
-    BYTES_PER_BATCH,
-    ROWS_PER_BATCH,
-    Group,
-    Plan,
-    group_columns,
-)
+from dbt_selligent.places import Files
+from dbt_selligent.planning import BYTES_PER_BATCH, ROWS_PER_BATCH, Plan
 from dbt_selligent.results import ActivationResult, result_of
 from dbt_selligent.selligent.answer import Failure, Rejected, Response, Retry, Stop, classify
 from dbt_selligent.selligent.client import Client, read_fields
 from dbt_selligent.settings import Destination, Settings
 from dbt_selligent.spans import Outcome, Span
-from dbt_selligent.state import DELTA, GROUPS, Files, Rejection, StateStore, open_state
+from dbt_selligent.state import DELTA, GROUPS, Rejection, StateStore, open_state
 from dbt_selligent.warehouse.macros import literal, render_sql
 
 # Rows that the engine renders at a time.

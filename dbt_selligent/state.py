@@ -7,21 +7,18 @@ snapshot and doubt in one transaction, at the end of the run or, after a crash, 
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote as url_quote
 
 import duckdb
 
-from dbt_selligent.activation import Activation
 from dbt_selligent.columns import Columns, stored_columns
 from dbt_selligent.errors import StateError
-from dbt_selligent.settings import Destination
+from dbt_selligent.places import Files, Identity
 from dbt_selligent.spans import Outcome, Span, resolve
 from dbt_selligent.warehouse import engine
 from dbt_selligent.warehouse.macros import literal, quote, render_sql, statements
@@ -50,71 +47,12 @@ VERSION = MIGRATIONS[-1][0]
 
 
 @dataclass(frozen=True)
-class Identity:
-    """What a snapshot is a snapshot of: with another of these, it says nothing."""
-
-    url: str
-    organization: str
-    list: str
-    keys: tuple[str, ...]
-
-    @classmethod
-    def of(cls, activation: Activation, destination: Destination) -> Identity:
-        """The identity of an activation at a destination."""
-        keys = tuple(field for field, _ in activation.keys)
-        return cls(destination.url, destination.organization, activation.list, keys)
-
-
-@dataclass(frozen=True)
-class Files:
-    """Where the state of one activation and destination lies."""
-
-    folder: Path
-    name: str
-    list: str
-
-    @classmethod
-    def of(cls, activation: Activation, destination: Destination) -> Files:
-        """One folder a destination; names of any characters become names of files."""
-        folder = destination.state / url_quote(destination.name, safe="")
-        return cls(folder, activation.name, url_quote(activation.list.casefold(), safe=""))
-
-    @property
-    def state(self) -> Path:
-        """Snapshot and history."""
-        return self.folder / f"{self.name}.duckdb"
-
-    @property
-    def delta(self) -> Path:
-        """The rows of the run under way, or of one that was cut off."""
-        return self.folder / f"{self.name}.delta.duckdb"
-
-    @property
-    def lock(self) -> Path:
-        """Held by whoever works on this activation."""
-        return self.folder / f"{self.name}.lock"
-
-    @property
-    def list_lock(self) -> Path:
-        """Held by whoever works on this list."""
-        return self.folder / "lists" / f"{self.list}.lock"
-
-
-@dataclass(frozen=True)
 class Rejection:
     """Why Selligent refused a row; ``message`` may quote the row's values."""
 
     code: str
     field: str | None = None
     message: str | None = None
-
-
-def protect(folder: Path) -> None:
-    """Makes the state's folder its owner's alone, and keeps it out of git."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    ignore = folder / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("*\n")
 
 
 class StateStore:
@@ -368,17 +306,6 @@ def open_state(files: Files, temporary: Path, *, read_only: bool = False) -> Ite
             raise StateError(
                 f"{files.state}: {engine.words(error)}", "nothing was lost: mend it and run again"
             ) from None
-
-
-def copy_state(files: Files, folder: Path) -> Files:
-    """A copy of the state and its pending delta in another folder, to be changed there."""
-    copied = Files(folder, files.name, files.list)
-    for source, target in ((files.state, copied.state), (files.delta, copied.delta)):
-        for suffix in ("", ".wal"):
-            path = source.with_name(source.name + suffix)
-            if path.is_file():
-                shutil.copy2(path, target.with_name(target.name + suffix))
-    return copied
 
 
 def _unusable(path: Path, error: duckdb.Error) -> StateError:

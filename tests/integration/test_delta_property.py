@@ -16,12 +16,22 @@ from hypothesis import strategies as st
 from dbt_selligent.activation import Activation
 from dbt_selligent.columns import match_columns
 from dbt_selligent.manifest import Model
+from dbt_selligent.places import Files, Identity
 from dbt_selligent.planning import Plan, build_plan
 from dbt_selligent.spans import Outcome, Span
-from dbt_selligent.state import Files, Identity, Rejection, open_state
+from dbt_selligent.state import Rejection, open_state
 from dbt_selligent.warehouse.duckdb import DuckDBReader
 
-MODEL = Model("model.shop.people", "people", "model", "table", '"memory"."main"."people"', "memory", "main", "m.sql")
+MODEL = Model(
+    "model.shop.people",
+    "people",
+    "model",
+    "table",
+    '"memory"."main"."people"',
+    "memory",
+    "main",
+    "m.sql",
+)
 IDENTITY = Identity("https://acme.slgnt.eu", "ACME", "PEOPLE", ("KEY",))
 
 keys = st.one_of(st.none(), st.sampled_from(["a", "A", "a ", "b", "c", "d", "e", "f", " a"]))
@@ -125,11 +135,12 @@ class Bench:
     def staged(self) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.files.delta), read_only=True) as delta:
             return delta.execute(
-                'select rowid, _selligent_kind, _selligent_mask, "KEY", "TEXT", "NUMBER" from delta order by rowid'
+                'select rowid, _selligent_kind, _selligent_mask, "KEY", "TEXT", "NUMBER" '
+                "from delta order by rowid"
             ).fetchall()
 
     def carry_out(self, plan: Plan, fates: list[str], full: bool, known: Known) -> None:
-        """Gives each row its fate, says so in the log, and leaves the settling to the next round."""
+        """Gives each row its fate in the log, and leaves the settling to the next round."""
         group_of = {member: group.number for group in plan.groups for member in group.members}
         with open_state(self.files, self.folder) as store:
             store.begin("run", "dev", plan.columns, full_refresh=full)

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbt_selligent.activation import Activation
+from dbt_selligent.groups import Group, make_groups
 from dbt_selligent.manifest import Model
-from dbt_selligent.planning import Group, make_groups
 
 FIELDS = ["A", "B", "C"]
 MODEL = Model("model.shop.c", "c", "model", "table", '"s"."m"."c"', "s", "m", "models/c.sql")
