@@ -76,7 +76,7 @@ def plan(settings: Settings, *, sample: int = 0, emit: Emit = silent) -> tuple[P
     activations, faults = _read(settings)
     with (
         _private(settings, activations) as temporary,
-        open_warehouse(settings, temporary) as reader,
+        _open_warehouse(settings, temporary, faults) as reader,
     ):
         for job in _match(settings, reader, activations, faults):
             with ExitStack() as locks:
@@ -138,7 +138,7 @@ def _plan_all(
         emit(Finished(failed[-1]))
 
     try:
-        with open_warehouse(settings, temporary) as reader:
+        with _open_warehouse(settings, temporary, faults) as reader:
             for job in _match(settings, reader, activations, faults):
                 try:
                     _lock(locks, job, lists)
@@ -220,6 +220,21 @@ def _private(settings: Settings, activations: Sequence[Activation]) -> Iterator[
             yield temporary
     finally:
         os.umask(before)
+
+
+@contextmanager
+def _open_warehouse(
+    settings: Settings, temporary: Path, faults: Sequence[Fault]
+) -> Iterator[DuckDBReader]:
+    """The warehouse; if it cannot be opened, faults that were found before come first."""
+    with ExitStack() as stack:
+        try:
+            reader = stack.enter_context(open_warehouse(settings, temporary))
+        except WarehouseError:
+            if faults:
+                raise ActivationFaults(faults) from None
+            raise
+        yield reader
 
 
 def _match(
