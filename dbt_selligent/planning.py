@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from dbt_selligent.activation import Activation
 from dbt_selligent.columns import Column, Columns
 from dbt_selligent.groups import Group, make_groups
+from dbt_selligent.manifest import Model
 from dbt_selligent.warehouse.engine import DELTA as DELTA_ALIAS
 from dbt_selligent.warehouse.engine import STATE as STATE_ALIAS
 from dbt_selligent.warehouse.macros import render_sql
@@ -83,32 +84,36 @@ class Plan:
         return sum(math.ceil(group.rows / ROWS_PER_BATCH) for group in self.groups)
 
 
+# Materializations that keep their rows; of any other, reading is computing.
+TABLES = ("table", "incremental", "snapshot", "seed")
 CANDIDATES = "temp.main._selligent_candidates"
 
 
 def stage_delta(
-    reader: Reader, relation: str, columns: Columns, *, full_refresh: bool, first_sync: bool
+    reader: Reader, model: Model, columns: Columns, *, full_refresh: bool, first_sync: bool
 ) -> dict[tuple[str, str, str | None, str | None], int]:
     """Fills the delta's table, and gives its figures: rows by kind, mask, field and reason.
 
     The figures hold two kinds that the delta has no rows of: ``model``, all rows of the model, and
     rows without a key.
     """
-    delta = f"{DELTA}.delta"
+    delta, relation = f"{DELTA}.delta", model.relation_name or ""
     keys, fields = list(columns.keys), list(columns.fields)
     rows = keyed = 0
     if first_sync:
         reader.query(
             render_sql("first_delta", target=delta, relation=relation, keys=keys, fields=fields)
         )
-        [(rows, keyed, different)] = reader.query(
+        [(rows, keyed, different, new)] = reader.query(
             render_sql("first_figures", delta=delta, keys=keys)
         )
+        if rows == keyed == different == new:
+            return {("new", "", None, None): new, ("model", "", None, None): rows}
         if rows != keyed or keyed != different:
             reader.query(f"drop table {delta}")
             first_sync = False  # some rows have no key of their own: the long way finds them
     if not first_sync:
-        rows, keyed, differs = _compare(reader, relation, keys, columns.all, full_refresh)
+        rows, keyed, differs = _compare(reader, model, keys, columns.all, full_refresh)
         judge = render_sql(
             "delta",
             target=delta,
@@ -134,12 +139,13 @@ def stage_delta(
 
 
 def _compare(
-    reader: Reader, relation: str, keys: list[Column], columns: list[Column], full_refresh: bool
+    reader: Reader, model: Model, keys: list[Column], columns: list[Column], full_refresh: bool
 ) -> tuple[int, int, bool]:
     """Fills the table of candidates.
 
     Gives the model's rows, how many of them have a key, and whether anything differs.
     """
+    relation = model.relation_name or ""
     reader.query(
         render_sql(
             "candidates",
@@ -149,6 +155,7 @@ def _compare(
             keys=keys,
             columns=columns,
             full_refresh=full_refresh,
+            computed=model.materialized not in TABLES,
         )
     )
     [(rows, keyed, different)] = reader.query(
@@ -190,9 +197,8 @@ def build_plan(
 
     ``sample`` rows are read back for showing; they hold values as they are.
     """
-    relation = activation.model.relation_name or ""
     figures = stage_delta(
-        reader, relation, columns, full_refresh=full_refresh, first_sync=first_sync
+        reader, activation.model, columns, full_refresh=full_refresh, first_sync=first_sync
     )
     by_kind: dict[str, int] = {}
     masks: dict[str, int] = {}

@@ -4,7 +4,7 @@
     keys, fields   lists of columns (see columns.sql); `columns` is both, keys first
     state          the schema of the state's tables: snapshot, doubt, rejected
 
-  `selligent_candidates` reads model and snapshot once each. Only where its figures show that keys
+  `selligent_candidates` reads the snapshot once, and so the model, but for its keys. Only where its figures show that keys
   stand twice, or left the model, are the keys looked at again, by `selligent_doubled` and
   `selligent_removed`. `selligent_delta` then looks at the rows that came through, and says of each
   what it is and which fields changed.
@@ -27,14 +27,16 @@
 {#
   kind `row`: a row of the model that the snapshot does not have as it is. kind `model`, once: how
   many rows the model has, how many of them have a key, and how many different keys there are.
+  A `computed` model, a view, is computed once and kept for both; of a table it is cheaper to read
+  the keys a second time than to keep all its rows.
 #}
-{% macro selligent_candidates(target, relation, state, keys, columns, full_refresh) %}
-  {{- adapter.dispatch('selligent_candidates', 'dbt_selligent')(target, relation, state, keys, columns, full_refresh) -}}
+{% macro selligent_candidates(target, relation, state, keys, columns, full_refresh, computed) %}
+  {{- adapter.dispatch('selligent_candidates', 'dbt_selligent')(target, relation, state, keys, columns, full_refresh, computed) -}}
 {% endmacro %}
 
-{% macro default__selligent_candidates(target, relation, state, keys, columns, full_refresh) %}
+{% macro default__selligent_candidates(target, relation, state, keys, columns, full_refresh, computed) %}
 create temp table {{ target }} as
-with model as materialized (
+with model as {{ '' if computed else 'not ' }}materialized (
   {{- selligent_model(relation, columns) | indent(2) }}
 ),
 differing as (
@@ -203,7 +205,9 @@ from described
 {% endmacro %}
 
 {% macro selligent_first_figures(delta, keys) %}
-select count(*), {{ selligent_key_figures(keys, 'delta') }} from {{ delta }} as delta
+select count(*), {{ selligent_key_figures(keys, 'delta') }},
+  count(case when _selligent_kind = 'new' then 1 end) as _selligent_new
+from {{ delta }} as delta
 {% endmacro %}
 
 {# The first field of a row whose value cannot be sent, or null. #}

@@ -37,7 +37,7 @@ from dbt_selligent.warehouse.macros import render_sql
 
 HERE = Path(__file__).parent
 TOOL = str(Path(sys.executable).with_name("dbt-selligent"))
-RUNS = 3
+RUNS = 5
 
 PROJECT = """
 name: people
@@ -154,7 +154,9 @@ def measure_diff(folder: Path) -> float:
     with open_warehouse(settings, folder) as reader:
 
         def whole() -> None:
-            figures = stage_delta(reader, relation, columns, full_refresh=False, first_sync=False)
+            figures = stage_delta(
+                reader, activation.model, columns, full_refresh=False, first_sync=False
+            )
             assert figures == {("model", "", None, None): 1_000_000}, figures
 
         for _ in range(2 * RUNS + 1):

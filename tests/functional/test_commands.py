@@ -1,0 +1,431 @@
+"""What the commands say, and with which exit code they end."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from .conftest import EXPOSURES, Done, Shop, check_counts, exposure, load
+from .test_sync import A_ORDER, ANN, BEN, CAT
+
+SECRET_MAIL = "ann@acme.example"
+
+
+def words(done: Done) -> list[str]:
+    """The lines of its output, without the seconds that it took."""
+    return [re.sub(r"[\d.]+ s\b", "N s", line) for line in done.out.splitlines()]
+
+
+def test_sync_as_a_user_runs_it_plans_sends_and_ends_with_0(shop: Shop) -> None:
+    shop.customers(ANN, BEN)
+    done = shop.command("sync", "--select", "crm")
+    assert (done.code, done.err) == (0, "")
+    assert words(done)[:3] == [
+        "crm: customers -> list CUSTOMERS at dev",
+        f"  first sync, no state at {shop.state / 'dev' / 'crm.duckdb'}",
+        "  2 rows: 2 new, 0 changed, 0 unchanged, 0 invalid, 0 held",
+    ]
+    assert "crm: in step, 2 confirmed, 1 request, N s" in words(done)
+    assert shop.records() == [ANN, BEN]
+
+    again = shop.invoke("sync", "--select", "crm")
+    assert again.code == 0
+    assert "crm: in step, 0 confirmed, 0 requests, N s" in words(again)
+    assert len(shop.sent()) == 1
+
+
+def test_the_results_file_says_what_happened_and_its_counts_add_up(shop: Shop) -> None:
+    shop.table(
+        "customers",
+        "select * from (values (1, 'a@acme.example', 'Ann', 1.5::double, true), "
+        "(2, 'b@acme.example', 'Ben', 'nan'::double, true), "
+        "(3, 'bad', 'Cat', 2.5, false)) t(id, email, first_name, lifetime_value, opt_in)",
+    )
+    shop.table("orders", f"{A_ORDER} limit 0")
+    shop.sandbox.faults(["load:reject:MAIL=bad"])
+    done = shop.invoke("sync", "--select", "tag:daily", "--threads", "1")
+    assert done.code == 1
+    results = shop.results()
+    assert results["metadata"]["exit_code"] == 1
+    assert (results["command"], results["target"]) == ("sync", "dev")
+    assert re.fullmatch(r"[0-9a-f]{32}", results["run_id"])
+    crm, orders = results["results"]
+    assert (crm["name"], crm["status"], orders["name"], orders["status"]) == (
+        "crm",
+        "rows refused",
+        "orders",
+        "failed",
+    )
+    assert crm["unique_id"] == "exposure.shop.crm"
+    assert (crm["model"], crm["list"], crm["destination"]) == ("customers", "CUSTOMERS", "dev")
+    assert crm["counts"] == {
+        "rows": 3,
+        "unchanged": 0,
+        "new": 2,
+        "changed": 0,
+        "invalid": 1,
+        "held": 0,
+        "in_doubt": 0,
+        "removed": 0,
+    }
+    assert crm["problems"] == [{"field": "LTV", "reason": "not a finite number", "rows": 1}]
+    assert (crm["confirmed"], crm["rejected"], crm["not_sent"], crm["requests"]) == (1, 1, 0, 3)
+    assert orders["counts"] is None
+    assert orders["error"] == "model orders has no rows: nothing was sent"
+    assert [one[0] for one in shop.records()] == [1]
+
+
+def test_plan_says_what_a_sync_would_do_and_does_none_of_it(shop: Shop) -> None:
+    shop.customers(ANN, BEN, CAT)
+    shop.in_step()
+    shop.sent()
+    requests = len(shop.sandbox.received)
+    before = shop.state_bytes()
+    shop.customers((*ANN[:3], 11.5, True), BEN, (4, "dan@acme.example", "Dan", 1.0, True))
+    for arguments in (("plan",), ("sync", "--dry-run"), ("plan", "--full-refresh")):
+        done = shop.invoke(*arguments, "--select", "crm")
+        assert done.code == 0
+        assert "3 rows:" in done.out
+    assert shop.command("plan", "--select", "crm").out == shop.invoke("plan", "-s", "crm").out
+    assert shop.state_bytes() == before
+    assert len(shop.sandbox.received) == requests
+
+    planned = shop.plan_one()
+    shop.in_step()
+    sent = shop.sent()
+    assert [each.rows for each in planned.groups] == [len(body) for _, _, body in sent]
+    assert [",".join(["CUSTOMER_ID", *each.fields]) for each in planned.groups] == [
+        query["fields"] for _, query, _ in sent
+    ]
+
+
+def test_plan_text_names_the_counts_the_changed_fields_and_the_requests(shop: Shop) -> None:
+    shop.customers(ANN, BEN, CAT)
+    shop.in_step()
+    shop.customers((*ANN[:3], 11.5, True), BEN, (4, "dan@acme.example", "Dan", 1.0, True))
+    lines = shop.invoke("plan", "--select", "crm").out.splitlines()
+    assert lines[:5] == [
+        "crm: customers -> list CUSTOMERS at dev",
+        "  3 rows: 1 new, 1 changed, 1 unchanged, 0 invalid, 0 held",
+        "  1 rows left the model: kept in the list",
+        "  changed: LTV in 1 rows",
+        "  2 requests expected",
+    ]
+    assert sorted(lines[5:]) == [
+        "  changed: CUSTOMER_ID=***: LTV=***",
+        "  new: CUSTOMER_ID=***: MAIL=***, FIRSTNAME=***, LTV=***, OPTIN=***",
+    ]
+
+
+def test_a_plan_before_the_first_sync_makes_no_state(shop: Shop) -> None:
+    shop.customers(ANN)
+    assert shop.invoke("plan", "--select", "crm").code == 0
+    assert list(shop.folder.glob("**/*.lock")) == []
+    assert list(shop.folder.glob("**/crm*.duckdb")) == []
+    assert shop.sandbox.received == []
+
+
+@pytest.mark.parametrize("show", [False, True])
+def test_plan_json_masks_the_values_unless_they_are_asked_for(shop: Shop, show: bool) -> None:
+    shop.customers(ANN, CAT)
+    flags = ["--show-values"] if show else []
+    done = shop.invoke("plan", "--select", "crm", "--output", "json", *flags)
+    assert done.code == 0
+    [made] = json.loads(done.out)
+    assert made["counts"]["new"] == 2
+    assert made["expected_requests"] == 1
+    assert made["groups"] == [
+        {"fields": ["MAIL", "FIRSTNAME", "LTV", "OPTIN"], "rows": 2, "only_update": False}
+    ]
+    masked: list[dict[str, object]] = [
+        {"CUSTOMER_ID": "***", "MAIL": "***", "FIRSTNAME": "***", "LTV": "***", "OPTIN": "***"},
+        {"CUSTOMER_ID": "***", "MAIL": "***", "FIRSTNAME": None, "LTV": None, "OPTIN": None},
+    ]
+    shown = [
+        {"CUSTOMER_ID": 1, "MAIL": SECRET_MAIL, "FIRSTNAME": "Ann", "LTV": 10.5, "OPTIN": True},
+        {**masked[1], "CUSTOMER_ID": 3, "MAIL": "cat@acme.example"},
+    ]
+    assert [row["values"] for row in made["sample"]] == (shown if show else masked)
+    assert [row["kind"] for row in made["sample"]] == ["new", "new"]
+
+
+@pytest.mark.parametrize("show", [False, True])
+def test_plan_text_shows_values_only_if_they_are_asked_for(shop: Shop, show: bool) -> None:
+    shop.customers(ANN)
+    done = shop.invoke("plan", "--select", "crm", *(["--show-values"] if show else []))
+    assert (SECRET_MAIL in done.said) is show
+
+
+def test_log_format_json_is_one_event_a_line_and_holds_no_values(shop: Shop) -> None:
+    shop.customers(ANN, BEN)
+    shop.table("orders", A_ORDER)
+    done = shop.invoke("sync", "--select", "tag:daily", "--threads", "1", "--log-format", "json")
+    assert (done.code, done.err) == (0, "")
+    events = [json.loads(line) for line in done.out.splitlines()]
+    assert [(one["event"], one.get("activation") or one.get("name")) for one in events] == [
+        ("planned", "crm"),
+        ("planned", "orders"),
+        ("progress", "crm"),
+        ("finished", "crm"),
+        ("progress", "orders"),
+        ("finished", "orders"),
+    ]
+    assert events[2] == {
+        "event": "progress",
+        "name": "crm",
+        "confirmed": 2,
+        "rejected": 0,
+        "of": 2,
+    }
+    assert (events[3]["status"], events[3]["confirmed"]) == ("in step", 2)
+    assert "acme.example" not in done.said
+
+
+def test_quiet_says_nothing_when_all_is_well_and_the_error_when_not(shop: Shop) -> None:
+    shop.customers(ANN)
+    done = shop.invoke("sync", "--select", "crm", "--quiet")
+    assert (done.code, done.said) == (0, "")
+    shop.customers()
+    done = shop.invoke("sync", "--select", "crm", "--quiet")
+    assert done.code == 1
+    assert "model customers has no rows: nothing was sent" in done.said
+
+
+def test_quiet_tells_a_failure_in_json_too(shop: Shop) -> None:
+    shop.customers()
+    done = shop.invoke("sync", "--select", "crm", "--quiet", "--log-format", "json")
+    assert done.code == 1
+    [line] = done.said.splitlines()
+    assert json.loads(line)["error"] == "model customers has no rows: nothing was sent"
+
+
+def test_ls_lists_the_activations_as_text_and_json(shop: Shop) -> None:
+    assert shop.command("ls").out.splitlines() == [
+        "crm     customers -> CUSTOMERS (dev)  [crm, daily]",
+        "mails   mails -> MAILS (dev)  [scores]",
+        "orders  orders -> ORDERS (dev)  [daily]",
+        "things  things -> THINGS (dev)",
+    ]
+    crm, *others = json.loads(shop.invoke("ls", "--output", "json").out)
+    assert crm == {
+        "name": "crm",
+        "unique_id": "exposure.shop.crm",
+        "file": "models/exposures.yml",
+        "tags": ["crm", "daily"],
+        "list": "CUSTOMERS",
+        "destination": "dev",
+        "model": "customers",
+    }
+    assert [one["name"] for one in others] == ["mails", "orders", "things"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("sync", "--select", "nobody"), "there are: crm, mails, orders, things"),
+        (("sync", "--select", "+crm"), "this version selects by name"),
+        (("plan", "--select", "state:modified"), "this version selects by name"),
+        (("sync", "--target", "nowhere"), "no output 'nowhere'; there are: dev"),
+        (("sync", "--destination", "nowhere"), "no output 'nowhere' (asked for); there are: dev"),
+        (("sync", "--vars", "[1]"), "--vars is not a YAML dictionary"),
+        (("sync", "--threads", "0"), "--threads"),
+        (("synk",), "did you mean sync?"),
+        (("sync", "--no-such-flag"), "--no-such-flag"),
+    ],
+)
+def test_what_cannot_start_ends_with_2_and_says_what_there_is(
+    shop: Shop, arguments: tuple[str, ...], said: str
+) -> None:
+    shop.customers(ANN)
+    done = shop.command(*arguments) if arguments[0] == "synk" else shop.invoke(*arguments)
+    assert done.code == 2
+    assert said in done.err
+    assert "Traceback" not in done.said
+    assert shop.sandbox.received == []
+    assert not shop.results_file.exists()
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside a good one"])
+@pytest.mark.parametrize("built", [True, False], ids=["built", "no warehouse"])
+@pytest.mark.parametrize("command", ["plan", "sync", "status", "ls"])
+def test_an_activation_that_is_not_well_formed_ends_every_command_with_2(
+    shop: Shop, command: str, built: bool, beside: bool
+) -> None:
+    if built:
+        shop.customers(ANN)
+        shop.table("orders", A_ORDER)
+    good = [EXPOSURES[1]] if beside else []
+    shop.declare(exposure("crm", "customers", {"list": "CUSTOMERS"}), *good)
+    done = shop.invoke(command)
+    assert done.code == 2
+    assert "exposure crm: matching_key: missing" in done.err
+    assert "exposure crm: fields: missing" in done.err
+    assert shop.sandbox.received == []
+
+
+def test_status_says_never_synced_then_the_runs_and_the_rows_not_in_step(shop: Shop) -> None:
+    done = shop.invoke("status", "--select", "crm")
+    assert (done.code, done.out) == (0, "crm: list CUSTOMERS at dev\n  never synced\n")
+    shop.customers(ANN, BEN, (3, "bad", None, float("nan"), None))
+    shop.in_step()
+    shop.sandbox.faults(["load:reject:MAIL=bad"])
+    shop.customers((*ANN[:3], 11.5, True), BEN, (3, "bad", None, 1.0, None), (4, *CAT[1:]))
+    assert shop.sync_one().status == "rows refused"
+    shop.customers(
+        (*ANN[:3], 11.5, True),
+        BEN,
+        (3, "bad", None, 1.0, None),
+        (4, *CAT[1:]),
+        (5, None, None, float("inf"), None),
+    )
+    assert shop.sync_one().status == "rows refused"
+
+    text = shop.invoke("status", "--select", "crm")
+    assert text.code == 0
+    lines = [
+        re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "WHEN", one) for one in text.out.splitlines()
+    ]
+    assert lines == [
+        "crm: list CUSTOMERS at dev",
+        "  3 rows confirmed, 0 in doubt",
+        "  WHEN UTC  rows refused  0 confirmed, 0 rejected, 0 not sent",
+        "  WHEN UTC  rows refused  2 confirmed, 1 rejected, 0 not sent",
+        "  WHEN UTC  in step  2 confirmed, 0 rejected, 0 not sent",
+        "  1 rejected and held:",
+        "    CUSTOMER_ID=***: MAIL: Unknown",
+        "  1 invalid:",
+        "    CUSTOMER_ID=***: LTV: not a finite number",
+    ]
+    shown = shop.invoke("status", "--select", "crm", "--show-values")
+    assert "    CUSTOMER_ID=3: MAIL: Unknown (The value is refused by a fault)" in shown.out
+    assert "    CUSTOMER_ID=5: LTV: not a finite number" in shown.out
+
+    [found] = json.loads(shop.invoke("status", "--select", "crm", "--output", "json").out)
+    assert (found["confirmed"], found["in_doubt"]) == (3, 0)
+    assert [run["status"] for run in found["runs"]] == ["rows refused", "rows refused", "in step"]
+    assert found["runs"][1]["counts"]["rejected"] == 1
+    assert (found["rejected_rows"], found["invalid_rows"]) == (1, 1)
+    assert found["rejected"][0]["CUSTOMER_ID"] == "***"
+    assert (found["rejected"][0]["field"], found["rejected"][0]["code"]) == ("MAIL", "Unknown")
+    assert found["rejected"][0]["message"] == "***"
+
+
+def test_debug_says_ok_of_everything(shop: Shop) -> None:
+    shop.customers(ANN)
+    done = shop.invoke("debug", "--select", "crm")
+    assert done.code == 0
+    assert done.out.splitlines() == [
+        f"ok   project: {shop.folder}, target dev",
+        "ok   activations: crm",
+        "ok   warehouse: opened, read-only",
+        "ok   model customers: 5 columns",
+        f"ok   destination dev: {shop.url} is up",
+        "ok   organization DEMO: the key is accepted",
+        "ok   list CUSTOMERS: 5 fields, all that are mapped are there",
+    ]
+    assert shop.sandbox.bulk() == []
+
+
+def with_list(name: str, field: str = "MAIL") -> dict[str, Any]:
+    meta = {"list": name, "matching_key": {"CUSTOMER_ID": "id"}, "fields": {field: "email"}}
+    return exposure("crm", "customers", meta)
+
+
+WRONG: dict[str, tuple[Callable[[Shop], object], str, str]] = {
+    "key": (
+        lambda shop: shop.profile(api_secret="wrong"),
+        "FAIL organization DEMO: 401: the key is refused",
+        "check api_key and api_secret",
+    ),
+    "organization": (
+        lambda shop: shop.profile(organization="ACME"),
+        "FAIL organization ACME: 404: no such organization or list",
+        "",
+    ),
+    "list": (
+        lambda shop: shop.declare(with_list("CUSTOMRS")),
+        "FAIL list CUSTOMRS: not there",
+        "write the list's API name as `list:`",
+    ),
+    "field": (
+        lambda shop: shop.declare(with_list("CUSTOMERS", "MAILS")),
+        "FAIL list CUSTOMERS, field MAILS: not there",
+        "did you mean MAIL?",
+    ),
+    "column": (
+        lambda shop: shop.table("customers", "select 1 as id, 'a@acme.example' as e_mail"),
+        "model customers has no column email (did you mean e_mail?)",
+        "",
+    ),
+    "model": (
+        lambda shop: shop.write("drop table customers"),
+        "FAIL model customers: not in the warehouse",
+        "run `dbt build --select customers`",
+    ),
+    "warehouse": (
+        lambda shop: shop.warehouse.unlink(),
+        "FAIL warehouse: there is no warehouse file",
+        "run `dbt build` first",
+    ),
+    "destination": (
+        lambda shop: shop.profile(url="http://acme.example"),
+        "url: http is for this machine only",
+        "write https://",
+    ),
+    "activation": (
+        lambda shop: shop.declare(exposure("crm", "customers", {"list": "CUSTOMERS"})),
+        "FAIL activations:",
+        "mend these in the YAML",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_debug_says_what_is_wrong_and_what_to_do(shop: Shop, what: str) -> None:
+    shop.customers(ANN)
+    spoil, said, mend = WRONG[what]
+    spoil(shop)
+    done = shop.invoke("debug", "--select", "crm")
+    assert done.code == 1
+    assert said in done.out
+    assert mend in done.out
+    assert "Traceback" not in done.said
+
+
+@pytest.mark.parametrize(
+    ("changed", "said", "step"),
+    [
+        ({"api_key": "wrong"}, "401: the key is refused", "check api_key and api_secret"),
+        ({"organization": "ACME"}, "there is no list CUSTOMERS in the organization", "`list:`"),
+    ],
+)
+def test_a_wrong_key_or_organization_sends_nothing_and_says_so(
+    shop: Shop, changed: dict[str, Any], said: str, step: str
+) -> None:
+    shop.customers(ANN)
+    shop.profile(**changed)
+    result = shop.sync_one()
+    assert (result.status, result.error) == ("failed", said)
+    assert step in (result.next_step or "")
+    assert (result.not_sent, result.requests) == (1, 0)
+    assert shop.sent() == []
+    shop.profile()
+    shop.in_step()
+    assert shop.sent() == [
+        load("CUSTOMERS", "CUSTOMER_ID", "CUSTOMER_ID,MAIL,FIRSTNAME,LTV,OPTIN", [ANN])
+    ]
+
+
+def test_python_gives_the_same_results_as_the_file(shop: Shop) -> None:
+    shop.customers(ANN, BEN)
+    results = shop.sync(select=("crm",))
+    assert results.exit_code == 0
+    [written] = shop.results()["results"]
+    [result] = results.results
+    check_counts(result)
+    assert (written["confirmed"], written["requests"]) == (result.confirmed, result.requests)
+    assert written["status"] == result.status == "in step"

@@ -1,0 +1,233 @@
+"""The process is killed while a request is under way: the next sync brings Selligent in step."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from .conftest import Shop, wait_until
+
+Row = tuple[Any, ...]
+COUNT = 5001  # three batches
+OLD = [(n, f"c{n}@acme.example", "Old", n / 2, True) for n in range(COUNT)]
+NEW = [(n, f"c{n}@acme.example", "New", n / 2, n % 3 == 0) for n in range(COUNT)]
+
+
+def model(shop: Shop, version: str, where: str = "true") -> None:
+    """The table of one of the two."""
+    opt_in = "true" if version == "Old" else "range % 3 = 0"
+    shop.table(
+        "customers",
+        f"select range::integer as id, 'c' || range || '@acme.example' as email, "
+        f"'{version}' as first_name, range / 2 as lifetime_value, {opt_in} as opt_in "
+        f"from range({COUNT}) where {where}",
+    )
+
+
+def kill_while_under_way(
+    shop: Shop, request: int, moment: str, *flags: str, slow: Sequence[str] = ()
+) -> None:
+    """Kills a sync while its request of this number is under way, and applied or not."""
+    before = len(shop.sandbox.bulk())
+    # What comes before applying holds up the list for that long, also after the kill.
+    seconds = 1 if moment == "delay" else 30
+    shop.sandbox.faults([f"load:{moment}={seconds}@{request}", *slow])
+    with shop.started("sync", "--select", "crm", *flags) as process:
+        wait_until(
+            lambda: len(shop.sandbox.bulk()) == before + request, f"request {request} came in"
+        )
+        if moment == "delay-after":
+            wanted = shop.sandbox.bulk()[-1].body
+            assert isinstance(wanted, list)
+            wait_until(lambda: applied(shop, wanted), "it was applied")
+        assert process.poll() is None
+        process.send_signal(signal.SIGKILL)
+        assert process.wait(timeout=60) == -signal.SIGKILL
+    shop.sandbox.faults([])
+    shop.sent()
+
+
+def applied(shop: Shop, body: Sequence[Sequence[Any]]) -> bool:
+    fields = shop.sandbox.bulk()[-1].query["fields"].split(",")
+    last = dict(zip(fields, body[-1], strict=True))
+    return any(last.items() <= record.items() for record in shop.sandbox.records("CUSTOMERS"))
+
+
+def in_list(shop: Shop) -> list[Row]:
+    return sorted(shop.records(), key=lambda row: int(str(row[0])))
+
+
+def settle(shop: Shop) -> None:
+    """A sync that must bring all in step; the one after it finds nothing to do."""
+    shop.in_step()
+    shop.sent()
+    again = shop.in_step()
+    assert again.counts is not None
+    assert again.counts.unchanged == again.counts.rows
+    assert shop.sent() == []
+
+
+class Naps(list[float]):
+    """Waits, but not for long, for a request of the killed process that is yet to be applied."""
+
+    def append(self, seconds: float) -> None:
+        super().append(seconds)
+        time.sleep(min(seconds, 0.1))
+
+
+MOMENTS = [(2, "delay-after"), (2, "delay"), (3, "delay-after")]
+
+
+@pytest.mark.parametrize(("request_number", "moment"), MOMENTS)
+def test_a_first_sync_that_was_killed_is_finished_by_the_next(
+    shop: Shop, request_number: int, moment: str
+) -> None:
+    model(shop, "Old")
+    kill_while_under_way(shop, request_number, moment)
+    shop.waits = Naps()
+    result = shop.in_step()
+    assert result.counts is not None
+    assert result.counts.unchanged in [2500 * n for n in range(request_number)]
+    assert in_list(shop) == OLD
+    settle(shop)
+    assert in_list(shop) == OLD
+
+
+def test_what_was_confirmed_a_while_before_a_kill_is_not_sent_again(shop: Shop) -> None:
+    """What an answer said is durable before the next one that takes half a second is over."""
+    model(shop, "Old")
+    kill_while_under_way(shop, 3, "delay-after", slow=["load:delay-after=1@2"])
+    result = shop.in_step()
+    assert result.counts is not None
+    assert result.counts.unchanged in (2500, 5000)
+    assert len(shop.sent()) <= 2
+    assert in_list(shop) == OLD
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_an_interrupted_sync_ends_its_request_and_keeps_what_it_confirmed(
+    shop: Shop, sent: signal.Signals
+) -> None:
+    model(shop, "Old")
+    shop.sandbox.faults(["load:delay-after=1@2"])
+    with shop.started("sync", "--select", "crm") as process:
+        wait_until(lambda: len(shop.sandbox.bulk()) == 2, "request 2 came in")
+        process.send_signal(sent)
+        assert process.wait(timeout=60) == 1
+    [result] = shop.results()["results"]
+    assert (result["status"], result["error"]) == ("failed", "interrupted")
+    assert result["confirmed"] in (5000, 5001)
+    assert result["confirmed"] + result["not_sent"] == COUNT
+    shop.sandbox.faults([])
+    shop.sent()
+    again = shop.in_step()
+    assert again.confirmed == COUNT - result["confirmed"]
+    assert sum(len(body) for _, _, body in shop.sent()) == again.confirmed
+    assert in_list(shop) == OLD
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["forward", "back"])
+def test_after_a_kill_the_list_is_the_model_also_when_it_went_back(shop: Shop, back: bool) -> None:
+    model(shop, "Old")
+    shop.in_step()
+    model(shop, "New")
+    kill_while_under_way(shop, 2, "delay-after")
+    assert in_list(shop) != OLD
+    assert in_list(shop) != NEW
+    if back:
+        model(shop, "Old")
+    settle(shop)
+    assert in_list(shop) == (OLD if back else NEW)
+
+
+def test_a_row_in_doubt_that_left_the_model_and_comes_back_is_sent_whole(shop: Shop) -> None:
+    model(shop, "Old")
+    shop.in_step()
+    model(shop, "New")
+    kill_while_under_way(shop, 2, "delay-after")
+    model(shop, "Old", where="range % 2 = 0")
+    settle(shop)
+    halves = [row for row in in_list(shop) if row[0] % 2 == 0]
+    assert halves == OLD[::2]
+    model(shop, "Old")
+    result = shop.in_step()
+    assert result.counts is not None
+    assert (result.counts.new, result.counts.unchanged) == (2500, 2501)
+    assert sorted(row[0] for _, _, body in shop.sent() for row in body) == list(range(1, COUNT, 2))
+    assert in_list(shop) == OLD
+
+
+def test_a_row_of_a_killed_first_sync_that_left_the_model_comes_back_as_new(shop: Shop) -> None:
+    model(shop, "Old")
+    kill_while_under_way(shop, 1, "delay-after")
+    model(shop, "New", where="range >= 100")
+    settle(shop)
+    assert in_list(shop)[100:] == NEW[100:]
+    model(shop, "New")
+    result = shop.in_step()
+    assert result.counts is not None
+    assert result.counts.new == 100
+    assert in_list(shop) == NEW
+
+
+def test_a_plan_right_after_a_kill_shows_rows_in_doubt_and_changes_nothing(shop: Shop) -> None:
+    model(shop, "Old")
+    shop.in_step()
+    model(shop, "New")
+    kill_while_under_way(shop, 2, "delay-after")
+    before, received = shop.state_bytes(), len(shop.sandbox.received)
+    made = shop.plan_one()
+    assert made.counts.rows == COUNT
+    # At least the rows of the request under way; at most those that were never answered.
+    assert 2500 <= made.counts.in_doubt <= COUNT
+    again = shop.invoke("plan", "--select", "crm")
+    assert again.code == 0
+    assert f"{made.counts.in_doubt:,} of the changed are in doubt: sent again whole" in again.out
+    assert shop.state_bytes() == before
+    assert len(shop.sandbox.received) == received
+    result = shop.in_step()
+    assert result.counts is not None
+    assert result.counts.in_doubt == made.counts.in_doubt
+    assert in_list(shop) == NEW
+
+
+def test_two_kills_in_a_row_lose_nothing(shop: Shop) -> None:
+    model(shop, "Old")
+    kill_while_under_way(shop, 2, "delay-after")
+    model(shop, "New")
+    kill_while_under_way(shop, 1, "delay-after")
+    model(shop, "Old")
+    settle(shop)
+    assert in_list(shop) == OLD
+
+
+def test_status_after_a_kill_reads_and_the_lock_is_free(shop: Shop) -> None:
+    model(shop, "Old")
+    kill_while_under_way(shop, 2, "delay-after")
+    before = shop.state_bytes()
+    done = shop.invoke("status", "--select", "crm")
+    assert done.code == 0
+    assert "running" in done.out
+    assert shop.state_bytes() == before
+    shop.in_step()
+    done = shop.invoke("status", "--select", "crm")
+    assert f"{COUNT:,} rows confirmed, 0 in doubt" in done.out
+    assert "cut off" in done.out
+
+
+def test_a_full_refresh_that_was_killed_is_resumed(shop: Shop) -> None:
+    model(shop, "Old")
+    shop.in_step()
+    gone = [5, 2499, 2500, 4999, 5000]  # by hand
+    assert [shop.sandbox.remove("CUSTOMERS", {"CUSTOMER_ID": n}) for n in gone] == [1] * 5
+    kill_while_under_way(shop, 2, "delay-after", "--full-refresh")
+    result = shop.in_step()
+    assert result.counts is not None
+    assert result.counts.unchanged in (0, 2500)
+    assert in_list(shop) == OLD
+    settle(shop)
+    assert in_list(shop) == OLD
