@@ -41,10 +41,10 @@ LONGEST_WAIT = 30.0  # seconds, where the answer names no time
 # What an answer said is durable after this many seconds at the latest, and a batch more.
 SECONDS_TO_FLUSH = 0.4
 # Batches that are made ready while another is on its way: up to whichever of these comes first.
-MOST_AHEAD = 24
+MOST_AHEAD = 16
 BYTES_AHEAD = 8_000_000
 BATCHES_A_TIME = 2
-IN_LINE = 3
+IN_LINE = 2
 # Rows refused alone, one after the other, by answers that name no row: the list refuses everything.
 MOST_UNNAMED = 20
 
