@@ -205,6 +205,8 @@ def _check_mapping(key: str, mapping: dict[Any, Any], fault: Any) -> list[Fault]
             faults.append(fault(where, "twice, but for case and blanks", "name it once"))
         elif str(field).casefold().startswith(OWN_PREFIX):
             faults.append(fault(where, f"names that begin with {OWN_PREFIX} are the tool's own"))
+        elif str(field).strip().casefold() == "rowid":
+            faults.append(fault(where, "a name that the tool's tables cannot hold"))
         elif "," in str(field):
             faults.append(fault(where, "a comma separates fields in the API", "rename the field"))
     return faults

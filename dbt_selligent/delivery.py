@@ -106,7 +106,7 @@ class Delivery:
         self._sleep = sleep
         self._stopped = stopped
         self._on_progress = on_progress
-        self._applied = APPLIED
+        self._applied = {False: APPLIED, True: APPLIED}  # by whether rows are only updated
         self._unnamed = 0
         self._parts: deque[Batch] = deque()  # of batches whose answer did not account for them
         self._ahead: deque[Batch] = deque()  # noted as sent, and not yet sent
@@ -206,7 +206,7 @@ class Delivery:
                 self._call(batch, body),
                 len(batch),
                 only_update=batch.form.only_update,
-                applied=self._applied,
+                applied=self._applied[batch.form.only_update],
             )
             if isinstance(decision, Retry):
                 failures += not decision.limited
@@ -240,7 +240,9 @@ class Delivery:
             self._unnamed = 0
             if len(batch) == 1 == len(decision.kinds):
                 # How a row that was sent alone is counted, so are the rows of a batch.
-                self._applied |= decision.kinds
+                # That rows are counted nowhere can be true of updates alone.
+                kinds = decision.kinds if batch.form.only_update else decision.kinds - {""}
+                self._applied[batch.form.only_update] |= kinds
         elif isinstance(decision, Split):
             self._parts.extendleft(reversed(batch.halves()))
         elif isinstance(decision, Missing):

@@ -203,20 +203,20 @@ class StateStore:
         columns = stored_columns(self._fields(), len(known))
         spans = resolve((Span(g, a, b), Outcome(outcome)) for g, a, b, outcome in log)
         self.connection.execute(
-            "create or replace temp table spans "
-            "(_selligent_group integer, first_n bigint, last_n bigint, outcome varchar)"
+            "create or replace temp table spans (_selligent_kind varchar, "
+            "_selligent_mask varchar, first_n bigint, last_n bigint, outcome varchar)"
         )
         for span in spans:
             self.connection.execute(
-                "insert into temp.spans values (?, ?, ?, ?)",
-                [span.group, span.first, span.last, span.outcome],
+                "insert into temp.spans select _selligent_kind, _selligent_mask, ?, ?, ? "
+                f"from {GROUPS} where _selligent_group = ?",
+                [span.first, span.last, span.outcome, span.group],
             )
         tables = [name for name in ("snapshot", "doubt", "rejected") if self.count(name)]
         with self.transaction():
             self._run(
                 "settle",
                 delta=DELTA,
-                groups=GROUPS,
                 spans="temp.spans",
                 keys=columns.keys,
                 columns=columns.all,

@@ -59,8 +59,10 @@
     not isfinite({{ value }})
   {%- elif column.family == 'huge' -%}
     {{ value }} not between -9223372036854775808 and 9223372036854775807
-  {%- elif column.family in ('date', 'time', 'zoned_time') -%}
-    not isfinite({{ value }}) or year({{ value }}) not between 1 and 9999
+  {%- elif column.family == 'date' -%}
+    {{ value }} not between date '0001-01-01' and date '9999-12-31'
+  {%- elif column.family in ('time', 'zoned_time') -%}
+    {{ value }} not between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
   {%- endif -%}
 {% endmacro %}
 

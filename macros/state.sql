@@ -1,7 +1,7 @@
 {#
   The state's tables, and how the outcome of a run goes into them. `spans` is a table of
-  (_selligent_group, first_n, last_n, outcome): consecutive rows of one group of the delta, and
-  what is known of them: confirmed, or sent and never accounted for.
+  (_selligent_kind, _selligent_mask, first_n, last_n, outcome): rows of the delta by kind, mask and
+  number, and what is known of them: confirmed, or sent and never accounted for (in doubt).
 #}
 
 {% macro selligent_create_state(state, keys, columns) %}
@@ -47,12 +47,15 @@ create table {{ state }}.invalid (
 create or replace table {{ state }}.{{ table }} as
 select * replace (
   {%- for key in keys %}{{ selligent_lossless(key.name, old[key.name], key.type) }} as {{ key.name }}{{ ', ' if not loop.last }}{% endfor -%}
-) from {{ state }}.{{ table }};
+) from {{ state }}.{{ table }}
+{%- if table != 'invalid' %}
+where {{ selligent_keys_kept(keys, old) }}
+{%- endif %};
 {%- endfor %}
 insert into {{ state }}.doubt
 select {% for key in keys %}{{ selligent_lossless(key.name, old[key.name], key.type) }}{{ ', ' if not loop.last }}{% endfor %}
 from {{ state }}.snapshot
-where {{ selligent_has_no_equal(columns, old) }};
+where ({{ selligent_has_no_equal(columns, old) }}) and {{ selligent_keys_kept(keys, old) }};
 create or replace table {{ state }}.snapshot as
 select
   {%- for column in columns %}
@@ -62,6 +65,13 @@ select
   {%- endfor %}
 from {{ state }}.snapshot
 where not ({{ selligent_has_no_equal(columns, old) }})
+{% endmacro %}
+
+{# A key without an equal in its new type is another key: its row is new, under that one. #}
+{% macro selligent_keys_kept(keys, old) %}
+  {%- for key in keys -%}
+    {{ selligent_lossless(key.name, old[key.name], key.type) }} is not null{{ ' and ' if not loop.last }}
+  {%- endfor -%}
 {% endmacro %}
 
 {% macro selligent_has_no_equal(columns, old) %}
@@ -94,13 +104,11 @@ select {{ selligent_names(keys) }}, _selligent_field, _selligent_reason, _sellig
 from {{ delta }} where _selligent_kind = 'invalid'
 {% endmacro %}
 
-{% macro selligent_rows_in(delta, groups, spans, outcome, columns) %}
+{% macro selligent_rows_in(delta, spans, outcome, columns) %}
   select {{ selligent_names(columns, 'delta') }}
   from {{ delta }} as delta
-  join {{ groups }} as member
-    on member._selligent_kind = delta._selligent_kind and member._selligent_mask = delta._selligent_mask
   join {{ spans }} as span
-    on span._selligent_group = member._selligent_group
+    on span._selligent_kind = delta._selligent_kind and span._selligent_mask = delta._selligent_mask
     and {{ selligent_number('delta') }} between span.first_n and span.last_n
   where span.outcome = '{{ outcome }}'
 {% endmacro %}
@@ -109,25 +117,25 @@ from {{ delta }} where _selligent_kind = 'invalid'
   The outcome of a run, all of it or nothing: to be run in one transaction. `tables` are those of
   snapshot, doubt and rejected that have rows.
 #}
-{% macro selligent_settle(state, delta, groups, spans, keys, columns, tables) %}
-  {{- adapter.dispatch('selligent_settle', 'dbt_selligent')(state, delta, groups, spans, keys, columns, tables) -}}
+{% macro selligent_settle(state, delta, spans, keys, columns, tables) %}
+  {{- adapter.dispatch('selligent_settle', 'dbt_selligent')(state, delta, spans, keys, columns, tables) -}}
 {% endmacro %}
 
-{% macro default__selligent_settle(state, delta, groups, spans, keys, columns, tables) %}
+{% macro default__selligent_settle(state, delta, spans, keys, columns, tables) %}
 {%- for table in tables %}
 delete from {{ state }}.{{ table }} as old
-using ({{ selligent_rows_in(delta, groups, spans, 'confirmed', keys) }}) as new
+using ({{ selligent_rows_in(delta, spans, 'confirmed', keys) }}) as new
 where {{ selligent_same_key(keys, 'old', 'new') }};
 {%- endfor %}
 insert into {{ state }}.snapshot ({{ selligent_names(columns) }})
-{{ selligent_rows_in(delta, groups, spans, 'confirmed', columns) }};
+{{ selligent_rows_in(delta, spans, 'confirmed', columns) }};
 {%- for table in tables if table != 'rejected' %}
 delete from {{ state }}.{{ table }} as old
-using ({{ selligent_rows_in(delta, groups, spans, 'in doubt', keys) }}) as new
+using ({{ selligent_rows_in(delta, spans, 'in doubt', keys) }}) as new
 where {{ selligent_same_key(keys, 'old', 'new') }};
 {%- endfor %}
 insert into {{ state }}.doubt ({{ selligent_names(keys) }})
-{{ selligent_rows_in(delta, groups, spans, 'in doubt', keys) }}
+{{ selligent_rows_in(delta, spans, 'in doubt', keys) }}
 {% endmacro %}
 
 {# A row that was refused alone. $n: its number; $field, $code, $message: as Selligent said. #}

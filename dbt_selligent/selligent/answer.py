@@ -7,6 +7,7 @@ when every one of its rows is accounted for.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -169,15 +170,23 @@ def _not_found(rows: int, only_update: bool) -> Decision:
 def _rejected(body: Mapping[str, Any], code: str) -> Rejected:
     for record in _objects(body, "invalid_records"):
         return Rejected(
-            str(record.get("validation_code") or code),
+            _code(record.get("validation_code"), code),
             _text(record.get("field_name")),
             _text(record.get("message")),
             names_row=True,
         )
     for error in _objects(body, "errors"):
         message = _text(error.get("description"))
-        return Rejected(str(error.get("error_code") or code), None, message)
-    return Rejected(code)
+        return Rejected(_code(error.get("error_code"), code), None, message)
+    return Rejected(_code(code, "Unknown"))
+
+
+def _code(found: object, result: str) -> str:
+    """A code of the API, which is shown; anything that is none may be a value of the row."""
+    for each in (found, result):
+        if isinstance(each, str) and re.fullmatch(r"[A-Za-z0-9_.-]{1,60}", each):
+            return each
+    return "Unknown"
 
 
 def _faultless(body: Mapping[str, Any], counts: Mapping[str, int]) -> bool:
@@ -231,7 +240,7 @@ def _stop(answer: Response) -> Stop:
     code = ""
     for error in _objects(body or {}, "errors"):
         if error.get("error_code"):
-            code = f", {str(error['error_code'])[:60]}"
+            code = f", {_code(error['error_code'], 'Unknown')}"
             break
     if body is None:
         code = f", with {_what_it_is(answer.body)} as its body"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
@@ -115,9 +116,24 @@ def read_fields(body: bytes) -> tuple[Field, ...] | None:
         return None
 
 
+def _is_of_certificate(error: BaseException) -> bool:
+    """Whether the connection was refused by us; any other error of TLS may come after a request."""
+    seen: set[int] = set()
+    queue: list[object] = [error]
+    while queue:
+        each = queue.pop()
+        if not isinstance(each, BaseException) or id(each) in seen:
+            continue
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return True
+        seen.add(id(each))
+        queue += [each.__cause__, each.__context__, getattr(each, "reason", None), *each.args]
+    return False
+
+
 def _failure(error: requests.RequestException) -> Failure:
     reason = getattr(error.args[0], "reason", None) if error.args else None
-    if isinstance(error, SSLError):
+    if isinstance(error, SSLError) and _is_of_certificate(error):
         return Failure("the server's certificate is not to be trusted", reached=False, final=True)
     if isinstance(reason, NameResolutionError):
         return Failure("the host's name is not known", reached=False)

@@ -130,7 +130,9 @@ def _credentials(settings: Settings) -> DuckDBCredentials:
         DuckDBCredentials.validate(data)
         credentials = DuckDBCredentials.from_dict(data)
     except ValidationError as error:
-        raise ProfileError(f"{where}: {error.message}", "`dbt debug` shows the same") from None
+        # Its message quotes the value, which may be a secret.
+        key = ".".join(map(str, error.path)) or "a key"
+        raise ProfileError(f"{where}: {key} is not valid", "`dbt debug` says more") from None
     except DbtBaseException as error:
         raise ProfileError(f"{where}: {error}", "`dbt debug` shows the same") from None
     if credentials.remote or credentials.is_motherduck:

@@ -57,6 +57,8 @@ def open_engine(temporary: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     connection = duckdb.connect(":memory:")
     try:
         limit(connection, temporary)
+        # Files of twice the size, and a tenth less time for each row that is confirmed.
+        connection.execute("set disabled_compression_methods = 'fsst,dict_fsst,zstd'")
         yield connection
     finally:
         connection.close()
