@@ -31,7 +31,7 @@ class Span:
 
 @dataclass(frozen=True, order=True)
 class Settled:
-    """A span with what its run came to: ``confirmed`` or ``in doubt``."""
+    """A span with what its run came to: ``confirmed``, ``rejected`` or ``in doubt``."""
 
     group: int
     first: int
@@ -40,7 +40,9 @@ class Settled:
 
 
 def resolve(log: Iterable[tuple[Span, Outcome]]) -> tuple[Settled, ...]:
-    """The confirmed spans of a run's log, and those sent and never accounted for; few and disjoint.
+    """The spans of a run's log that were confirmed, rejected, or sent and never accounted for.
+
+    They are disjoint and, but for the rejected ones, few.
 
     Batches of a group are logged in the order of their numbers, so that neighbours of one outcome
     are joined: no row of the group lies between them.
@@ -56,7 +58,7 @@ def resolve(log: Iterable[tuple[Span, Outcome]]) -> tuple[Settled, ...]:
             pieces += [(a, b, "in doubt") for a, b in _gaps(first, last, [s for s, _ in told])]
         pieces.sort()
         for outcome_name, neighbours in groupby(pieces, key=lambda piece: piece[2]):
-            if outcome_name in ("confirmed", "in doubt"):
+            if outcome_name != Outcome.UNSENT.value:
                 joined = list(neighbours)
                 settled.append(Settled(group, joined[0][0], joined[-1][1], outcome_name))
     return tuple(settled)

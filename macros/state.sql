@@ -129,6 +129,16 @@ where {{ selligent_same_key(keys, 'old', 'new') }};
 {%- endfor %}
 insert into {{ state }}.snapshot ({{ selligent_names(columns) }})
 {{ selligent_rows_in(delta, spans, 'confirmed', columns) }};
+{%- if 'snapshot' in tables %}
+{#- Of a refused row it is known that it was not taken, not that the record is as it was before. #}
+insert into {{ state }}.doubt ({{ selligent_names(keys) }})
+select {{ selligent_names(keys, 'old') }} from {{ state }}.snapshot as old
+semi join ({{ selligent_rows_in(delta, spans, 'rejected', keys) }}) as refused
+on {{ selligent_same_key(keys, 'old', 'refused') }};
+delete from {{ state }}.snapshot as old
+using ({{ selligent_rows_in(delta, spans, 'rejected', keys) }}) as refused
+where {{ selligent_same_key(keys, 'old', 'refused') }};
+{%- endif %}
 {%- for table in tables if table != 'rejected' %}
 delete from {{ state }}.{{ table }} as old
 using ({{ selligent_rows_in(delta, spans, 'in doubt', keys) }}) as new

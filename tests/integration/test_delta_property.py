@@ -170,6 +170,8 @@ class Bench:
                     store.note("run", span, Outcome.REJECTED)
                     store.reject(number, Rejection("Unknown"), plan.columns)
                     known.held[name] = row
+                    if known.snapshot.pop(name, None) is not None:
+                        known.doubt.add(name)
                 elif fate == "unsent":
                     store.note("run", span, Outcome.UNSENT)
                 else:

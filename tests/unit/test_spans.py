@@ -42,7 +42,7 @@ def _told(draw: st.DrawFn, group: int, rows: list[int]) -> Log:
 
 
 def row_by_row(log: Log, group: int, number: int) -> str | None:
-    """The outcome of one row, where it is confirmed or in doubt."""
+    """The outcome of one row, unless it was never sent."""
     said = [
         outcome
         for span, outcome in log
@@ -51,7 +51,7 @@ def row_by_row(log: Log, group: int, number: int) -> str | None:
     told = [outcome.value for outcome in said if outcome is not Outcome.SENT]
     if told:
         assert len(told) == 1, "the generated log contradicts itself"
-        return "confirmed" if told == ["confirmed"] else None
+        return None if told == ["unsent"] else told[0]
     return "in doubt" if said else None
 
 
@@ -122,7 +122,11 @@ def test_what_is_rejected_or_unsent_is_neither_confirmed_nor_in_doubt() -> None:
         (Span(0, 10, 19), Outcome.UNSENT),
     ]
 
-    assert resolve(log) == (Settled(0, 0, 4, "confirmed"), Settled(0, 6, 9, "in doubt"))
+    assert resolve(log) == (
+        Settled(0, 0, 4, "confirmed"),
+        Settled(0, 5, 5, "rejected"),
+        Settled(0, 6, 9, "in doubt"),
+    )
 
 
 def test_an_empty_log() -> None:
