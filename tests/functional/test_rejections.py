@@ -102,8 +102,11 @@ def test_a_refused_update_leaves_the_old_values_and_is_held(shop: Shop) -> None:
     shop.sent()
     assert shop.sync_one().status == "rows refused"
     assert shop.sent() == []
-    # Back to what Selligent has: in step again, without a request.
+    # Back to the old values: that a row was refused does not show that its record is as it was,
+    # so it is sent once more, whole.
     shop.customers(*ROWS)
+    shop.in_step()
+    assert [[row[0] for row in body] for _, _, body in shop.sent()] == [[BAD]]
     shop.in_step()
     assert shop.sent() == []
 
