@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dbt_selligent.activation import Activation
-from dbt_selligent.columns import Column, Columns
+from dbt_selligent.columns import Columns
 from dbt_selligent.groups import Group, make_groups
 from dbt_selligent.manifest import Model
 from dbt_selligent.warehouse.engine import DELTA as DELTA_ALIAS
+from dbt_selligent.warehouse.engine import SCRATCH as SCRATCH_ALIAS
 from dbt_selligent.warehouse.engine import STATE as STATE_ALIAS
 from dbt_selligent.warehouse.macros import render_sql
 
@@ -21,6 +22,11 @@ BYTES_PER_BATCH = 20_000_000
 
 STATE = f"{STATE_ALIAS}.main"
 DELTA = f"{DELTA_ALIAS}.main"
+DELTA_TABLE = f"{DELTA}.delta"
+# Gone as soon as the delta is staged.
+MODEL, GONE, CAME, DOUBLED = (
+    f"{SCRATCH_ALIAS}.main.{name}" for name in ("model", "gone", "came", "doubled")
+)
 
 
 class Reader(Protocol):
@@ -86,100 +92,109 @@ class Plan:
 
 # Materializations that keep their rows; of any other, reading is computing.
 TABLES = ("table", "incremental", "snapshot", "seed")
-CANDIDATES = "temp.main._selligent_candidates"
+
+Figures = dict[tuple[str, str, str | None, str | None], int]
 
 
 def stage_delta(
     reader: Reader, model: Model, columns: Columns, *, full_refresh: bool, first_sync: bool
-) -> dict[tuple[str, str, str | None, str | None], int]:
+) -> Figures:
     """Fills the delta's table, and gives its figures: rows by kind, mask, field and reason.
 
     The figures hold two kinds that the delta has no rows of: ``model``, all rows of the model, and
     rows without a key.
     """
-    delta, relation = f"{DELTA}.delta", model.relation_name or ""
-    keys, fields = list(columns.keys), list(columns.fields)
-    rows = keyed = 0
-    if first_sync:
-        reader.query(
-            render_sql("first_delta", target=delta, relation=relation, keys=keys, fields=fields)
-        )
-        [(rows, keyed, different, new)] = reader.query(
-            render_sql("first_figures", delta=delta, keys=keys)
-        )
-        if rows == keyed == different == new:
-            return {("new", "", None, None): new, ("model", "", None, None): rows}
-        if rows != keyed or keyed != different:
-            reader.query(f"drop table {delta}")
-            first_sync = False  # some rows have no key of their own: the long way finds them
-    if not first_sync:
-        rows, keyed, differs = _compare(reader, model, keys, columns.all, full_refresh)
-        judge = render_sql(
-            "delta",
-            target=delta,
-            candidates=CANDIDATES,
-            state=STATE,
-            keys=keys,
-            fields=fields,
-            full_refresh=full_refresh,
-        )
-        # Where nothing differs there is nothing to judge, and the snapshot is not read again.
-        reader.query(judge if differs else f"{judge} limit 0")
-        reader.query(f"drop table {CANDIDATES}")
+    staged = _stage_first(reader, model, columns) if first_sync else None
+    rows, keyed = staged or _stage_difference(reader, model, columns, full_refresh)
     figures = {
         (kind, mask, field, reason): count
         for kind, mask, field, reason, count in reader.query(
-            render_sql("delta_counts", delta=delta)
+            render_sql("delta_counts", delta=DELTA_TABLE)
         )
     }
     figures["model", "", None, None] = rows
     if keyed < rows:
-        figures["invalid", "", keys[0].field, "the matching key is null"] = rows - keyed
+        key = columns.keys[0].field
+        figures["invalid", "", key, "the matching key is null"] = rows - keyed
     return figures
 
 
-def _compare(
-    reader: Reader, model: Model, keys: list[Column], columns: list[Column], full_refresh: bool
-) -> tuple[int, int, bool]:
-    """Fills the table of candidates.
+def _stage_first(reader: Reader, model: Model, columns: Columns) -> tuple[int, int] | None:
+    """Stages the model's rows as they are; gives what `_stage_difference` gives.
 
-    Gives the model's rows, how many of them have a key, and whether anything differs.
+    None where some rows have no key of their own: nothing is staged then.
     """
-    relation = model.relation_name or ""
+    keys = list(columns.keys)
+    _name_model(reader, model, columns, computed=False)
     reader.query(
         render_sql(
-            "candidates",
-            target=CANDIDATES,
-            relation=relation,
-            state=STATE,
-            keys=keys,
-            columns=columns,
-            full_refresh=full_refresh,
-            computed=model.materialized not in TABLES,
+            "first_delta", target=DELTA_TABLE, model=MODEL, keys=keys, fields=list(columns.fields)
         )
     )
     [(rows, keyed, different)] = reader.query(
-        "select _selligent_rows, _selligent_keyed, _selligent_different "
-        f"from {CANDIDATES} where _selligent_kind = 'model'"
+        render_sql("first_sizes", delta=DELTA_TABLE, keys=keys)
     )
-    [(known,)] = reader.query(render_sql("known", state=STATE))
-    [(candidates,)] = reader.query(f"select count(*) - 1 from {CANDIDATES}")
-    new = 0
-    if candidates:
-        [(of_candidates, of_them_known)] = reader.query(
-            render_sql("candidate_keys", candidates=CANDIDATES, state=STATE, keys=keys)
+    if rows == keyed == different:
+        return rows, keyed
+    reader.query(f"drop table {DELTA_TABLE}")
+    reader.query(f"drop view {MODEL}")
+    return None
+
+
+def _stage_difference(
+    reader: Reader, model: Model, columns: Columns, full_refresh: bool
+) -> tuple[int, int]:
+    """Stages what differs from the snapshot; gives the model's rows, and those that have a key."""
+    keys = list(columns.keys)
+    compared: dict[str, Any] = {"model": MODEL, "state": STATE, "keys": keys}
+    _name_model(reader, model, columns, computed=model.materialized not in TABLES)
+    [(rows, keyed, confirmed)] = reader.query(render_sql("sizes", **compared))
+    compared |= {"columns": columns.all}
+    if full_refresh:
+        # Everything is sent again: every row that has a key came, and the whole snapshot is gone.
+        gone, went = f"{STATE}.snapshot", confirmed
+    else:
+        gone = GONE
+        reader.query(render_sql("gone", target=gone, **compared))
+        [(went,)] = reader.query(f"select count(*) from {gone}")
+    came, doubled = gone, None
+    if went or keyed != confirmed:
+        came = CAME
+        reader.query(render_sql("came", target=came, full_refresh=full_refresh, **compared))
+        [(arrived, different, confirmed_too)] = reader.query(
+            render_sql("came_sizes", came=came, gone=gone, state=STATE, keys=keys)
         )
-        new = of_candidates - of_them_known
-    doubled, removed = keyed != different, known != different - new
-    if doubled:
-        reader.query(render_sql("doubled", candidates=CANDIDATES, relation=relation, keys=keys))
-    # Every key of the model is known or that of a candidate, so the known ones that it has are the
-    # different ones less the new; what is known beyond them left the model.
-    if removed:
-        reader.query(
-            render_sql("removed", candidates=CANDIDATES, relation=relation, state=STATE, keys=keys)
+        # Of each confirmed row that is not gone the model has one, and of each that came one.
+        copies = keyed - (confirmed - went) - arrived
+        if copies or confirmed_too or arrived != different:
+            doubled = DOUBLED
+            reader.query(render_sql("doubled", target=doubled, model=MODEL, keys=keys))
+    reader.query(
+        render_sql(
+            "delta",
+            target=DELTA_TABLE,
+            came=came,
+            gone=gone,
+            doubled=doubled,
+            state=STATE,
+            keys=keys,
+            fields=list(columns.fields),
+            full_refresh=full_refresh,
         )
-    return rows, keyed, bool(candidates or doubled or removed)
+    )
+    return rows, keyed
+
+
+def _name_model(reader: Reader, model: Model, columns: Columns, *, computed: bool) -> None:
+    reader.query(
+        render_sql(
+            "model",
+            target=MODEL,
+            relation=model.relation_name or "",
+            columns=columns.all,
+            computed=computed,
+        )
+    )
 
 
 def build_plan(

@@ -16,16 +16,16 @@
 {% macro default__selligent_settled(column) %}
   {%- if column.family == 'float' -%}
     {#- The last digits of a rebuilt sum are noise: 12 significant ones count. Whole numbers are
-        exact up to 2^53, and may be identifiers. round() is exact where the power of ten is, and
-        many times faster than a way by text. -#}
+        exact up to 2^53, and may be identifiers, and + 0 makes -0 the 0 that it equals. round() is
+        exact where the power of ten is, and many times faster than a way by text. -#}
     {%- set value = 'cast(' ~ column.source ~ ' as double)' -%}
-    case when {{ value }} = trunc({{ value }}) and abs({{ value }}) <= 9007199254740992 then {{ value }}
+    case when {{ value }} = trunc({{ value }}) and abs({{ value }}) <= 9007199254740992 then {{ value }} + 0
          when abs({{ value }}) between 1e-10 and 1e15
          then round({{ value }}, 11 - cast(floor(log10(abs({{ value }}))) as integer))
          else cast(format('{:.12g}', {{ value }}) as double) end
   {%- elif column.family == 'real' -%}
     {#- By way of text, so that 0.1 stays 0.1 and not 0.10000000149. -#}
-    cast(cast({{ column.source }} as varchar) as double)
+    cast(cast({{ column.source }} as varchar) as double) + 0
   {%- elif column.family == 'time' -%}
     {%- if column.zone == "'UTC'" -%}
       date_trunc('millisecond', cast({{ column.source }} as timestamp))

@@ -2,12 +2,14 @@
   The delta: what differs between a model and what Selligent confirmed.
 
     keys, fields   lists of columns (see columns.sql); `columns` is both, keys first
+    model          the model's rows as they are sent, made by `selligent_model`
     state          the schema of the state's tables: snapshot, doubt, rejected
 
-  `selligent_candidates` reads the snapshot once, and so the model, but for its keys. Only where its figures show that keys
-  stand twice, or left the model, are the keys looked at again, by `selligent_doubled` and
-  `selligent_removed`. `selligent_delta` then looks at the rows that came through, and says of each
-  what it is and which fields changed.
+  EXCEPT, both ways: `gone` are the rows of the snapshot that the model does not have as they are,
+  `came` the rows of the model that the snapshot does not have. If nothing is gone, and the model has
+  as many rows with a key as the snapshot, then nothing came: a key stands once in the snapshot, so
+  that another row would make the model larger. Each is read once for that; where they differ, all
+  else follows from the rows that came and those that are gone.
 #}
 
 {% macro selligent_key_given(keys, alias='') -%}
@@ -16,147 +18,115 @@
   {%- endfor -%}
 {%- endmacro %}
 
-{% macro selligent_model(relation, columns) %}
-  select
-    {%- for column in columns %}
-    {{ selligent_settled(column) }} as {{ column.name }}{{ ',' if not loop.last }}
-    {%- endfor %}
-  from {{ relation }}
-{%- endmacro %}
+{# A table of a `computed` model, a view or the like, so that it is computed once; else a view. #}
+{% macro selligent_model(target, relation, columns, computed) %}
+create {{ 'table' if computed else 'view' }} {{ target }} as
+select
+  {%- for column in columns %}
+  {{ selligent_settled(column) }} as {{ column.name }}{{ ',' if not loop.last }}
+  {%- endfor %}
+from {{ relation }}
+{% endmacro %}
+
+{# Rows of the model, those of them that have a key, and those of the snapshot. #}
+{% macro selligent_sizes(model, state, keys) %}
+select
+  (select count(*) from {{ model }}),
+  (select count(*) from {{ model }} where {{ selligent_key_given(keys) }}),
+  (select count(*) from {{ state }}.snapshot)
+{% endmacro %}
+
+{% macro selligent_gone(target, model, state, keys, columns) %}
+create table {{ target }} as
+select {{ selligent_names(columns) }} from {{ state }}.snapshot
+except
+select {{ selligent_names(columns) }} from {{ model }} where {{ selligent_key_given(keys) }}
+{% endmacro %}
+
+{# Where everything is sent again, all rows that have a key came. #}
+{% macro selligent_came(target, model, state, keys, columns, full_refresh) %}
+create {{ 'view' if full_refresh else 'table' }} {{ target }} as
+select {{ selligent_names(columns) }} from {{ model }} where {{ selligent_key_given(keys) }}
+{%- if not full_refresh %}
+except
+select {{ selligent_names(columns) }} from {{ state }}.snapshot
+{%- endif %}
+{% endmacro %}
 
 {#
-  kind `row`: a row of the model that the snapshot does not have as it is. kind `model`, once: how
-  many rows the model has, how many of them have a key, and how many different keys there are.
-  A `computed` model, a view, is computed once and kept for both; of a table it is cheaper to read
-  the keys a second time than to keep all its rows.
+  Rows that came, the different keys that they have, and how many of these keys the snapshot has in
+  a row that is not gone: another row of the model has it too, then.
 #}
-{% macro selligent_candidates(target, relation, state, keys, columns, full_refresh, computed) %}
-  {{- adapter.dispatch('selligent_candidates', 'dbt_selligent')(target, relation, state, keys, columns, full_refresh, computed) -}}
-{% endmacro %}
-
-{% macro default__selligent_candidates(target, relation, state, keys, columns, full_refresh, computed) %}
-create temp table {{ target }} as
-with model as {{ '' if computed else 'not ' }}materialized (
-  {{- selligent_model(relation, columns) | indent(2) }}
-),
-differing as (
-  select {{ selligent_names(columns) }} from model where {{ selligent_key_given(keys) }}
-  {%- if not full_refresh %}
-  except
-  select {{ selligent_names(columns) }} from {{ state }}.snapshot
-  {%- endif %}
+{% macro selligent_came_sizes(came, gone, state, keys) %}
+with added as (
+  select distinct {{ selligent_canonical_names(keys, 'came') }} from {{ came }} as came
+  where not exists (
+    select 1 from {{ gone }} as gone where {{ selligent_same_key(keys, 'came', 'gone') }})
 )
-select 'row' as _selligent_kind, cast(1 as bigint) as _selligent_rows,
-  cast(null as bigint) as _selligent_keyed, cast(null as bigint) as _selligent_different,
-  {{ selligent_names(columns) }}
-from differing
-union all by name
-select 'model' as _selligent_kind, count(*) as _selligent_rows,
-  {{ selligent_key_figures(keys, 'model') }}
-from model
+select
+  (select count(*) from {{ came }}),
+  (select {{ selligent_different_keys(keys, 'came') }} from {{ came }} as came),
+  (select count(*) from {{ state }}.snapshot as snapshot
+    where exists (select 1 from added where {{ selligent_same_key(keys, 'snapshot', 'added') }}))
 {% endmacro %}
 
-{% macro selligent_key_figures(keys, alias) -%}
-  count(case when {{ selligent_key_given(keys, alias) }} then 1 end) as _selligent_keyed,
+{# How many different keys there are; of a row without a key there is none. #}
+{% macro selligent_different_keys(keys, alias) -%}
   count(distinct
   {%- if keys | length == 1 %} {{ selligent_canonical(keys[0], alias ~ '.' ~ keys[0].name) }}
   {%- else %} case when {{ selligent_key_given(keys, alias) }} then row(
     {%- for key in keys %}{{ selligent_canonical(key, alias ~ '.' ~ key.name) }}{{ ', ' if not loop.last }}{% endfor -%}
-  ) end {%- endif %}) as _selligent_different
+  ) end {%- endif %})
 {%- endmacro %}
 
-{# How many keys the state knows: no key is both in the snapshot and in doubt. #}
-{% macro selligent_known(state) %}
-select (select count(*) from {{ state }}.snapshot) + (select count(*) from {{ state }}.doubt)
-{% endmacro %}
-
-{# How many different keys the candidates have, and how many of these the state knows. #}
-{% macro selligent_candidate_keys(candidates, state, keys) %}
-with candidate as (
-  select distinct {{ selligent_canonical_names(keys, 'candidate') }} from {{ candidates }} as candidate
-  where candidate._selligent_kind = 'row'
-)
-select (select count(*) from candidate)
-{%- for table in ('snapshot', 'doubt') %}{{ ', ' if loop.first else ' + ' }}
-  (select count(*) from {{ state }}.{{ table }} as known semi join candidate
-    on {{ selligent_same_key(keys, 'known', 'candidate') }})
-{%- endfor %}
-{% endmacro %}
-
-{% macro selligent_doubled(candidates, relation, keys) %}
-insert into {{ candidates }} by name
-with model as ({{ selligent_model(relation, keys) }}
-)
-select 'doubled' as _selligent_kind, count(*) as _selligent_rows,
-  {{ selligent_canonical_names(keys, 'model') }}
-from model
+{# Keys that stand twice, and in how many rows. #}
+{% macro selligent_doubled(target, model, keys) %}
+create table {{ target }} as
+select {{ selligent_canonical_names(keys, 'model') }}, count(*) as _selligent_rows
+from {{ model }} as model
 where {{ selligent_key_given(keys, 'model') }}
 group by
   {%- for key in keys %} {{ selligent_canonical(key, 'model.' ~ key.name) }}{{ ',' if not loop.last }}{% endfor %}
 having count(*) > 1
 {% endmacro %}
 
-{% macro selligent_removed(candidates, relation, state, keys) %}
-insert into {{ candidates }} by name
-with model as ({{ selligent_model(relation, keys) }}
-),
-removed as (
-  (
-    select {{ selligent_canonical_names(keys, 'snapshot') }} from {{ state }}.snapshot
-    union all
-    select {{ selligent_canonical_names(keys, 'doubt') }} from {{ state }}.doubt
-  )
-  except
-  select {{ selligent_canonical_names(keys, 'model') }} from model
-  where {{ selligent_key_given(keys, 'model') }}
-)
-select 'removed' as _selligent_kind, 1 as _selligent_rows, {{ selligent_names(keys) }} from removed
-{% endmacro %}
-
 {#
   kind: new | changed | again (in doubt, or everything is sent again: whole) | held | invalid |
-  removed. `_selligent_mask` has a 1 for each field that changed, in the order of fields.
+  removed. `_selligent_mask` has a 1 for each field that changed, in the order of fields. `doubled` is
+  none where no key stands twice.
 #}
-{% macro selligent_delta(target, candidates, state, keys, fields, full_refresh) %}
-  {{- adapter.dispatch('selligent_delta', 'dbt_selligent')(target, candidates, state, keys, fields, full_refresh) -}}
+{% macro selligent_delta(target, came, gone, doubled, state, keys, fields, full_refresh) %}
+  {{- adapter.dispatch('selligent_delta', 'dbt_selligent')(target, came, gone, doubled, state, keys, fields, full_refresh) -}}
 {% endmacro %}
 
-{% macro default__selligent_delta(target, candidates, state, keys, fields, full_refresh) %}
+{% macro default__selligent_delta(target, came, gone, doubled, state, keys, fields, full_refresh) %}
 create table {{ target }} as
-with doubled as (
-  select * from {{ candidates }} where _selligent_kind = 'doubled'
-),
-described as (
+with described as (
   select
-    candidate.*,
-    case when candidate._selligent_kind = 'doubled' then {{ keys[0].label }}
-      else {{ selligent_first_unsendable(keys + fields, 'candidate') }} end as _selligent_field,
-    case when candidate._selligent_kind = 'doubled' then 'the matching key stands twice'
-      else {{ selligent_first_reason(keys + fields, 'candidate') }} end as _selligent_reason,
-    snapshot.{{ keys[0].name }} is not null as _selligent_known,
+    came.*,
+    {{ selligent_first_unsendable(keys + fields, 'came') }} as _selligent_field,
+    {{ selligent_first_reason(keys + fields, 'came') }} as _selligent_reason,
+    gone.{{ keys[0].name }} is not null as _selligent_known,
     doubt.{{ keys[0].name }} is not null as _selligent_doubt,
     case when rejected._selligent_hash is null then false
-      else rejected._selligent_hash = {{ selligent_row_hash(keys + fields, 'candidate') }} end as _selligent_held,
-    case when snapshot.{{ keys[0].name }} is null then '' else concat(''
+      else rejected._selligent_hash = {{ selligent_row_hash(keys + fields, 'came') }} end as _selligent_held,
+    case when gone.{{ keys[0].name }} is null then '' else concat(''
       {%- for field in fields -%}
-      , case when candidate.{{ field.name }} is distinct from snapshot.{{ field.name }} then '1' else '0' end
+      , case when came.{{ field.name }} is distinct from gone.{{ field.name }} then '1' else '0' end
       {%- endfor -%}
     ) end as _selligent_changed
-  from {{ candidates }} as candidate
-  left join {{ state }}.snapshot as snapshot
-    on candidate._selligent_kind = 'row' and {{ selligent_same_key(keys, 'candidate', 'snapshot') }}
-  left join {{ state }}.doubt as doubt
-    on candidate._selligent_kind = 'row' and {{ selligent_same_key(keys, 'candidate', 'doubt') }}
-  left join {{ state }}.rejected as rejected
-    on candidate._selligent_kind = 'row' and {{ selligent_same_key(keys, 'candidate', 'rejected') }}
-  where candidate._selligent_kind <> 'model'
-    and not (candidate._selligent_kind = 'row' and exists (
-      select 1 from doubled where {{ selligent_same_key(keys, 'candidate', 'doubled') }}))
+  from {{ came }} as came
+  left join {{ gone }} as gone on {{ selligent_same_key(keys, 'came', 'gone') }}
+  left join {{ state }}.doubt as doubt on {{ selligent_same_key(keys, 'came', 'doubt') }}
+  left join {{ state }}.rejected as rejected on {{ selligent_same_key(keys, 'came', 'rejected') }}
+  {%- if doubled %}
+  where not exists (
+    select 1 from {{ doubled }} as doubled where {{ selligent_same_key(keys, 'came', 'doubled') }})
+  {%- endif %}
 ),
 judged as (
   select *,
     case
-      when _selligent_kind = 'removed' then 'removed'
       when _selligent_reason is not null then 'invalid'
       {%- if full_refresh %}
       when _selligent_known or _selligent_doubt then 'again'
@@ -167,32 +137,54 @@ judged as (
       when _selligent_known then 'unchanged'
       {%- endif %}
       else 'new'
-    end as _selligent_verdict
+    end as _selligent_kind
   from described
+),
+removed as (
+  (
+    select {{ selligent_canonical_names(keys, 'gone') }} from {{ gone }} as gone
+    union all
+    select {{ selligent_canonical_names(keys, 'doubt') }} from {{ state }}.doubt as doubt
+  )
+  except
+  select {{ selligent_canonical_names(keys, 'came') }} from {{ came }} as came
 )
 select
-  _selligent_verdict as _selligent_kind,
-  _selligent_rows,
-  case when _selligent_verdict = 'changed' then _selligent_changed else '' end as _selligent_mask,
+  _selligent_kind,
+  cast(1 as bigint) as _selligent_rows,
+  case when _selligent_kind = 'changed' then _selligent_changed else '' end as _selligent_mask,
   _selligent_field,
   _selligent_reason,
   {{ selligent_names(keys + fields) }}
 from judged
-where _selligent_verdict <> 'unchanged'
+where _selligent_kind <> 'unchanged'
+{%- if doubled %}
+union all
+select 'invalid', _selligent_rows, '', {{ keys[0].label }}, 'the matching key stands twice',
+  {{ selligent_names(keys) }}{{ selligent_nulls(fields) }}
+from {{ doubled }}
+{%- endif %}
+union all
+select 'removed', 1, '', null, null, {{ selligent_names(keys) }}{{ selligent_nulls(fields) }}
+from removed
 {% endmacro %}
+
+{% macro selligent_nulls(columns) -%}
+  {%- for column in columns -%}
+    , cast(null as {{ column.type }})
+  {%- endfor -%}
+{%- endmacro %}
 
 {#
   The delta of a first sync, where there is nothing to compare with: the model's rows as they are.
-  Right only if every row has a key of its own, which `selligent_first_figures` tells.
+  Right only if every row has a key of its own, which `selligent_first_sizes` tells.
 #}
-{% macro selligent_first_delta(target, relation, keys, fields) %}
-create or replace table {{ target }} as
-with model as ({{ selligent_model(relation, keys + fields) }}
-),
-described as (
+{% macro selligent_first_delta(target, model, keys, fields) %}
+create table {{ target }} as
+with described as (
   select *, {{ selligent_first_unsendable(keys + fields, 'model') }} as _selligent_field,
     {{ selligent_first_reason(keys + fields, 'model') }} as _selligent_reason
-  from model
+  from {{ model }} as model
 )
 select
   case when _selligent_reason is null then 'new' else 'invalid' end as _selligent_kind,
@@ -204,9 +196,10 @@ select
 from described
 {% endmacro %}
 
-{% macro selligent_first_figures(delta, keys) %}
-select count(*), {{ selligent_key_figures(keys, 'delta') }},
-  count(case when _selligent_kind = 'new' then 1 end) as _selligent_new
+{# Rows, those of them that have a key, and different keys. #}
+{% macro selligent_first_sizes(delta, keys) %}
+select count(*), count(case when {{ selligent_key_given(keys, 'delta') }} then 1 end),
+  {{ selligent_different_keys(keys, 'delta') }}
 from {{ delta }} as delta
 {% endmacro %}
 

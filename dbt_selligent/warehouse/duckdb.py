@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -61,7 +61,7 @@ class DuckDBReader:
 
     @contextmanager
     def staging(self, state: Path, delta: Path, *, comparing: bool) -> Iterator[DuckDBReader]:
-        """Attaches the state to read, and the delta's file, a new one, to write.
+        """Attaches the state to read, the delta's file, a new one, to write, and room for between.
 
         ``comparing`` says whether there is a snapshot to compare with, which takes more memory.
         """
@@ -69,17 +69,17 @@ class DuckDBReader:
         engine.limit_memory(self._cursor, most)
         for suffix in ("", ".wal"):
             delta.with_name(delta.name + suffix).unlink(missing_ok=True)
-        engine.attach(self._cursor, state, engine.STATE, read_only=True)
-        try:
-            engine.attach(self._cursor, delta, engine.DELTA)
+        with ExitStack() as attached:
+            for alias, path, read_only in (
+                (engine.STATE, state, True),
+                (engine.DELTA, delta, False),
+                (engine.SCRATCH, Path(":memory:"), False),
+            ):
+                engine.attach(self._cursor, path, alias, read_only=read_only)
+                attached.callback(engine.detach, self._cursor, alias)
             # It lives for one run: written as it is, it is there in half the time.
             self._cursor.execute("set force_compression = 'uncompressed'")
-            try:
-                yield self
-            finally:
-                engine.detach(self._cursor, engine.DELTA)
-        finally:
-            engine.detach(self._cursor, engine.STATE)
+            yield self
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """All rows of a statement; raises WarehouseError with DuckDB's words, less any value."""

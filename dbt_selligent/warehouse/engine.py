@@ -34,6 +34,7 @@ WITHOUT_VALUES = (
 
 STATE = "_selligent_state"
 DELTA = "_selligent_delta"
+SCRATCH = "_selligent_scratch"
 
 
 def limit(connection: Any, temporary: Path) -> None:

@@ -5,34 +5,16 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from workbench import Row, Workbench
 
-from dbt_selligent.activation import Activation
-from dbt_selligent.columns import match_columns
-from dbt_selligent.manifest import Model
-from dbt_selligent.places import Files, Identity
-from dbt_selligent.planning import Plan, build_plan
+from dbt_selligent.planning import Plan
 from dbt_selligent.spans import Outcome, Span
 from dbt_selligent.state import Rejection, open_state
-from dbt_selligent.warehouse.duckdb import DuckDBReader
-
-MODEL = Model(
-    "model.shop.people",
-    "people",
-    "model",
-    "table",
-    '"memory"."main"."people"',
-    "memory",
-    "main",
-    "m.sql",
-)
-IDENTITY = Identity("https://acme.slgnt.eu", "ACME", "PEOPLE", ("KEY",))
 
 keys = st.one_of(st.none(), st.sampled_from(["a", "A", "a ", "b", "c", "d", "e", "f", " a"]))
 values = st.one_of(st.none(), st.sampled_from(["x", "y", "X", "", "x "]))
@@ -41,8 +23,6 @@ rows = st.lists(st.tuples(keys, values, numbers), max_size=8)
 # What becomes of each row that is sent, by its place: confirmed, rejected, in doubt, not sent.
 fates = st.lists(st.sampled_from(["confirmed", "rejected", "in doubt", "unsent"]), max_size=8)
 rounds = st.lists(st.tuples(rows, fates, st.booleans()), min_size=1, max_size=5)
-
-Row = tuple[Any, ...]
 
 
 @dataclass
@@ -99,85 +79,45 @@ def expected(known: Known, table: list[Row], full: bool) -> dict[str, Any]:
     return {"kinds": kinds, "invalid": invalid, "removed": removed}
 
 
-class Bench:
-    """One activation over a table in memory, with its state in a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.files = Files(folder, "people", "people")
-        self.folder = folder
-        self.warehouse = duckdb.connect()
-        self.reader = DuckDBReader(self.warehouse.cursor(), ["memory"])
-        self.activation = Activation(
-            "people", "exposure.shop.people", "m.yml", (), MODEL, "dev", "PEOPLE",
-            (("KEY", "key"),), (("TEXT", "text"), ("NUMBER", "number")),
-        )  # fmt: skip
-
-    def fill(self, table: list[Row]) -> None:
-        self.warehouse.execute(
-            "create or replace table people (key varchar, text varchar, number double)"
-        )
-        for row in table:
-            self.warehouse.execute("insert into people values (?, ?, ?)", list(row))
-
-    def plan(self, full: bool) -> Plan:
-        there = self.reader.columns(MODEL.relation_name or "", "memory") or []
-        columns, faults = match_columns(self.activation, there, "UTC")
-        assert columns is not None, faults
-        with open_state(self.files, self.folder) as store:
-            first = not store.has_tables()
-            store.prepare(IDENTITY, columns)
-        with self.reader.staging(self.files.state, self.files.delta, comparing=not first):
-            return build_plan(
-                self.reader, self.activation, columns, self.files.delta,
-                first_sync=first, full_refresh=full,
-            )  # fmt: skip
-
-    def staged(self) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.files.delta), read_only=True) as delta:
-            return delta.execute(
-                'select rowid, _selligent_kind, _selligent_mask, "KEY", "TEXT", "NUMBER" '
-                "from delta order by rowid"
-            ).fetchall()
-
-    def carry_out(self, plan: Plan, fates: list[str], full: bool, known: Known) -> None:
-        """Gives each row its fate in the log, and leaves the settling to the next round."""
-        group_of = {member: group.number for group in plan.groups for member in group.members}
-        with open_state(self.files, self.folder) as store:
-            store.begin("run", "dev", plan.columns, full_refresh=full)
-            known.held = {
-                canonical(row[3]): (row[3], row[4], row[5])
-                for row in self.staged()
-                if row[1] == "held"
-            }
-            for key in expected_removed(self.staged()):
-                known.snapshot.pop(key, None)
-                known.doubt.discard(key)
-            if full:
-                known.doubt |= set(known.snapshot)
-                known.snapshot.clear()
-            sent = [row for row in self.staged() if (row[1], row[2]) in group_of]
-            for place, (number, kind, mask, key, text, value) in enumerate(sent):
-                fate = fates[place] if place < len(fates) else "confirmed"
-                span = Span(group_of[kind, mask], number, number)
-                store.note("run", span, Outcome.SENT)
-                name, row = canonical(key), (key, text, value)
-                if fate == "confirmed":
-                    store.note("run", span, Outcome.CONFIRMED)
-                    known.snapshot[name] = row
-                    known.doubt.discard(name)
-                    known.held.pop(name, None)
-                elif fate == "rejected":
-                    store.note("run", span, Outcome.REJECTED)
-                    store.reject(number, Rejection("Unknown"), plan.columns)
-                    known.held[name] = row
-                    if known.snapshot.pop(name, None) is not None:
-                        known.doubt.add(name)
-                elif fate == "unsent":
-                    store.note("run", span, Outcome.UNSENT)
-                else:
-                    known.snapshot.pop(name, None)
+def carry_out(bench: Workbench, plan: Plan, fates: list[str], full: bool, known: Known) -> None:
+    """Gives each row its fate in the log, and leaves the settling to the next round."""
+    group_of = {member: group.number for group in plan.groups for member in group.members}
+    with open_state(bench.files, bench.folder) as store:
+        store.begin("run", "dev", plan.columns, full_refresh=full)
+        known.held = {
+            canonical(row[3]): (row[3], row[4], row[5])
+            for row in bench.staged()
+            if row[1] == "held"
+        }
+        for key in expected_removed(bench.staged()):
+            known.snapshot.pop(key, None)
+            known.doubt.discard(key)
+        if full:
+            known.doubt |= set(known.snapshot)
+            known.snapshot.clear()
+        sent = [row for row in bench.staged() if (row[1], row[2]) in group_of]
+        for place, (number, kind, mask, key, text, value) in enumerate(sent):
+            fate = fates[place] if place < len(fates) else "confirmed"
+            span = Span(group_of[kind, mask], number, number)
+            store.note("run", span, Outcome.SENT)
+            name, row = canonical(key), (key, text, value)
+            if fate == "confirmed":
+                store.note("run", span, Outcome.CONFIRMED)
+                known.snapshot[name] = row
+                known.doubt.discard(name)
+                known.held.pop(name, None)
+            elif fate == "rejected":
+                store.note("run", span, Outcome.REJECTED)
+                store.reject(number, Rejection("Unknown"), plan.columns)
+                known.held[name] = row
+                if known.snapshot.pop(name, None) is not None:
                     known.doubt.add(name)
-            store.flush()
+            elif fate == "unsent":
+                store.note("run", span, Outcome.UNSENT)
+            else:
+                known.snapshot.pop(name, None)
+                known.doubt.add(name)
+        store.flush()
 
 
 def expected_removed(staged: list[tuple[Any, ...]]) -> list[str]:
@@ -187,15 +127,17 @@ def expected_removed(staged: list[tuple[Any, ...]]) -> list[str]:
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(rounds)
+@given(rounds, st.sampled_from(["table", "view"]))
 def test_delta_agrees_with_python(
-    tmp_path_factory: pytest.TempPathFactory, rounds: list[tuple[list[Row], list[str], bool]]
+    tmp_path_factory: pytest.TempPathFactory,
+    rounds: list[tuple[list[Row], list[str], bool]],
+    materialized: str,
 ) -> None:
-    bench, known = Bench(tmp_path_factory.mktemp("state")), Known()
+    bench, known = Workbench(tmp_path_factory.mktemp("state"), materialized), Known()
     for table, fate, full in rounds:
         bench.fill(table)
         want = expected(known, table, full)
-        plan = bench.plan(full)
+        plan = bench.plan(full=full)
         staged = bench.staged()
         kinds = {canonical(row[3]): row[1] for row in staged if row[3] and row[1] != "removed"}
         doubled = {k for k, n in Counter(canonical(r[0]) for r in table if r[0]).items() if n > 1}
@@ -217,4 +159,4 @@ def test_delta_agrees_with_python(
                 before = known.snapshot[canonical(key)]
                 bits = [str(int(a != b)) for a, b in zip((text, number), before[1:], strict=True)]
                 assert mask == "".join(bits), json.dumps([key, text])
-        bench.carry_out(plan, fate, full, known)
+        carry_out(bench, plan, fate, full, known)

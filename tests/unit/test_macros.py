@@ -415,6 +415,11 @@ def test_decimals_lose_no_digit(
     assert Value(engine, sql).json == wanted
 
 
+@pytest.mark.parametrize("sql", ["'-0'::double", "'-0'::float", "'0'::double"])
+def test_zero_has_no_sign(engine: duckdb.DuckDBPyConnection, sql: str) -> None:
+    assert Value(engine, sql).json == "0.0"
+
+
 def test_json_columns_are_sent_as_text(engine: duckdb.DuckDBPyConnection) -> None:
     assert json.loads(Value(engine, """'{"a": ["x"]}'::json""").json) == '{"a": ["x"]}'
 

@@ -1,0 +1,78 @@
+"""One activation over a table in memory, planned by the real parts, with its state in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from dbt_selligent.activation import Activation
+from dbt_selligent.columns import Columns, match_columns
+from dbt_selligent.manifest import Model
+from dbt_selligent.places import Files, Identity
+from dbt_selligent.planning import Plan, Reader, build_plan
+from dbt_selligent.state import open_state
+from dbt_selligent.warehouse.duckdb import DuckDBReader
+
+MODEL = Model(
+    "model.shop.people",
+    "people",
+    "model",
+    "table",
+    '"memory"."main"."people"',
+    "memory",
+    "main",
+    "m.sql",
+)
+IDENTITY = Identity("https://acme.slgnt.eu", "ACME", "PEOPLE", ("KEY",))
+
+Row = tuple[Any, ...]
+
+
+class Workbench:
+    """A list of people by KEY, with a TEXT and a NUMBER."""
+
+    def __init__(self, folder: Path, materialized: str = "table") -> None:
+        self.files = Files(folder, "people", "people")
+        self.folder = folder
+        self.warehouse = duckdb.connect()
+        self.reader = DuckDBReader(self.warehouse.cursor(), ["memory"])
+        model = replace(MODEL, materialized=materialized)
+        self.activation = Activation(
+            "people", "exposure.shop.people", "m.yml", (), model, "dev", "PEOPLE",
+            (("KEY", "key"),), (("TEXT", "text"), ("NUMBER", "number")),
+        )  # fmt: skip
+
+    def fill(self, table: Sequence[Row]) -> None:
+        self.warehouse.execute(
+            "create or replace table people (key varchar, text varchar, number double)"
+        )
+        for row in table:
+            self.warehouse.execute("insert into people values (?, ?, ?)", list(row))
+
+    def columns(self) -> Columns:
+        there = self.reader.columns(MODEL.relation_name or "", "memory") or []
+        columns, faults = match_columns(self.activation, there, "UTC")
+        assert columns is not None, faults
+        return columns
+
+    def plan(self, *, full: bool = False, reader: Reader | None = None) -> Plan:
+        columns = self.columns()
+        with open_state(self.files, self.folder) as store:
+            first = not store.has_tables()
+            store.prepare(IDENTITY, columns)
+        with self.reader.staging(self.files.state, self.files.delta, comparing=not first):
+            return build_plan(
+                reader or self.reader, self.activation, columns, self.files.delta,
+                first_sync=first, full_refresh=full,
+            )  # fmt: skip
+
+    def staged(self) -> list[Row]:
+        with duckdb.connect(str(self.files.delta), read_only=True) as delta:
+            return delta.execute(
+                'select rowid, _selligent_kind, _selligent_mask, "KEY", "TEXT", "NUMBER" '
+                "from delta order by rowid"
+            ).fetchall()
