@@ -93,6 +93,8 @@ class Plan:
 # Materializations that keep their rows; of any other, reading is computing.
 TABLES = ("table", "incremental", "snapshot", "seed")
 
+INVALID = ("invalid", "doubled")
+
 Figures = dict[tuple[str, str, str | None, str | None], int]
 
 
@@ -109,7 +111,12 @@ def stage_delta(
     figures = {
         (kind, mask, field, reason): count
         for kind, mask, field, reason, count in reader.query(
-            render_sql("delta_counts", delta=DELTA_TABLE)
+            render_sql(
+                "delta_counts",
+                delta=DELTA_TABLE,
+                keys=columns.keys,
+                fields=columns.fields,
+            )
         )
     }
     figures["model", "", None, None] = rows
@@ -124,12 +131,10 @@ def _stage_first(reader: Reader, model: Model, columns: Columns) -> tuple[int, i
 
     None where some rows have no key of their own: nothing is staged then.
     """
-    keys = list(columns.keys)
+    keys = columns.keys
     _name_model(reader, model, columns, computed=False)
     reader.query(
-        render_sql(
-            "first_delta", target=DELTA_TABLE, model=MODEL, keys=keys, fields=list(columns.fields)
-        )
+        render_sql("first_delta", target=DELTA_TABLE, model=MODEL, keys=keys, fields=columns.fields)
     )
     [(rows, keyed, different)] = reader.query(
         render_sql("first_sizes", delta=DELTA_TABLE, keys=keys)
@@ -145,7 +150,7 @@ def _stage_difference(
     reader: Reader, model: Model, columns: Columns, full_refresh: bool
 ) -> tuple[int, int]:
     """Stages what differs from the snapshot; gives the model's rows, and those that have a key."""
-    keys = list(columns.keys)
+    keys = columns.keys
     compared: dict[str, Any] = {"model": MODEL, "state": STATE, "keys": keys}
     _name_model(reader, model, columns, computed=model.materialized not in TABLES)
     [(rows, keyed, confirmed)] = reader.query(render_sql("sizes", **compared))
@@ -173,12 +178,13 @@ def _stage_difference(
         render_sql(
             "delta",
             target=DELTA_TABLE,
+            model=MODEL,
             came=came,
             gone=gone,
             doubled=doubled,
             state=STATE,
             keys=keys,
-            fields=list(columns.fields),
+            fields=columns.fields,
             full_refresh=full_refresh,
         )
     )
@@ -222,7 +228,7 @@ def build_plan(
         by_kind[kind] = by_kind.get(kind, 0) + rows
         if kind == "changed":
             masks[mask] = rows
-        if kind == "invalid":
+        if kind in INVALID:
             problems.append(Problem(field or "", reason or "", rows))
     counts = _count(by_kind)
     fields = [column.field for column in columns.fields]
@@ -258,7 +264,7 @@ def build_plan(
 def _count(by_kind: Mapping[str, int]) -> Counts:
     new, again = by_kind.get("new", 0), by_kind.get("again", 0)
     changed = by_kind.get("changed", 0) + again
-    invalid, held = by_kind.get("invalid", 0), by_kind.get("held", 0)
+    invalid, held = sum(by_kind.get(kind, 0) for kind in INVALID), by_kind.get("held", 0)
     rows = by_kind.get("model", 0)
     return Counts(
         rows=rows,
@@ -285,7 +291,7 @@ def _sample(reader: Reader, columns: Columns, most: int) -> tuple[dict[str, Any]
     names = ", ".join(f"delta.{column.name}" for column in columns.all)
     rows = reader.query(
         f"select _selligent_kind, _selligent_mask, {names} from {DELTA}.delta as delta "
-        "where _selligent_kind in ('new', 'changed', 'again', 'invalid', 'held') "
+        "where _selligent_kind in ('new', 'changed', 'again', 'invalid', 'doubled', 'held') "
         f"qualify row_number() over (partition by _selligent_kind) <= {int(most)}"
     )
     fields = [column.field for column in columns.all]

@@ -146,7 +146,13 @@ class StateStore:
             f"update {SCHEMA}.runs set status = 'cut off' where status = 'running'"
         )
         with self.transaction():
-            self._run("begin", delta=DELTA, keys=columns.keys, full_refresh=full_refresh)
+            self._run(
+                "begin",
+                delta=DELTA,
+                keys=columns.keys,
+                fields=columns.fields,
+                full_refresh=full_refresh,
+            )
             self.connection.execute(render_sql("touch_held", state=SCHEMA), {"seen": _now()})
             self._note("run", run_id)
             self._note("target", target)
@@ -178,10 +184,13 @@ class StateStore:
         """Makes durable, in one transaction, what was said since the last time."""
         if not self._notes:
             return
-        places = ", ".join(["(?, ?, ?, ?, ?)"] * len(self._notes))
-        values = [value for note in self._notes for value in note]
+        columns = [list(column) for column in zip(*self._notes, strict=True)]
         with self.transaction():
-            self.connection.execute(f"insert into {SCHEMA}.log values {places}", values)
+            self.connection.execute(
+                f"insert into {SCHEMA}.log select unnest(?::varchar[]), unnest(?::integer[]), "
+                "unnest(?::bigint[]), unnest(?::bigint[]), unnest(?::varchar[])",
+                columns,
+            )
             for sql, parameters in self._rejections:
                 self.connection.execute(sql, parameters)
         self._notes.clear()
@@ -221,6 +230,7 @@ class StateStore:
                 keys=columns.keys,
                 columns=columns.all,
                 tables=tables,
+                outcomes={span.outcome for span in spans},
             )
             self.connection.execute(f"delete from {SCHEMA}.log")
 

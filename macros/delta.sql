@@ -79,10 +79,10 @@ select
   ) end {%- endif %})
 {%- endmacro %}
 
-{# Keys that stand twice, and in how many rows. #}
+{# Keys that stand twice. #}
 {% macro selligent_doubled(target, model, keys) %}
 create table {{ target }} as
-select {{ selligent_canonical_names(keys, 'model') }}, count(*) as _selligent_rows
+select {{ selligent_canonical_names(keys, 'model') }}
 from {{ model }} as model
 where {{ selligent_key_given(keys, 'model') }}
 group by
@@ -91,21 +91,20 @@ having count(*) > 1
 {% endmacro %}
 
 {#
-  kind: new | changed | again (in doubt, or everything is sent again: whole) | held | invalid |
-  removed. `_selligent_mask` has a 1 for each field that changed, in the order of fields. `doubled` is
-  none where no key stands twice.
+  kind: new | changed | again (in doubt, or everything is sent again: whole) | held | invalid | doubled
+  (its key stands twice) | removed. `_selligent_mask` has a 1 for each field that changed, in the order
+  of fields. `doubled` is none where no key stands twice.
 #}
-{% macro selligent_delta(target, came, gone, doubled, state, keys, fields, full_refresh) %}
-  {{- adapter.dispatch('selligent_delta', 'dbt_selligent')(target, came, gone, doubled, state, keys, fields, full_refresh) -}}
+{% macro selligent_delta(target, model, came, gone, doubled, state, keys, fields, full_refresh) %}
+  {{- adapter.dispatch('selligent_delta', 'dbt_selligent')(target, model, came, gone, doubled, state, keys, fields, full_refresh) -}}
 {% endmacro %}
 
-{% macro default__selligent_delta(target, came, gone, doubled, state, keys, fields, full_refresh) %}
+{% macro default__selligent_delta(target, model, came, gone, doubled, state, keys, fields, full_refresh) %}
 create table {{ target }} as
 with described as (
   select
     came.*,
-    {{ selligent_first_unsendable(keys + fields, 'came') }} as _selligent_field,
-    {{ selligent_first_reason(keys + fields, 'came') }} as _selligent_reason,
+    {{ selligent_unsendable_field(keys + fields, 'came') }} is null as _selligent_sendable,
     gone.{{ keys[0].name }} is not null as _selligent_known,
     doubt.{{ keys[0].name }} is not null as _selligent_doubt,
     case when rejected._selligent_hash is null then false
@@ -127,7 +126,7 @@ with described as (
 judged as (
   select *,
     case
-      when _selligent_reason is not null then 'invalid'
+      when not _selligent_sendable then 'invalid'
       {%- if full_refresh %}
       when _selligent_known or _selligent_doubt then 'again'
       {%- else %}
@@ -151,29 +150,22 @@ removed as (
 )
 select
   _selligent_kind,
-  cast(1 as bigint) as _selligent_rows,
   case when _selligent_kind = 'changed' then _selligent_changed else '' end as _selligent_mask,
-  _selligent_field,
-  _selligent_reason,
   {{ selligent_names(keys + fields) }}
 from judged
 where _selligent_kind <> 'unchanged'
 {%- if doubled %}
 union all
-select 'invalid', _selligent_rows, '', {{ keys[0].label }}, 'the matching key stands twice',
-  {{ selligent_names(keys) }}{{ selligent_nulls(fields) }}
-from {{ doubled }}
+select 'doubled', '', {{ selligent_names(keys + fields) }}
+from {{ model }} as model
+where exists (
+  select 1 from {{ doubled }} as doubled where {{ selligent_same_key(keys, 'model', 'doubled') }})
 {%- endif %}
 union all
-select 'removed', 1, '', null, null, {{ selligent_names(keys) }}{{ selligent_nulls(fields) }}
+select 'removed', '', {{ selligent_names(keys) }}
+  {%- for field in fields %}, cast(null as {{ field.type }}){% endfor %}
 from removed
 {% endmacro %}
-
-{% macro selligent_nulls(columns) -%}
-  {%- for column in columns -%}
-    , cast(null as {{ column.type }})
-  {%- endfor -%}
-{%- endmacro %}
 
 {#
   The delta of a first sync, where there is nothing to compare with: the model's rows as they are.
@@ -181,19 +173,12 @@ from removed
 #}
 {% macro selligent_first_delta(target, model, keys, fields) %}
 create table {{ target }} as
-with described as (
-  select *, {{ selligent_first_unsendable(keys + fields, 'model') }} as _selligent_field,
-    {{ selligent_first_reason(keys + fields, 'model') }} as _selligent_reason
-  from {{ model }} as model
-)
 select
-  case when _selligent_reason is null then 'new' else 'invalid' end as _selligent_kind,
-  cast(1 as bigint) as _selligent_rows,
+  case when {{ selligent_unsendable_field(keys + fields, 'model') }} is null
+    then 'new' else 'invalid' end as _selligent_kind,
   '' as _selligent_mask,
-  _selligent_field,
-  _selligent_reason,
   {{ selligent_names(keys + fields) }}
-from described
+from {{ model }} as model
 {% endmacro %}
 
 {# Rows, those of them that have a key, and different keys. #}
@@ -204,12 +189,12 @@ from {{ delta }} as delta
 {% endmacro %}
 
 {# The first field of a row whose value cannot be sent, or null. #}
-{% macro selligent_first_unsendable(columns, alias) %}
+{% macro selligent_unsendable_field(columns, alias) %}
   {{- selligent_unsendable_case(columns, alias, false) -}}
 {% endmacro %}
 
 {# Why it cannot. #}
-{% macro selligent_first_reason(columns, alias) %}
+{% macro selligent_unsendable_why(columns, alias) %}
   {{- selligent_unsendable_case(columns, alias, true) -}}
 {% endmacro %}
 
@@ -224,14 +209,25 @@ from {{ delta }} as delta
   end
 {%- endmacro %}
 
-{# The delta in figures: kind, mask, field, reason and how many rows. #}
-{% macro selligent_delta_counts(delta) %}
-select _selligent_kind, _selligent_mask, _selligent_field, _selligent_reason,
-  cast(sum(_selligent_rows) as bigint) as _selligent_rows
-from {{ delta }}
+{# The delta in figures: kind, mask, and how many rows; of rows that are never sent, field and reason. #}
+{% macro selligent_delta_counts(delta, keys, fields) %}
+select _selligent_kind, _selligent_mask, {{ selligent_invalid(keys, fields, 'delta') }}, count(*)
+from {{ delta }} as delta
 group by all
 order by all
 {% endmacro %}
+
+{# Field and reason of a row that is never sent, two columns. #}
+{% macro selligent_invalid(keys, fields, alias) -%}
+  case {{ alias }}._selligent_kind
+    when 'doubled' then {{ keys[0].label }}
+    when 'invalid' then {{ selligent_unsendable_field(keys + fields, alias) }}
+  end as _selligent_field,
+  case {{ alias }}._selligent_kind
+    when 'doubled' then 'the matching key stands twice'
+    when 'invalid' then {{ selligent_unsendable_why(keys + fields, alias) }}
+  end as _selligent_reason
+{%- endmacro %}
 
 {#
   Rows of one group as they stand in a request body, each with the comma behind it, in order of n.

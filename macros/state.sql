@@ -82,11 +82,11 @@ where not ({{ selligent_has_no_equal(columns, old) }})
 {%- endmacro %}
 
 {# What a new delta says of the state before anything is sent. #}
-{% macro selligent_begin(state, delta, keys, full_refresh) %}
-  {{- adapter.dispatch('selligent_begin', 'dbt_selligent')(state, delta, keys, full_refresh) -}}
+{% macro selligent_begin(state, delta, keys, fields, full_refresh) %}
+  {{- adapter.dispatch('selligent_begin', 'dbt_selligent')(state, delta, keys, fields, full_refresh) -}}
 {% endmacro %}
 
-{% macro default__selligent_begin(state, delta, keys, full_refresh) %}
+{% macro default__selligent_begin(state, delta, keys, fields, full_refresh) %}
 {%- for table in ('snapshot', 'doubt') %}
 delete from {{ state }}.{{ table }} as kept using {{ delta }} as gone
 where gone._selligent_kind = 'removed' and {{ selligent_same_key(keys, 'kept', 'gone') }};
@@ -100,8 +100,11 @@ delete from {{ state }}.snapshot;
 {%- endif %}
 delete from {{ state }}.invalid;
 insert into {{ state }}.invalid
-select {{ selligent_names(keys) }}, _selligent_field, _selligent_reason, _selligent_rows
-from {{ delta }} where _selligent_kind = 'invalid'
+select {% for key in keys %}min(delta.{{ key.name }}), {% endfor %}
+  {{ selligent_invalid(keys, fields, 'delta') }}, count(*)
+from {{ delta }} as delta where _selligent_kind in ('invalid', 'doubled')
+group by {% for key in keys %}{{ selligent_canonical(key, 'delta.' ~ key.name) }}, {% endfor -%}
+  _selligent_field, _selligent_reason
 {% endmacro %}
 
 {% macro selligent_rows_in(delta, spans, outcome, columns) %}
@@ -115,13 +118,14 @@ from {{ delta }} where _selligent_kind = 'invalid'
 
 {#
   The outcome of a run, all of it or nothing: to be run in one transaction. `tables` are those of
-  snapshot, doubt and rejected that have rows.
+  snapshot, doubt and rejected that have rows, `outcomes` those that the spans have.
 #}
-{% macro selligent_settle(state, delta, spans, keys, columns, tables) %}
-  {{- adapter.dispatch('selligent_settle', 'dbt_selligent')(state, delta, spans, keys, columns, tables) -}}
+{% macro selligent_settle(state, delta, spans, keys, columns, tables, outcomes) %}
+  {{- adapter.dispatch('selligent_settle', 'dbt_selligent')(state, delta, spans, keys, columns, tables, outcomes) -}}
 {% endmacro %}
 
-{% macro default__selligent_settle(state, delta, spans, keys, columns, tables) %}
+{% macro default__selligent_settle(state, delta, spans, keys, columns, tables, outcomes) %}
+{%- if 'confirmed' in outcomes %}
 {%- for table in tables %}
 delete from {{ state }}.{{ table }} as old
 using ({{ selligent_rows_in(delta, spans, 'confirmed', keys) }}) as new
@@ -129,7 +133,8 @@ where {{ selligent_same_key(keys, 'old', 'new') }};
 {%- endfor %}
 insert into {{ state }}.snapshot ({{ selligent_names(columns) }})
 {{ selligent_rows_in(delta, spans, 'confirmed', columns) }};
-{%- if 'snapshot' in tables %}
+{%- endif %}
+{%- if 'rejected' in outcomes and 'snapshot' in tables %}
 {#- Of a refused row it is known that it was not taken, not that the record is as it was before. #}
 insert into {{ state }}.doubt ({{ selligent_names(keys) }})
 select {{ selligent_names(keys, 'old') }} from {{ state }}.snapshot as old
@@ -139,6 +144,7 @@ delete from {{ state }}.snapshot as old
 using ({{ selligent_rows_in(delta, spans, 'rejected', keys) }}) as refused
 where {{ selligent_same_key(keys, 'old', 'refused') }};
 {%- endif %}
+{%- if 'in doubt' in outcomes %}
 {%- for table in tables if table != 'rejected' %}
 delete from {{ state }}.{{ table }} as old
 using ({{ selligent_rows_in(delta, spans, 'in doubt', keys) }}) as new
@@ -146,6 +152,7 @@ where {{ selligent_same_key(keys, 'old', 'new') }};
 {%- endfor %}
 insert into {{ state }}.doubt ({{ selligent_names(keys) }})
 {{ selligent_rows_in(delta, spans, 'in doubt', keys) }}
+{%- endif %}
 {% endmacro %}
 
 {# A row that was refused alone. $n: its number; $field, $code, $message: as Selligent said. #}

@@ -13,7 +13,7 @@ import duckdb
 from dbt_selligent.warehouse.macros import literal, quote
 
 # What every file of the tool is written in, so that a newer DuckDB's files stay readable.
-STORAGE_VERSION = "v1.2.0"
+STORAGE_VERSION = "v1.4.0"
 # A sync shares its machine with dbt, and its models may be larger than memory: beyond these, and
 # whatever the model's size, DuckDB works from its temporary folder. Two large tables are compared
 # in the first; rows are copied and rendered in the second.
@@ -58,8 +58,8 @@ def open_engine(temporary: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     connection = duckdb.connect(":memory:")
     try:
         limit(connection, temporary)
-        # Files of twice the size, and a tenth less time for each row that is confirmed.
-        connection.execute("set disabled_compression_methods = 'fsst,dict_fsst,zstd'")
+        # Where the newest way for texts is tried alone, rows are written in a fifth less time.
+        connection.execute("set disabled_compression_methods = 'dictionary,fsst,zstd'")
         yield connection
     finally:
         connection.close()
