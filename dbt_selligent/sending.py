@@ -23,15 +23,17 @@ from dbt_selligent.errors import (
 )
 from dbt_selligent.events import Emit, Progress
 from dbt_selligent.groups import Group, group_columns
+from dbt_selligent.ledger import RunLedger
 from dbt_selligent.payload import Batch, Form, Rows, batches
 from dbt_selligent.places import Files
 from dbt_selligent.planning import BYTES_PER_BATCH, ROWS_PER_BATCH, Plan
 from dbt_selligent.results import ActivationResult, result_of
-from dbt_selligent.selligent.answer import Failure, Rejected, Response, Retry, Stop, classify
+from dbt_selligent.selligent.answer import Failure, Response, Retry, Stop, classify
 from dbt_selligent.selligent.client import Client, read_fields
 from dbt_selligent.settings import Destination, Settings
-from dbt_selligent.spans import Outcome, Span
-from dbt_selligent.state import DELTA, GROUPS, Rejection, StateStore, open_state
+from dbt_selligent.spans import Span
+from dbt_selligent.state import StateStore, open_state
+from dbt_selligent.tables import DELTA, GROUPS
 from dbt_selligent.warehouse.macros import literal, render_sql
 
 # Rows that the engine renders at a time.
@@ -44,25 +46,6 @@ class Waiting:
 
     sleep: Callable[[float], None]
     stopped: Callable[[], bool]
-
-
-class _RunLedger:
-    """The ledger of one run, in the state."""
-
-    def __init__(self, store: StateStore, run_id: str, plan: Plan) -> None:
-        self._store = store
-        self._run_id = run_id
-        self._plan = plan
-
-    def note(self, span: Span, outcome: Outcome) -> None:
-        self._store.note(self._run_id, span, outcome)
-
-    def reject(self, number: int, rejected: Rejected) -> None:
-        reason = Rejection(rejected.code, rejected.field, rejected.message)
-        self._store.reject(number, reason, self._plan.columns)
-
-    def flush(self) -> None:
-        self._store.flush()
 
 
 def send_plan(
@@ -84,10 +67,13 @@ def send_plan(
     error: DbtSelligentError | None = None
     try:
         with open_state(files, temporary) as store:
-            store.begin(run_id, settings.target, plan.columns, full_refresh=plan.full_refresh)
+            ledger = store.begin(
+                run_id, settings.target, plan.columns, full_refresh=plan.full_refresh
+            )
             try:
                 if plan.counts.to_send:
-                    _deliver(store, destination, plan, run_id, tally, emit, waiting)
+                    with ledger.expecting():
+                        _deliver(store, ledger, destination, plan, tally, emit, waiting)
             except (DestinationError, InterruptedRunError) as gave_up:
                 error = gave_up
             store.settle()
@@ -100,9 +86,9 @@ def send_plan(
 
 def _deliver(
     store: StateStore,
+    ledger: RunLedger,
     destination: Destination,
     plan: Plan,
-    run_id: str,
     tally: Tally,
     emit: Emit,
     waiting: Waiting,
@@ -134,7 +120,7 @@ def _deliver(
         delivery = Delivery(
             call,
             whole_again,
-            _RunLedger(store, run_id, plan),
+            ledger,
             tally=tally,
             sleep=waiting.sleep,
             stopped=waiting.stopped,

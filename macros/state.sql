@@ -155,6 +155,27 @@ insert into {{ state }}.doubt ({{ selligent_names(keys) }})
 {%- endif %}
 {% endmacro %}
 
+{# The snapshot that a first sync comes to if all its rows are confirmed, and which rows these are. #}
+{% macro selligent_incoming(state, delta, columns) %}
+create or replace table {{ state }}.incoming as
+select
+  {%- for column in columns %}
+  cast({{ column.name }} as {{ column.type }}) as {{ column.name }}{{ ',' if not loop.last }}
+  {%- endfor %}
+from {{ delta }} where _selligent_kind = 'new'
+{% endmacro %}
+
+{% macro selligent_incoming_span(delta) %}
+select min({{ selligent_number('delta') }}), max({{ selligent_number('delta') }})
+from {{ delta }} as delta where _selligent_kind = 'new'
+{% endmacro %}
+
+{# They were: in place of `selligent_settle`. #}
+{% macro selligent_take_incoming(state) %}
+drop table {{ state }}.snapshot;
+alter table {{ state }}.incoming rename to snapshot
+{% endmacro %}
+
 {# A row that was refused alone. $n: its number; $field, $code, $message: as Selligent said. #}
 {% macro selligent_reject(state, delta, keys, columns) %}
   {{- adapter.dispatch('selligent_reject', 'dbt_selligent')(state, delta, keys, columns) -}}

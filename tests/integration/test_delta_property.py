@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from workbench import Row, Workbench
 
 from dbt_selligent.planning import Plan
+from dbt_selligent.selligent.answer import Rejected
 from dbt_selligent.spans import Outcome, Span
-from dbt_selligent.state import Rejection, open_state
+from dbt_selligent.state import open_state
 
 keys = st.one_of(st.none(), st.sampled_from(["a", "A", "a ", "b", "c", "d", "e", "f", " a"]))
 values = st.one_of(st.none(), st.sampled_from(["x", "y", "X", "", "x "]))
@@ -83,7 +84,9 @@ def carry_out(bench: Workbench, plan: Plan, fates: list[str], full: bool, known:
     """Gives each row its fate in the log, and leaves the settling to the next round."""
     group_of = {member: group.number for group in plan.groups for member in group.members}
     with open_state(bench.files, bench.folder) as store:
-        store.begin("run", "dev", plan.columns, full_refresh=full)
+        ledger = store.begin("run", "dev", plan.columns, full_refresh=full)
+        with ledger.expecting():
+            pass  # a first sync whose rows are all confirmed takes what is written here
         known.held = {
             canonical(row[3]): (row[3], row[4], row[5])
             for row in bench.staged()
@@ -99,25 +102,25 @@ def carry_out(bench: Workbench, plan: Plan, fates: list[str], full: bool, known:
         for place, (number, kind, mask, key, text, value) in enumerate(sent):
             fate = fates[place] if place < len(fates) else "confirmed"
             span = Span(group_of[kind, mask], number, number)
-            store.note("run", span, Outcome.SENT)
+            ledger.note(span, Outcome.SENT)
             name, row = canonical(key), (key, text, value)
             if fate == "confirmed":
-                store.note("run", span, Outcome.CONFIRMED)
+                ledger.note(span, Outcome.CONFIRMED)
                 known.snapshot[name] = row
                 known.doubt.discard(name)
                 known.held.pop(name, None)
             elif fate == "rejected":
-                store.note("run", span, Outcome.REJECTED)
-                store.reject(number, Rejection("Unknown"), plan.columns)
+                ledger.note(span, Outcome.REJECTED)
+                ledger.reject(number, Rejected("Unknown"))
                 known.held[name] = row
                 if known.snapshot.pop(name, None) is not None:
                     known.doubt.add(name)
             elif fate == "unsent":
-                store.note("run", span, Outcome.UNSENT)
+                ledger.note(span, Outcome.UNSENT)
             else:
                 known.snapshot.pop(name, None)
                 known.doubt.add(name)
-        store.flush()
+        ledger.flush()
 
 
 def expected_removed(staged: list[tuple[Any, ...]]) -> list[str]:

@@ -46,9 +46,9 @@ def in_step(folder: Path) -> Workbench:
     bench.warehouse.executemany("insert into people values (?, ?, ?)", PEOPLE)
     plan = bench.plan()
     with open_state(bench.files, bench.folder) as store:
-        store.begin("run", "dev", plan.columns, full_refresh=False)
-        store.note("run", Span(0, 0, len(PEOPLE)), Outcome.CONFIRMED)
-        store.flush()
+        ledger = store.begin("run", "dev", plan.columns, full_refresh=False)
+        ledger.note(Span(0, 0, len(PEOPLE)), Outcome.CONFIRMED)
+        ledger.flush()
     return bench
 
 
@@ -104,9 +104,9 @@ def test_a_row_in_doubt_that_left_the_model_is_removed(tmp_path: Path) -> None:
     bench.warehouse.execute("insert into people values ('new', 'x', 1)")
     plan = bench.plan()
     with open_state(bench.files, bench.folder) as store:
-        store.begin("run", "dev", plan.columns, full_refresh=False)
-        store.note("run", Span(0, 0, 0), Outcome.SENT)
-        store.flush()
+        ledger = store.begin("run", "dev", plan.columns, full_refresh=False)
+        ledger.note(Span(0, 0, 0), Outcome.SENT)
+        ledger.flush()
     bench.warehouse.execute("delete from people where key = 'new'")
 
     assert bench.plan().counts == Counts(5000, 5000, 0, 0, 0, 0, 0, 1)

@@ -1,0 +1,141 @@
+"""What the answers of a run say, durably, and how the snapshot moves by it.
+
+A run leaves its outcome in a log, span by span, as answers come in; `settle` turns the log into
+snapshot and doubt in one transaction, at the end of the run or, after a crash, before the next.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
+
+import duckdb
+
+from dbt_selligent.columns import Columns, stored_columns
+from dbt_selligent.selligent.answer import Rejected
+from dbt_selligent.spans import Outcome, Settled, Span, resolve
+from dbt_selligent.tables import DELTA, GROUPS, SCHEMA, Tables
+from dbt_selligent.warehouse.macros import render_sql
+
+
+class RunLedger:
+    """The ledger of one run, over its staged delta."""
+
+    def __init__(self, tables: Tables, run_id: str, columns: Columns) -> None:
+        self._tables = tables
+        self._run_id = run_id
+        self._columns = columns
+        self._notes: list[tuple[object, ...]] = []
+        self._rejections: list[dict[str, object]] = []
+
+    def note(self, span: Span, outcome: Outcome) -> None:
+        """Says something of a span; durable with the next `flush`."""
+        self._notes.append((self._run_id, span.group, span.first, span.last, outcome.value))
+
+    def reject(self, number: int, rejected: Rejected) -> None:
+        """Keeps a row that was refused alone, with the reason; durable with the next `flush`."""
+        self._rejections.append(
+            {
+                "n": number,
+                "code": rejected.code,
+                "field": rejected.field,
+                "message": rejected.message,
+                "seen": datetime.now(timezone.utc).replace(tzinfo=None),
+            }
+        )
+
+    def flush(self) -> None:
+        """Makes durable, in one transaction, what was said since the last time."""
+        if not self._notes:
+            return
+        reject = render_sql(
+            "reject", state=SCHEMA, delta=DELTA, keys=self._columns.keys, columns=self._columns.all
+        )
+        with self._tables.transaction():
+            self._tables.connection.execute(
+                f"insert into {SCHEMA}.log select unnest(?::varchar[]), unnest(?::integer[]), "
+                "unnest(?::bigint[]), unnest(?::bigint[]), unnest(?::varchar[])",
+                [list(column) for column in zip(*self._notes, strict=True)],
+            )
+            for values in self._rejections:
+                self._tables.connection.execute(reject, values)
+        self._notes.clear()
+        self._rejections.clear()
+
+    @contextmanager
+    def expecting(self) -> Iterator[None]:
+        """Writes meanwhile the snapshot that a first sync comes to if every row is confirmed.
+
+        It is no snapshot before `settle` finds that they were; else it is forgotten.
+        """
+        if any(self._tables.count(name) for name in ("snapshot", "doubt", "rejected")):
+            yield
+            return
+        sql = render_sql("incoming", state=SCHEMA, delta=DELTA, columns=self._columns.all)
+        with self._tables.connection.cursor() as cursor:
+
+            def write() -> None:
+                # Whatever hinders it, `settle` has another way.
+                with suppress(duckdb.Error):
+                    cursor.execute(sql)
+
+            writing = threading.Thread(target=write, name="incoming")
+            writing.start()
+            try:
+                yield
+            except BaseException:
+                while writing.is_alive():  # also where it has not begun
+                    cursor.interrupt()
+                    writing.join(0.05)
+                raise
+            writing.join()
+
+
+def settle(tables: Tables) -> None:
+    """Moves the snapshot by what the log confirms, and puts in doubt what it leaves open."""
+    log = tables.rows(f"select _selligent_group, first_n, last_n, outcome from {SCHEMA}.log")
+    if not log:
+        return
+    tables.attach_delta()
+    spans = resolve((Span(g, a, b), Outcome(outcome)) for g, a, b, outcome in log)
+    with tables.transaction():
+        if tables.columns("incoming") and _all_confirmed(tables, spans):
+            tables.run("take_incoming")
+        else:
+            _merge(tables, spans)
+            tables.connection.execute(f"drop table if exists {SCHEMA}.incoming")
+        tables.connection.execute(f"delete from {SCHEMA}.log")
+
+
+def _all_confirmed(tables: Tables, spans: Sequence[Settled]) -> bool:
+    """Whether the rows that a first sync sends are, from the first to the last."""
+    [(first, last)] = tables.rows(render_sql("incoming_span", delta=DELTA))
+    return list(spans) == [Settled(0, first, last, Outcome.CONFIRMED.value)]
+
+
+def _merge(tables: Tables, spans: Sequence[Settled]) -> None:
+    tables.connection.execute(
+        "create or replace temp table spans (_selligent_kind varchar, "
+        "_selligent_mask varchar, first_n bigint, last_n bigint, outcome varchar)"
+    )
+    for span in spans:
+        tables.connection.execute(
+            "insert into temp.spans select _selligent_kind, _selligent_mask, ?, ?, ? "
+            f"from {GROUPS} where _selligent_group = ?",
+            [span.first, span.last, span.outcome, span.group],
+        )
+    # The tables still have the columns that the run was staged with: they change after this.
+    known = json.loads(tables.meta("identity") or "{}").get("keys", [])
+    columns = stored_columns(list(tables.columns("snapshot").items()), len(known))
+    tables.run(
+        "settle",
+        delta=DELTA,
+        spans="temp.spans",
+        keys=columns.keys,
+        columns=columns.all,
+        tables=[name for name in ("snapshot", "doubt", "rejected") if tables.count(name)],
+        outcomes={span.outcome for span in spans},
+    )

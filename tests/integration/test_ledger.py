@@ -1,0 +1,174 @@
+"""The snapshot that a first sync is expected to come to: taken if all was confirmed, else never."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from workbench import Row, Workbench
+
+from dbt_selligent.ledger import RunLedger
+from dbt_selligent.selligent.answer import Rejected
+from dbt_selligent.spans import Outcome, Span
+from dbt_selligent.state import StateStore, open_state
+from dbt_selligent.tables import SCHEMA
+
+PEOPLE: list[Row] = [(f"k{n}", f"x{n}", n / 7) for n in range(10)]
+WHOLE = Span(0, 0, 9)
+
+
+def confirm(ledger: RunLedger, *spans: Span) -> None:
+    for span in spans:
+        ledger.note(span, Outcome.SENT)
+        ledger.note(span, Outcome.CONFIRMED)
+
+
+def refuse(ledger: RunLedger) -> None:
+    confirm(ledger, Span(0, 0, 3), Span(0, 5, 9))
+    ledger.note(Span(0, 4, 4), Outcome.REJECTED)
+    ledger.reject(4, Rejected("Unknown"))
+
+
+def lose_the_first(ledger: RunLedger) -> None:
+    ledger.note(Span(0, 0, 0), Outcome.SENT)
+    confirm(ledger, Span(0, 1, 9))
+
+
+def give_up(ledger: RunLedger) -> None:
+    confirm(ledger, Span(0, 0, 5))
+    ledger.note(Span(0, 6, 9), Outcome.SENT)
+    ledger.note(Span(0, 6, 9), Outcome.UNSENT)
+
+
+def stop_at_the_last(ledger: RunLedger) -> None:
+    confirm(ledger, Span(0, 0, 8))
+
+
+def sync(bench: Workbench, say: Callable[[RunLedger], None], *, settle: bool = True) -> bool:
+    """A run in which what is expected is marked: TEXT tells which rows became the snapshot.
+
+    Returns whether anything was expected.
+    """
+    plan = bench.plan()
+    with open_state(bench.files, bench.folder) as store:
+        ledger = store.begin("run", "dev", plan.columns, full_refresh=False)
+        with ledger.expecting():
+            pass
+        expected = expects(store)
+        if expected:
+            store.connection.execute(f"update {SCHEMA}.incoming set \"TEXT\" = 'expected'")
+        say(ledger)
+        ledger.flush()
+        if settle:
+            store.settle()
+    return expected
+
+
+def expects(store: StateStore) -> bool:
+    found = store.connection.execute(
+        "select count(*) from duckdb_tables() where table_name = 'incoming'"
+    ).fetchall()
+    return found == [(1,)]
+
+
+def snapshot(bench: Workbench) -> list[Row]:
+    with open_state(bench.files, bench.folder) as store:
+        store.settle()
+        assert not expects(store)
+        return store.connection.execute(
+            f'select "KEY", "TEXT" from {SCHEMA}.snapshot order by "KEY"'
+        ).fetchall()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Workbench:
+    bench = Workbench(tmp_path)
+    bench.fill(PEOPLE)
+    return bench
+
+
+@pytest.mark.parametrize(
+    "parts", [(WHOLE,), (Span(0, 0, 4), Span(0, 5, 9)), (Span(0, 5, 9), Span(0, 0, 4))]
+)
+@pytest.mark.parametrize("settle", [True, False], ids=["at the end", "after a crash"])
+def test_it_is_taken_where_every_row_was_confirmed(
+    bench: Workbench, parts: tuple[Span, ...], settle: bool
+) -> None:
+    sync(bench, lambda ledger: confirm(ledger, *parts), settle=settle)
+
+    assert snapshot(bench) == [(row[0], "expected") for row in PEOPLE]
+
+
+def test_it_has_the_rows_that_are_sent_and_no_other(bench: Workbench) -> None:
+    bench.fill([("a", "x", 1.0), ("b", "x", float("nan")), ("c", "x", 1.0)])
+    sync(bench, lambda ledger: confirm(ledger, Span(0, 0, 2)))
+
+    assert snapshot(bench) == [("a", "expected"), ("c", "expected")]
+
+
+@pytest.mark.parametrize(
+    ("say", "kept"),
+    [
+        (refuse, [0, 1, 2, 3, 5, 6, 7, 8, 9]),
+        (lose_the_first, [1, 2, 3, 4, 5, 6, 7, 8, 9]),
+        (give_up, [0, 1, 2, 3, 4, 5]),
+        (stop_at_the_last, [0, 1, 2, 3, 4, 5, 6, 7, 8]),
+    ],
+)
+def test_it_is_forgotten_where_a_row_was_not(
+    bench: Workbench, say: Callable[[RunLedger], None], kept: list[int]
+) -> None:
+    sync(bench, say)
+
+    assert snapshot(bench) == [(f"k{n}", f"x{n}") for n in kept]
+
+
+def test_that_of_a_run_that_sent_nothing_is_not_taken_by_the_next(bench: Workbench) -> None:
+    sync(bench, lambda ledger: None, settle=False)
+    bench.fill([(f"new{n}", "y", 1.0) for n in range(10)])
+    plan = bench.plan()
+    with open_state(bench.files, bench.folder) as store:
+        ledger = store.begin("run", "dev", plan.columns, full_refresh=False)
+        confirm(ledger, WHOLE)
+        ledger.flush()
+
+    assert snapshot(bench) == [(f"new{n}", "y") for n in range(10)]
+
+
+def test_a_later_sync_expects_nothing(bench: Workbench) -> None:
+    assert sync(bench, lambda ledger: confirm(ledger, WHOLE))
+    assert not sync(bench, lambda ledger: None)
+
+
+@pytest.mark.parametrize("say", [refuse, lose_the_first])
+def test_nor_does_one_that_knows_of_rows_in_doubt_or_refused(
+    bench: Workbench, say: Callable[[RunLedger], None]
+) -> None:
+    sync(bench, say)
+    with open_state(bench.files, bench.folder) as store:
+        store.connection.execute(f"delete from {SCHEMA}.snapshot")
+
+    assert not sync(bench, lambda ledger: None)
+
+
+def test_a_run_that_breaks_does_not_wait_for_it(bench: Workbench) -> None:
+    bench.warehouse.execute(
+        "create or replace table people as "
+        "select 'k' || range as key, md5(range::varchar) as text, 1.0 as number from range(2000000)"
+    )
+    plan = bench.plan()
+    with open_state(bench.files, bench.folder) as store:
+        ledger = store.begin("run", "dev", plan.columns, full_refresh=False)
+
+        def break_off() -> None:
+            with ledger.expecting():
+                confirm(ledger, Span(0, 0, 2499))
+                ledger.flush()
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            break_off()
+        assert not expects(store)
+        store.settle()
+        assert store.count("snapshot") == 2500
