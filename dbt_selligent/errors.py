@@ -65,6 +65,12 @@ class WarehouseError(RunError):
     """The warehouse, or the model in it, cannot be read."""
 
 
+class MemoryLimitError(WarehouseError):
+    """Rows that are too wide to be compared within the memory that this takes."""
+
+    default_step = "map fewer columns, or run this on a machine with more memory"
+
+
 class StateError(RunError):
     """The tool's own tables cannot be used."""
 

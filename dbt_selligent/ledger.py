@@ -20,6 +20,11 @@ from dbt_selligent.spans import Outcome, Settled, Span, resolve
 from dbt_selligent.tables import DELTA, GROUPS, SCHEMA, Tables
 from dbt_selligent.warehouse.macros import render_sql
 
+# Bytes of a row, up to which there is memory to write a snapshot while rows are rendered; and of a
+# delta for which there always is.
+NARROW = 1000
+ALWAYS_EXPECTED = 16_000_000
+
 
 class RunLedger:
     """The ledger of one run, over its staged delta."""
@@ -71,7 +76,9 @@ class RunLedger:
 
         It is no snapshot before `settle` finds that they were; else it is forgotten.
         """
-        if any(self._tables.count(name) for name in ("snapshot", "doubt", "rejected")):
+        rows, size = self._tables.delta_size()
+        too_wide = size > max(NARROW * rows, ALWAYS_EXPECTED)
+        if too_wide or any(map(self._tables.count, ("snapshot", "doubt", "rejected"))):
             yield
             return
         sql = render_sql("incoming", state=SCHEMA, delta=DELTA, columns=self._columns.all)

@@ -13,7 +13,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -24,6 +24,7 @@ from dbt_selligent.errors import (
     ActivationFaults,
     Fault,
     GuardError,
+    MemoryLimitError,
     RunError,
     StateError,
     WarehouseError,
@@ -38,6 +39,7 @@ from dbt_selligent.sending import Waiting, send_plan
 from dbt_selligent.settings import Destination, Settings
 from dbt_selligent.state import StateStore, open_state
 from dbt_selligent.warehouse.duckdb import DuckDBReader, open_warehouse
+from dbt_selligent.warehouse.engine import memory_limits
 
 Sleep = Callable[[float], None]
 
@@ -299,17 +301,25 @@ def _plan_job(
     notes = [where.anew] if where.anew else []
     if where.first and not where.anew:
         notes.append(f"first sync, no state at {job.files.state}")
-    with reader.staging(where.state, delta, comparing=not where.first):
-        return build_plan(
-            reader,
-            job.activation,
-            job.columns,
-            delta,
-            first_sync=where.first,
-            full_refresh=settings.full_refresh,
-            notes=notes,
-            sample=sample,
-        )
+    *limits, last = memory_limits(comparing=not where.first)
+
+    def stage(megabytes: int) -> Plan:
+        with reader.staging(where.state, delta, megabytes):
+            return build_plan(
+                reader,
+                job.activation,
+                job.columns,
+                delta,
+                first_sync=where.first,
+                full_refresh=settings.full_refresh,
+                notes=notes,
+                sample=sample,
+            )
+
+    for megabytes in limits:
+        with suppress(MemoryLimitError):
+            return stage(megabytes)
+    return stage(last)
 
 
 def _check_target(settings: Settings, store: StateStore) -> None:

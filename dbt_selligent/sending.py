@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import tenacity
 
@@ -15,6 +16,7 @@ from dbt_selligent.errors import (
     DbtSelligentError,
     DestinationError,
     InterruptedRunError,
+    MemoryLimitError,
     RefusedError,
     RunError,
     StateError,
@@ -36,8 +38,9 @@ from dbt_selligent.state import StateStore, open_state
 from dbt_selligent.tables import DELTA, GROUPS
 from dbt_selligent.warehouse.macros import literal, render_sql
 
-# Rows that the engine renders at a time.
-ROWS_PER_CHUNK = 20_000
+# What the engine renders at a time: bytes, about, and rows, within which they have to be.
+BYTES_PER_CHUNK = 8_000_000
+ROWS_PER_CHUNK = (2048, 20_000)
 
 
 @dataclass(frozen=True)
@@ -171,9 +174,11 @@ def _batches(
 def _chunks(store: StateStore, sql: str) -> Iterator[Rows]:
     """Rendered rows as they stream from the engine, in the order in which they were staged."""
     last = -1
+    least, most = ROWS_PER_CHUNK
+    rows_at_a_time = max(least, min(most, BYTES_PER_CHUNK // store.bytes_per_row()))
     # A cursor of its own, so that the log can be written while rows are still to be read.
     with store.connection.cursor() as cursor:
-        for batch in cursor.sql(sql).to_arrow_reader(ROWS_PER_CHUNK):
+        for batch in _read(cursor.sql(sql).to_arrow_reader(rows_at_a_time)):
             rows = Rows(batch.column(0), batch.column(1))
             if not len(rows):
                 continue
@@ -184,6 +189,17 @@ def _chunks(store: StateStore, sql: str) -> Iterator[Rows]:
                 raise StateError("the staged delta is out of order", "report this as a bug")
             last = numbers[-1].as_py()
             yield rows
+
+
+def _read(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from reader
+    except (OSError, pa.ArrowException) as error:
+        # Arrow repeats what the engine says, which may be anything.
+        why = "out of memory" if "Out of Memory" in str(error) else type(error).__name__
+        raise StateError(
+            f"the staged rows cannot be rendered: {why}", MemoryLimitError.default_step
+        ) from None
 
 
 def check_list(client: Client, plan: Plan, sleep: Callable[[float], None]) -> None:

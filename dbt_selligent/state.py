@@ -165,6 +165,11 @@ class StateStore:
         names = [column[0].removeprefix("_selligent_") for column in done.description or ()]
         return [dict(zip(names, row, strict=True)) for row in done.fetchall()]
 
+    def bytes_per_row(self) -> int:
+        """Of the staged delta, about; where it has few rows, more."""
+        rows, size = self._tables.delta_size()
+        return max(1, size // max(1, rows))
+
     def count(self, table: str) -> int:
         """How many rows a table of the state has."""
         return self._tables.count(table)

@@ -88,6 +88,11 @@ class Tables:
         engine.attach(self.connection, self._delta, engine.DELTA, read_only=True)
         self._attached = True
 
+    def delta_size(self) -> tuple[int, int]:
+        """Rows of the attached delta, and bytes of its file, in which values are not compressed."""
+        [(rows,)] = self.rows(f"select count(*) from {DELTA}")
+        return int(rows), self._delta.stat().st_size
+
     def forget_delta(self) -> None:
         """Detaches the staged delta, and deletes it."""
         if self._attached:

@@ -22,7 +22,7 @@ from dbt.config.renderer import ProfileRenderer
 from dbt_common.dataclass_schema import ValidationError
 from dbt_common.exceptions import DbtBaseException
 
-from dbt_selligent.errors import ProfileError, WarehouseError
+from dbt_selligent.errors import MemoryLimitError, ProfileError, WarehouseError
 from dbt_selligent.settings import Settings
 from dbt_selligent.warehouse import engine
 from dbt_selligent.warehouse.macros import quote
@@ -60,13 +60,12 @@ class DuckDBReader:
         return [(str(name), str(sql_type)) for name, sql_type, *_ in rows]
 
     @contextmanager
-    def staging(self, state: Path, delta: Path, *, comparing: bool) -> Iterator[DuckDBReader]:
+    def staging(self, state: Path, delta: Path, megabytes: int) -> Iterator[DuckDBReader]:
         """Attaches the state to read, the delta's file, a new one, to write, and room for between.
 
-        ``comparing`` says whether there is a snapshot to compare with, which takes more memory.
+        Memory is limited to ``megabytes``: see `engine.memory_limits`.
         """
-        most = engine.MEMORY_TO_COMPARE if comparing else engine.MEMORY_TO_COPY
-        engine.limit_memory(self._cursor, most)
+        engine.limit_memory(self._cursor, megabytes)
         for suffix in ("", ".wal"):
             delta.with_name(delta.name + suffix).unlink(missing_ok=True)
         with ExitStack() as attached:
@@ -82,10 +81,15 @@ class DuckDBReader:
             yield self
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a statement; raises WarehouseError with DuckDB's words, less any value."""
+        """All rows of a statement.
+
+        Raises MemoryLimitError, or WarehouseError with DuckDB's words, less any value.
+        """
         try:
             done = self._cursor.execute(sql, list(parameters) or None)
             return list(done.fetchall())
+        except duckdb.OutOfMemoryException as error:
+            raise MemoryLimitError(f"the model cannot be read: {engine.words(error)}") from None
         except duckdb.Error as error:
             raise WarehouseError(
                 f"the model cannot be read: {engine.words(error)}",

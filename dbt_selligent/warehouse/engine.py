@@ -14,11 +14,12 @@ from dbt_selligent.warehouse.macros import literal, quote
 
 # What every file of the tool is written in, so that a newer DuckDB's files stay readable.
 STORAGE_VERSION = "v1.4.0"
-# A sync shares its machine with dbt, and its models may be larger than memory: beyond these, and
-# whatever the model's size, DuckDB works from its temporary folder. Two large tables are compared
-# in the first; rows are copied and rendered in the second.
-MEMORY_TO_COMPARE = "512MB"
-MEMORY_TO_COPY = "256MB"
+# MB. A sync shares its machine with dbt, and its models may be larger than memory: beyond a limit,
+# and whatever the number of rows, DuckDB works from its temporary folder. What it holds of each
+# thread and column at least grows with the width of a row: where that is too much, the next limit
+# is tried.
+MEMORY_TO_COPY = 192
+MEMORY_TO_COMPARE = (512, 1024, 2048, 4096)
 MOST_THREADS = 4
 
 # Errors of DuckDB about files and statements; all others may quote values of a row.
@@ -47,9 +48,16 @@ def limit(connection: Any, temporary: Path) -> None:
     connection.execute("set preserve_insertion_order = true")
 
 
-def limit_memory(connection: Any, most: str) -> None:
+def limit_memory(connection: Any, megabytes: int) -> None:
     """Sets the memory limit of a DuckDB; beyond it, rows are spilled to the temporary folder."""
-    connection.execute(f"set memory_limit = {literal(most)}")
+    connection.execute(f"set memory_limit = '{int(megabytes)}MB'")
+
+
+def memory_limits(*, comparing: bool) -> tuple[int, ...]:
+    """The limits to try in turn, in MB, each for rows that are too wide for the one before."""
+    half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2_000_000
+    first, *more = MEMORY_TO_COMPARE if comparing else (MEMORY_TO_COPY, *MEMORY_TO_COMPARE)
+    return (first, *(limit for limit in more if limit <= half))
 
 
 @contextmanager

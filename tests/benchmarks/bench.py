@@ -160,7 +160,7 @@ def measure_diff(folder: Path) -> float:
             assert figures == {("model", "", None, None): 1_000_000}, figures
 
         for _ in range(2 * RUNS + 1):
-            with reader.staging(files.state, folder / "delta.duckdb", comparing=True):
+            with reader.staging(files.state, folder / "delta.duckdb", 512):
                 pairs.append((clocked(lambda: reader.query(bare)), clocked(whole)))
     first, second = (statistics.median(each) for each in zip(*pairs, strict=True))
     print(f"diff     bare EXCEPT {first:.3f} s, the whole SQL {second:.3f} s")

@@ -64,7 +64,7 @@ class Workbench:
         with open_state(self.files, self.folder) as store:
             first = not store.has_tables()
             store.prepare(IDENTITY, columns)
-        with self.reader.staging(self.files.state, self.files.delta, comparing=not first):
+        with self.reader.staging(self.files.state, self.files.delta, 512):
             return build_plan(
                 reader or self.reader, self.activation, columns, self.files.delta,
                 first_sync=first, full_refresh=full,
