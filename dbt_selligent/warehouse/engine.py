@@ -18,7 +18,7 @@ STORAGE_VERSION = "v1.4.0"
 # and whatever the number of rows, DuckDB works from its temporary folder. What it holds of each
 # thread and column at least grows with the width of a row: where that is too much, the next limit
 # is tried.
-MEMORY_TO_COPY = 192
+MEMORY_TO_COPY = 224
 MEMORY_TO_COMPARE = (512, 1024, 2048, 4096)
 MOST_THREADS = 4
 

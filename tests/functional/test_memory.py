@@ -89,7 +89,7 @@ def test_rows_that_cannot_be_rendered_fail_the_activation_and_nothing_is_lost(
 
 
 def test_limits_rise_with_the_machine_and_begin_low(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert engine.memory_limits(comparing=False)[0] == 192
+    assert engine.memory_limits(comparing=False)[0] == 224
     assert engine.memory_limits(comparing=True)[0] == 512
 
     for gigabytes, limits in (
