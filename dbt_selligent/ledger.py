@@ -105,6 +105,8 @@ def settle(tables: Tables) -> None:
     """Moves the snapshot by what the log confirms, and puts in doubt what it leaves open."""
     log = tables.rows(f"select _selligent_group, first_n, last_n, outcome from {SCHEMA}.log")
     if not log:
+        # Nothing was sent: what was expected of it is of no use.
+        tables.connection.execute(f"drop table if exists {SCHEMA}.incoming")
         return
     tables.attach_delta()
     spans = resolve((Span(g, a, b), Outcome(outcome)) for g, a, b, outcome in log)

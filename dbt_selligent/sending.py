@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import tenacity
@@ -178,7 +179,7 @@ def _chunks(store: StateStore, sql: str) -> Iterator[Rows]:
     rows_at_a_time = max(least, min(most, BYTES_PER_CHUNK // store.bytes_per_row()))
     # A cursor of its own, so that the log can be written while rows are still to be read.
     with store.connection.cursor() as cursor:
-        for batch in _read(cursor.sql(sql).to_arrow_reader(rows_at_a_time)):
+        for batch in _read(cursor, sql, rows_at_a_time):
             rows = Rows(batch.column(0), batch.column(1))
             if not len(rows):
                 continue
@@ -191,10 +192,12 @@ def _chunks(store: StateStore, sql: str) -> Iterator[Rows]:
             yield rows
 
 
-def _read(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+def _read(
+    cursor: duckdb.DuckDBPyConnection, sql: str, rows_at_a_time: int
+) -> Iterator[pa.RecordBatch]:
     try:
-        yield from reader
-    except (OSError, pa.ArrowException) as error:
+        yield from cursor.sql(sql).to_arrow_reader(rows_at_a_time)
+    except (duckdb.OutOfMemoryException, OSError, pa.ArrowException) as error:
         # Arrow repeats what the engine says, which may be anything.
         why = "out of memory" if "Out of Memory" in str(error) else type(error).__name__
         raise StateError(

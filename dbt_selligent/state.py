@@ -113,6 +113,7 @@ class StateStore:
     def begin(self, run_id: str, target: str, columns: Columns, *, full_refresh: bool) -> RunLedger:
         """Opens a run: its delta is attached, rows that left the model are forgotten."""
         self._tables.attach_delta()
+        engine.limit_memory(self.connection, engine.memory_to_render(self.bytes_per_row()))
         self.connection.execute(
             f"update {SCHEMA}.runs set status = 'cut off' where status = 'running'"
         )

@@ -65,7 +65,15 @@ class DuckDBReader:
 
         Memory is limited to ``megabytes``: see `engine.memory_limits`.
         """
-        engine.limit_memory(self._cursor, megabytes)
+        try:
+            engine.limit_memory(self._cursor, megabytes)
+            with self._attached(state, delta):
+                yield self
+        except duckdb.OutOfMemoryException as error:
+            raise _too_little(error) from None
+
+    @contextmanager
+    def _attached(self, state: Path, delta: Path) -> Iterator[None]:
         for suffix in ("", ".wal"):
             delta.with_name(delta.name + suffix).unlink(missing_ok=True)
         with ExitStack() as attached:
@@ -78,7 +86,7 @@ class DuckDBReader:
                 attached.callback(engine.detach, self._cursor, alias)
             # It lives for one run: written as it is, it is there in half the time.
             self._cursor.execute("set force_compression = 'uncompressed'")
-            yield self
+            yield
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """All rows of a statement.
@@ -89,12 +97,16 @@ class DuckDBReader:
             done = self._cursor.execute(sql, list(parameters) or None)
             return list(done.fetchall())
         except duckdb.OutOfMemoryException as error:
-            raise MemoryLimitError(f"the model cannot be read: {engine.words(error)}") from None
+            raise _too_little(error) from None
         except duckdb.Error as error:
             raise WarehouseError(
                 f"the model cannot be read: {engine.words(error)}",
                 "`dbt show --select <model>` says more",
             ) from None
+
+
+def _too_little(error: duckdb.OutOfMemoryException) -> MemoryLimitError:
+    return MemoryLimitError(f"the model cannot be read: {engine.words(error)}")
 
 
 @contextmanager

@@ -21,6 +21,8 @@ STORAGE_VERSION = "v1.4.0"
 MEMORY_TO_COPY = 224
 MEMORY_TO_COMPARE = (512, 1024, 2048, 4096)
 MOST_THREADS = 4
+# Rows that a thread has in work at once when it renders: their values, and bodies of them.
+ROWS_IN_WORK = 12_000
 
 # Errors of DuckDB about files and statements; all others may quote values of a row.
 WITHOUT_VALUES = (
@@ -40,9 +42,8 @@ SCRATCH = "_selligent_scratch"
 
 def limit(connection: Any, temporary: Path) -> None:
     """Sets memory limit, threads, temporary folder and order of a DuckDB."""
-    threads = max(1, min(MOST_THREADS, os.cpu_count() or 1))
     limit_memory(connection, MEMORY_TO_COPY)
-    connection.execute(f"set threads = {threads}")
+    connection.execute(f"set threads = {_threads()}")
     connection.execute(f"set temp_directory = {literal(str(temporary))}")
     # Rows are sent in the order in which they were staged, without being sorted again.
     connection.execute("set preserve_insertion_order = true")
@@ -51,6 +52,16 @@ def limit(connection: Any, temporary: Path) -> None:
 def limit_memory(connection: Any, megabytes: int) -> None:
     """Sets the memory limit of a DuckDB; beyond it, rows are spilled to the temporary folder."""
     connection.execute(f"set memory_limit = '{int(megabytes)}MB'")
+
+
+def _threads() -> int:
+    return max(1, min(MOST_THREADS, os.cpu_count() or 1))
+
+
+def memory_to_render(bytes_per_row: int) -> int:
+    """The limit, in MB, for rows of this width to be rendered and copied."""
+    wanted = ROWS_IN_WORK * _threads() * bytes_per_row // 1_000_000
+    return max(MEMORY_TO_COPY, min(wanted, memory_limits(comparing=True)[-1]))
 
 
 def memory_limits(*, comparing: bool) -> tuple[int, ...]:

@@ -65,17 +65,18 @@ def test_where_no_limit_is_enough_the_activation_fails_and_says_so(
     assert "map fewer columns" in done.out
 
 
+@pytest.mark.parametrize("after", [-1, ROWS // 2])
 def test_rows_that_cannot_be_rendered_fail_the_activation_and_nothing_is_lost(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
     shop.table("customers", CUSTOMERS.format(ROWS))
 
     def too_much(name: str, engine: str = "duckdb", **arguments: Any) -> str:
-        """After some batches, more than the engine may hold at once."""
+        """After so many rows, more than the engine may hold at once."""
         sql = render_sql(name, engine, **arguments)
         if name != "rows":
             return sql
-        length = f"case when rowid > {ROWS // 2} then 1000000 else 0 end"
+        length = f"case when rowid > {after} then 1000000 else 0 end"
         return sql.replace("cast(json_array(", f"repeat('x', {length}), cast(json_array(")
 
     monkeypatch.setattr("dbt_selligent.sending.render_sql", too_much)
@@ -101,3 +102,29 @@ def test_limits_rise_with_the_machine_and_begin_low(monkeypatch: pytest.MonkeyPa
         pages = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": int(gigabytes * 1e9 / 4096)}
         monkeypatch.setattr("os.sysconf", pages.__getitem__)
         assert engine.memory_limits(comparing=True) == limits
+
+
+def test_wide_rows_are_rendered_with_more_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 4_000_000}
+    monkeypatch.setattr("os.sysconf", pages.__getitem__)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+
+    assert [engine.memory_to_render(width) for width in (100, 20_000, 10**9)] == [224, 480, 4096]
+
+
+def test_a_run_has_the_memory_that_its_rows_take(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.table("customers", CUSTOMERS.format(100))
+    set_to: list[int] = []
+    limit = engine.limit_memory
+
+    def noted(connection: object, megabytes: int) -> None:
+        set_to.append(megabytes)
+        limit(connection, megabytes)
+
+    monkeypatch.setattr(engine, "limit_memory", noted)
+    monkeypatch.setattr(engine, "memory_to_render", lambda width: 333 if width > 10 else 1)
+    shop.in_step()
+
+    assert set_to[-1] == 333

@@ -136,6 +136,12 @@ def test_that_of_a_run_that_sent_nothing_is_not_taken_by_the_next(bench: Workben
     assert snapshot(bench) == [(f"new{n}", "y") for n in range(10)]
 
 
+def test_that_of_a_run_that_sent_nothing_is_forgotten_at_its_end(bench: Workbench) -> None:
+    assert sync(bench, lambda ledger: None)
+
+    assert snapshot(bench) == []
+
+
 def test_a_later_sync_expects_nothing(bench: Workbench) -> None:
     assert sync(bench, lambda ledger: confirm(ledger, WHOLE))
     assert not sync(bench, lambda ledger: None)
