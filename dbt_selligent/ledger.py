@@ -105,7 +105,7 @@ def settle(tables: Tables) -> None:
     """Moves the snapshot by what the log confirms, and puts in doubt what it leaves open."""
     log = tables.rows(f"select _selligent_group, first_n, last_n, outcome from {SCHEMA}.log")
     if not log:
-        # Nothing was sent: what was expected of it is of no use.
+        # Nothing was sent: what was expected of it is of no use, and wrong for the next delta.
         tables.connection.execute(f"drop table if exists {SCHEMA}.incoming")
         return
     tables.attach_delta()

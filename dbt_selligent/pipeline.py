@@ -19,7 +19,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from dbt_selligent.activation import Activation
-from dbt_selligent.columns import Columns, match_columns
 from dbt_selligent.errors import (
     ActivationFaults,
     Fault,
@@ -30,33 +29,19 @@ from dbt_selligent.errors import (
     WarehouseError,
 )
 from dbt_selligent.events import Emit, Finished, Planned, silent
+from dbt_selligent.jobs import Job, make_jobs, open_reader
 from dbt_selligent.locks import hold, temporary_folder
-from dbt_selligent.places import Files, Identity, copy_state, protect
+from dbt_selligent.places import copy_state, protect
 from dbt_selligent.planning import Plan, build_plan
 from dbt_selligent.results import ActivationResult, RunResults, failure_of
 from dbt_selligent.selection import read_selected
 from dbt_selligent.sending import Waiting, send_plan
-from dbt_selligent.settings import Destination, Settings
+from dbt_selligent.settings import Settings
 from dbt_selligent.state import StateStore, open_state
-from dbt_selligent.warehouse.duckdb import DuckDBReader, open_warehouse
+from dbt_selligent.warehouse.duckdb import DuckDBReader
 from dbt_selligent.warehouse.engine import memory_limits
 
 Sleep = Callable[[float], None]
-
-
-@dataclass(frozen=True)
-class Job:
-    """An activation with its destination, its columns and the place of its state."""
-
-    activation: Activation
-    destination: Destination
-    columns: Columns
-    files: Files
-
-    @property
-    def identity(self) -> Identity:
-        """What its snapshot is a snapshot of."""
-        return Identity.of(self.activation, self.destination)
 
 
 @dataclass(frozen=True)
@@ -78,9 +63,9 @@ def plan(settings: Settings, *, sample: int = 0, emit: Emit = silent) -> tuple[P
     activations, faults = _read(settings)
     with (
         _private(settings, activations) as temporary,
-        _open_warehouse(settings, temporary, faults) as reader,
+        open_reader(settings, temporary, faults) as reader,
     ):
-        for job in _match(settings, reader, activations, faults):
+        for job in make_jobs(settings, reader, activations, faults):
             with ExitStack() as locks:
                 if job.files.state.exists():
                     locks.enter_context(hold(job.files.lock, f"activation {job.activation.name}"))
@@ -140,8 +125,8 @@ def _plan_all(
         emit(Finished(failed[-1]))
 
     try:
-        with _open_warehouse(settings, temporary, faults) as reader:
-            for job in _match(settings, reader, activations, faults):
+        with open_reader(settings, temporary, faults) as reader:
+            for job in make_jobs(settings, reader, activations, faults):
                 try:
                     _lock(locks, job, lists)
                     with open_state(job.files, temporary) as store:
@@ -222,50 +207,6 @@ def _private(settings: Settings, activations: Sequence[Activation]) -> Iterator[
             yield temporary
     finally:
         os.umask(before)
-
-
-@contextmanager
-def _open_warehouse(
-    settings: Settings, temporary: Path, faults: Sequence[Fault]
-) -> Iterator[DuckDBReader]:
-    """The warehouse; if it cannot be opened, faults that were found before come first."""
-    with ExitStack() as stack:
-        try:
-            reader = stack.enter_context(open_warehouse(settings, temporary))
-        except WarehouseError:
-            if faults:
-                raise ActivationFaults(faults) from None
-            raise
-        yield reader
-
-
-def _match(
-    settings: Settings,
-    reader: DuckDBReader,
-    activations: Sequence[Activation],
-    faults: Sequence[Fault],
-) -> list[Job]:
-    """The jobs; raises ActivationFaults with all that is wrong, in YAML and in the warehouse."""
-    found = list(faults)
-    jobs = []
-    for activation in activations:
-        destination = settings.destination_named(activation.destination)
-        model = activation.model
-        there = reader.columns(model.relation_name or "", model.database)
-        if there is None:
-            mend = f"run `dbt build --select {model.name}` for target {settings.target} first"
-            problem = f"{model.relation_name} does not exist in the warehouse"
-            found.append(activation.fault("depends_on", problem, mend))
-            continue
-        columns, wrong = match_columns(activation, there, destination.timezone)
-        found += wrong
-        if columns is not None:
-            protect(destination.state)
-            files = Files.of(activation, destination)
-            jobs.append(Job(activation, destination, columns, files))
-    if found:
-        raise ActivationFaults(found)
-    return jobs
 
 
 def _lock(locks: ExitStack, job: Job, lists: set[Path]) -> None:

@@ -6,34 +6,20 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.columns import Columns
 from dbt_selligent.groups import Group, make_groups
-from dbt_selligent.manifest import Model
-from dbt_selligent.warehouse.engine import DELTA as DELTA_ALIAS
-from dbt_selligent.warehouse.engine import SCRATCH as SCRATCH_ALIAS
-from dbt_selligent.warehouse.engine import STATE as STATE_ALIAS
-from dbt_selligent.warehouse.macros import render_sql
+from dbt_selligent.staging import Reader, stage_delta
+from dbt_selligent.tables import DELTA, GROUPS
 
 ROWS_PER_BATCH = 2500
 BYTES_PER_BATCH = 20_000_000
 
-STATE = f"{STATE_ALIAS}.main"
-DELTA = f"{DELTA_ALIAS}.main"
-DELTA_TABLE = f"{DELTA}.delta"
-# Gone as soon as the delta is staged.
-MODEL, GONE, CAME, DOUBLED = (
-    f"{SCRATCH_ALIAS}.main.{name}" for name in ("model", "gone", "came", "doubled")
-)
-
-
-class Reader(Protocol):
-    """What planning may do with a warehouse: run SQL over it, and fill the delta's own file."""
-
-    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a statement."""
+INVALID = ("invalid", "doubled")
+# Kinds of rows of which a plan has a sample, in this order.
+SHOWN = ("new", "changed", "again", "held", *INVALID)
 
 
 @dataclass(frozen=True)
@@ -90,119 +76,6 @@ class Plan:
         return sum(math.ceil(group.rows / ROWS_PER_BATCH) for group in self.groups)
 
 
-# Materializations that keep their rows; of any other, reading is computing.
-TABLES = ("table", "incremental", "snapshot", "seed")
-
-INVALID = ("invalid", "doubled")
-
-Figures = dict[tuple[str, str, str | None, str | None], int]
-
-
-def stage_delta(
-    reader: Reader, model: Model, columns: Columns, *, full_refresh: bool, first_sync: bool
-) -> Figures:
-    """Fills the delta's table, and gives its figures: rows by kind, mask, field and reason.
-
-    The figures hold two kinds that the delta has no rows of: ``model``, all rows of the model, and
-    rows without a key.
-    """
-    staged = _stage_first(reader, model, columns) if first_sync else None
-    rows, keyed = staged or _stage_difference(reader, model, columns, full_refresh)
-    figures = {
-        (kind, mask, field, reason): count
-        for kind, mask, field, reason, count in reader.query(
-            render_sql(
-                "delta_counts",
-                delta=DELTA_TABLE,
-                keys=columns.keys,
-                fields=columns.fields,
-            )
-        )
-    }
-    figures["model", "", None, None] = rows
-    if keyed < rows:
-        key = columns.keys[0].field
-        figures["invalid", "", key, "the matching key is null"] = rows - keyed
-    return figures
-
-
-def _stage_first(reader: Reader, model: Model, columns: Columns) -> tuple[int, int] | None:
-    """Stages the model's rows as they are; gives what `_stage_difference` gives.
-
-    None where some rows have no key of their own: nothing is staged then.
-    """
-    keys = columns.keys
-    _name_model(reader, model, columns, computed=False)
-    reader.query(
-        render_sql("first_delta", target=DELTA_TABLE, model=MODEL, keys=keys, fields=columns.fields)
-    )
-    [(rows, keyed, different)] = reader.query(
-        render_sql("first_sizes", delta=DELTA_TABLE, keys=keys)
-    )
-    if rows == keyed == different:
-        return rows, keyed
-    reader.query(f"drop table {DELTA_TABLE}")
-    reader.query(f"drop view {MODEL}")
-    return None
-
-
-def _stage_difference(
-    reader: Reader, model: Model, columns: Columns, full_refresh: bool
-) -> tuple[int, int]:
-    """Stages what differs from the snapshot; gives the model's rows, and those that have a key."""
-    keys = columns.keys
-    compared: dict[str, Any] = {"model": MODEL, "state": STATE, "keys": keys}
-    _name_model(reader, model, columns, computed=model.materialized not in TABLES)
-    [(rows, keyed, confirmed)] = reader.query(render_sql("sizes", **compared))
-    compared |= {"columns": columns.all}
-    if full_refresh:
-        # Everything is sent again: every row that has a key came, and the whole snapshot is gone.
-        gone, went = f"{STATE}.snapshot", confirmed
-    else:
-        gone = GONE
-        reader.query(render_sql("gone", target=gone, **compared))
-        [(went,)] = reader.query(f"select count(*) from {gone}")
-    came, doubled = gone, None
-    if went or keyed != confirmed:
-        came = CAME
-        reader.query(render_sql("came", target=came, full_refresh=full_refresh, **compared))
-        [(arrived, different, confirmed_too)] = reader.query(
-            render_sql("came_sizes", came=came, gone=gone, state=STATE, keys=keys)
-        )
-        # Of each confirmed row that is not gone the model has one, and of each that came one.
-        copies = keyed - (confirmed - went) - arrived
-        if copies or confirmed_too or arrived != different:
-            doubled = DOUBLED
-            reader.query(render_sql("doubled", target=doubled, model=MODEL, keys=keys))
-    reader.query(
-        render_sql(
-            "delta",
-            target=DELTA_TABLE,
-            model=MODEL,
-            came=came,
-            gone=gone,
-            doubled=doubled,
-            state=STATE,
-            keys=keys,
-            fields=columns.fields,
-            full_refresh=full_refresh,
-        )
-    )
-    return rows, keyed
-
-
-def _name_model(reader: Reader, model: Model, columns: Columns, *, computed: bool) -> None:
-    reader.query(
-        render_sql(
-            "model",
-            target=MODEL,
-            relation=model.relation_name or "",
-            columns=columns.all,
-            computed=computed,
-        )
-    )
-
-
 def build_plan(
     reader: Reader,
     activation: Activation,
@@ -234,12 +107,12 @@ def build_plan(
     fields = [column.field for column in columns.fields]
     groups, folded = make_groups(activation, fields, by_kind, masks)
     reader.query(
-        f"create table {DELTA}.groups "
+        f"create table {GROUPS} "
         "(_selligent_group integer, _selligent_kind varchar, _selligent_mask varchar)"
     )
     for group in groups:
         for kind, mask in group.members:
-            reader.query(f"insert into {DELTA}.groups values (?, ?, ?)", [group.number, kind, mask])
+            reader.query(f"insert into {GROUPS} values (?, ?, ?)", [group.number, kind, mask])
     said = list(notes)
     if folded:
         said.append(
@@ -289,11 +162,15 @@ def _changed_fields(fields: Sequence[str], masks: Mapping[str, int]) -> tuple[tu
 
 def _sample(reader: Reader, columns: Columns, most: int) -> tuple[dict[str, Any], ...]:
     names = ", ".join(f"delta.{column.name}" for column in columns.all)
-    rows = reader.query(
-        f"select _selligent_kind, _selligent_mask, {names} from {DELTA}.delta as delta "
-        "where _selligent_kind in ('new', 'changed', 'again', 'invalid', 'doubled', 'held') "
-        f"qualify row_number() over (partition by _selligent_kind) <= {int(most)}"
-    )
+    rows = [
+        row
+        for kind in SHOWN
+        for row in reader.query(
+            f"select _selligent_kind, _selligent_mask, {names} from {DELTA} as delta "
+            f"where _selligent_kind = ? order by {names} limit {int(most)}",
+            [kind],
+        )
+    ]
     fields = [column.field for column in columns.all]
     return tuple(
         {

@@ -117,8 +117,6 @@ class StateStore:
         self.connection.execute(
             f"update {SCHEMA}.runs set status = 'cut off' where status = 'running'"
         )
-        # Of a run that was cut off before it sent anything, and of another delta.
-        self.connection.execute(f"drop table if exists {SCHEMA}.incoming")
         with self._tables.transaction():
             self._tables.run(
                 "begin",

@@ -28,10 +28,10 @@ from dbt_selligent.activation import Activation, read_activations
 from dbt_selligent.columns import Columns, match_columns
 from dbt_selligent.manifest import read_manifest
 from dbt_selligent.places import Files
-from dbt_selligent.planning import stage_delta
 from dbt_selligent.project import parse_project
 from dbt_selligent.results import RunResults
 from dbt_selligent.settings import Settings, resolve_settings
+from dbt_selligent.staging import stage_delta
 from dbt_selligent.warehouse.duckdb import open_warehouse
 from dbt_selligent.warehouse.macros import render_sql
 

@@ -79,6 +79,25 @@ def test_the_results_file_says_what_happened_and_its_counts_add_up(shop: Shop) -
     assert [one[0] for one in shop.records()] == [1]
 
 
+def test_a_sample_is_the_first_rows_of_each_kind_by_their_keys(shop: Shop) -> None:
+    model = (
+        "select range as id, 'p' || range || '@acme.example' as email, 'Ann' as first_name, "
+        "{} as lifetime_value, true as opt_in from range({})"
+    )
+    shop.table("customers", model.format("1.0", 4000))
+    shop.in_step()
+    changed = "case when range % 3 = 0 then 'nan'::double when range % 3 = 1 then 2.0 else 1.0 end"
+    shop.table("customers", model.format(changed, 6000))
+
+    sample = shop.plan_one(sample=2).sample
+
+    assert [(row["kind"], row["values"]["CUSTOMER_ID"]) for row in sample] == [
+        *[("new", 4000), ("new", 4001)],
+        *[("changed", 1), ("changed", 4)],
+        *[("invalid", 0), ("invalid", 3)],
+    ]
+
+
 def test_plan_says_what_a_sync_would_do_and_does_none_of_it(shop: Shop) -> None:
     shop.customers(ANN, BEN, CAT)
     shop.in_step()

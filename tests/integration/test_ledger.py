@@ -147,6 +147,17 @@ def test_a_later_sync_expects_nothing(bench: Workbench) -> None:
     assert not sync(bench, lambda ledger: None)
 
 
+@pytest.mark.parametrize(("narrow", "always", "expected"), [(1, 0, False), (1, 10**9, True)])
+def test_rows_too_wide_to_be_written_while_others_are_rendered_are_merged_later(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, narrow: int, always: int, expected: bool
+) -> None:
+    monkeypatch.setattr("dbt_selligent.ledger.NARROW", narrow)
+    monkeypatch.setattr("dbt_selligent.ledger.ALWAYS_EXPECTED", always)
+
+    assert sync(bench, lambda ledger: confirm(ledger, WHOLE)) is expected
+    assert [row[0] for row in snapshot(bench)] == [row[0] for row in PEOPLE]
+
+
 @pytest.mark.parametrize("say", [refuse, lose_the_first])
 def test_nor_does_one_that_knows_of_rows_in_doubt_or_refused(
     bench: Workbench, say: Callable[[RunLedger], None]

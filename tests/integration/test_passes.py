@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from workbench import Row, Workbench
 
-from dbt_selligent.planning import Counts, Reader
+from dbt_selligent.planning import Counts
 from dbt_selligent.spans import Outcome, Span
+from dbt_selligent.staging import Reader
 from dbt_selligent.state import open_state
 
 PEOPLE: list[Row] = [(f"k{n}", "x", n / 7) for n in range(5000)]

@@ -13,7 +13,8 @@ from dbt_selligent.activation import Activation
 from dbt_selligent.columns import Columns, match_columns
 from dbt_selligent.manifest import Model
 from dbt_selligent.places import Files, Identity
-from dbt_selligent.planning import Plan, Reader, build_plan
+from dbt_selligent.planning import Plan, build_plan
+from dbt_selligent.staging import Reader
 from dbt_selligent.state import open_state
 from dbt_selligent.warehouse.duckdb import DuckDBReader
 

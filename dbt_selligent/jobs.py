@@ -1,0 +1,74 @@
+"""An activation matched with its warehouse: what it reads, where it goes, where its state lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dbt_selligent.activation import Activation
+from dbt_selligent.columns import Columns, match_columns
+from dbt_selligent.errors import ActivationFaults, Fault, WarehouseError
+from dbt_selligent.places import Files, Identity, protect
+from dbt_selligent.settings import Destination, Settings
+from dbt_selligent.warehouse.duckdb import DuckDBReader, open_warehouse
+
+
+@dataclass(frozen=True)
+class Job:
+    """An activation with its destination, its columns and the place of its state."""
+
+    activation: Activation
+    destination: Destination
+    columns: Columns
+    files: Files
+
+    @property
+    def identity(self) -> Identity:
+        """What its snapshot is a snapshot of."""
+        return Identity.of(self.activation, self.destination)
+
+
+@contextmanager
+def open_reader(
+    settings: Settings, temporary: Path, faults: Sequence[Fault]
+) -> Iterator[DuckDBReader]:
+    """The warehouse; if it cannot be opened, faults that were found before come first."""
+    with ExitStack() as stack:
+        try:
+            reader = stack.enter_context(open_warehouse(settings, temporary))
+        except WarehouseError:
+            if faults:
+                raise ActivationFaults(faults) from None
+            raise
+        yield reader
+
+
+def make_jobs(
+    settings: Settings,
+    reader: DuckDBReader,
+    activations: Sequence[Activation],
+    faults: Sequence[Fault],
+) -> list[Job]:
+    """The jobs; raises ActivationFaults with all that is wrong, in YAML and in the warehouse."""
+    found = list(faults)
+    jobs = []
+    for activation in activations:
+        destination = settings.destination_named(activation.destination)
+        model = activation.model
+        there = reader.columns(model.relation_name or "", model.database)
+        if there is None:
+            mend = f"run `dbt build --select {model.name}` for target {settings.target} first"
+            problem = f"{model.relation_name} does not exist in the warehouse"
+            found.append(activation.fault("depends_on", problem, mend))
+            continue
+        columns, wrong = match_columns(activation, there, destination.timezone)
+        found += wrong
+        if columns is not None:
+            protect(destination.state)
+            files = Files.of(activation, destination)
+            jobs.append(Job(activation, destination, columns, files))
+    if found:
+        raise ActivationFaults(found)
+    return jobs

@@ -1,0 +1,131 @@
+"""What differs between a model and its snapshot, staged as the table of the delta, by SQL alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from dbt_selligent.columns import Columns
+from dbt_selligent.manifest import Model
+from dbt_selligent.tables import DELTA, SCHEMA
+from dbt_selligent.warehouse.engine import SCRATCH
+from dbt_selligent.warehouse.macros import render_sql
+
+# Gone as soon as the delta is staged.
+MODEL, GONE, CAME, DOUBLED = (
+    f"{SCRATCH}.main.{name}" for name in ("model", "gone", "came", "doubled")
+)
+# Materializations that keep their rows; of any other, reading is computing.
+TABLES = ("table", "incremental", "snapshot", "seed")
+
+Figures = dict[tuple[str, str, str | None, str | None], int]
+
+
+class Reader(Protocol):
+    """What planning may do with a warehouse: run SQL over it, and fill the delta's own file."""
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a statement."""
+
+
+def stage_delta(
+    reader: Reader, model: Model, columns: Columns, *, full_refresh: bool, first_sync: bool
+) -> Figures:
+    """Fills the delta's table, and gives its figures: rows by kind, mask, field and reason.
+
+    The figures hold two kinds that the delta has no rows of: ``model``, all rows of the model, and
+    rows without a key.
+    """
+    staged = _stage_first(reader, model, columns) if first_sync else None
+    rows, keyed = staged or _stage_difference(reader, model, columns, full_refresh)
+    figures = {
+        (kind, mask, field, reason): count
+        for kind, mask, field, reason, count in reader.query(
+            render_sql(
+                "delta_counts",
+                delta=DELTA,
+                keys=columns.keys,
+                fields=columns.fields,
+            )
+        )
+    }
+    figures["model", "", None, None] = rows
+    if keyed < rows:
+        key = columns.keys[0].field
+        figures["invalid", "", key, "the matching key is null"] = rows - keyed
+    return figures
+
+
+def _stage_first(reader: Reader, model: Model, columns: Columns) -> tuple[int, int] | None:
+    """Stages the model's rows as they are; gives what `_stage_difference` gives.
+
+    None where some rows have no key of their own: nothing is staged then.
+    """
+    keys = columns.keys
+    _name_model(reader, model, columns, computed=False)
+    reader.query(
+        render_sql("first_delta", target=DELTA, model=MODEL, keys=keys, fields=columns.fields)
+    )
+    [(rows, keyed, different)] = reader.query(render_sql("first_sizes", delta=DELTA, keys=keys))
+    if rows == keyed == different:
+        return rows, keyed
+    reader.query(f"drop table {DELTA}")
+    reader.query(f"drop view {MODEL}")
+    return None
+
+
+def _stage_difference(
+    reader: Reader, model: Model, columns: Columns, full_refresh: bool
+) -> tuple[int, int]:
+    """Stages what differs from the snapshot; gives the model's rows, and those that have a key."""
+    keys = columns.keys
+    compared: dict[str, Any] = {"model": MODEL, "state": SCHEMA, "keys": keys}
+    _name_model(reader, model, columns, computed=model.materialized not in TABLES)
+    [(rows, keyed, confirmed)] = reader.query(render_sql("sizes", **compared))
+    compared |= {"columns": columns.all}
+    if full_refresh:
+        # Everything is sent again: every row that has a key came, and the whole snapshot is gone.
+        gone, went = f"{SCHEMA}.snapshot", confirmed
+    else:
+        gone = GONE
+        reader.query(render_sql("gone", target=gone, **compared))
+        [(went,)] = reader.query(f"select count(*) from {gone}")
+    came, doubled = gone, None
+    if went or keyed != confirmed:
+        came = CAME
+        reader.query(render_sql("came", target=came, full_refresh=full_refresh, **compared))
+        [(arrived, different, confirmed_too)] = reader.query(
+            render_sql("came_sizes", came=came, gone=gone, state=SCHEMA, keys=keys)
+        )
+        # Of each confirmed row that is not gone the model has one, and of each that came one.
+        copies = keyed - (confirmed - went) - arrived
+        if copies or confirmed_too or arrived != different:
+            doubled = DOUBLED
+            reader.query(render_sql("doubled", target=doubled, model=MODEL, keys=keys))
+    reader.query(
+        render_sql(
+            "delta",
+            target=DELTA,
+            model=MODEL,
+            came=came,
+            gone=gone,
+            doubled=doubled,
+            state=SCHEMA,
+            keys=keys,
+            fields=columns.fields,
+            full_refresh=full_refresh,
+        )
+    )
+    return rows, keyed
+
+
+def _name_model(reader: Reader, model: Model, columns: Columns, *, computed: bool) -> None:
+    reader.query(
+        render_sql(
+            "model",
+            target=MODEL,
+            relation=model.relation_name or "",
+            columns=columns.all,
+            computed=computed,
+        )
+    )
