@@ -33,7 +33,7 @@ bench: $(READY)         ## speed and memory, as ratios within one run
 	$(BIN)/python tests/benchmarks/bench.py
 
 schema: $(READY)        ## writes the JSON Schema of an activation
-	$(BIN)/python -m dbt_selligent.activation > dbt_selligent/activation.schema.json
+	$(BIN)/python -m dbt_selligent.meta > dbt_selligent/activation.schema.json
 
 clean:
 	rm -rf $(VENV) dist

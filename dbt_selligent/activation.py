@@ -2,62 +2,39 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import ValidationError
 
+from dbt_selligent.conflicts import Writer, find_conflicts
 from dbt_selligent.errors import Fault, ProfileError, nearest
 from dbt_selligent.manifest import Exposure, Manifest, Model
+from dbt_selligent.meta import ActivationMeta, FieldMeta, RemovedMeta, Value, read_bytes
 from dbt_selligent.settings import Settings
 
-# Keys and values of the grammar that this version does not carry out: a fault, never ignored.
-KEYS_TO_COME = ("segment", "nulls", "guard", "schedule", "warnings", "batch", "gate")
-VALUES_TO_COME = {"mode": ("insert", "update", "mirror"), "removed": ("delete",)}
+MakeFault = Callable[..., Fault]
+# Keys of the grammar that this version does not carry out: a fault, never ignored.
+KEYS_TO_COME = ("guard", "schedule", "warnings", "gate")
+# How a bare key of YAML comes here: dbt writes the manifest as JSON.
+YAML_WORDS = ("true", "false", "null", True, False, None)
+YAML_FAULT = ("YAML reads a bare on, yes, no, off or null so", 'quote it, like "NO"')
+TWICE_FAULT = ("twice, but for case and blanks", "name it once")
+COMMA_FAULT = ("a comma separates fields in the API", "rename the field")
 OWN_PREFIX = "_selligent_"  # of the columns that the tool adds to its tables
-
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-
-
-class ActivationMeta(BaseModel):
-    """What stands under `config.meta.selligent`; its JSON Schema is what editors check against."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, title="dbt-selligent activation")
-
-    list: Annotated[Name, Field(description="API name of the list")]
-    matching_key: Annotated[
-        dict[Name, Name],
-        Field(min_length=1, max_length=3, description="field: column; one to three fields"),
-    ]
-    fields: Annotated[dict[Name, Name], Field(min_length=1, description="field: column")]
-    mode: Annotated[
-        Literal["upsert"], Field(description="insert new records, update changed ones")
-    ] = "upsert"
-    removed: Annotated[
-        Literal["keep"], Field(description="leave the record when its row left the model")
-    ] = "keep"
-    send: Annotated[
-        Literal["changed", "all"],
-        Field(description="of a changed row, only the fields that changed, or all of them"),
-    ] = "changed"
-    max_groups: Annotated[
-        int, Field(ge=1, description="beyond so many sets of changed fields the rarest go whole")
-    ] = 50
-    model: Annotated[
-        Name | None, Field(description="the model, where the exposure depends on several")
-    ] = None
-    destination: Annotated[
-        Name | None, Field(description="the output of the profile, else the one named like target")
-    ] = None
 
 
 @dataclass(frozen=True)
 class Activation:
-    """One exposure that feeds a list; ``keys`` and ``fields`` are (field, column) in YAML order."""
+    """One exposure that feeds a list; ``keys`` and ``fields`` are (field, column) in YAML order.
+
+    ``once`` are those of the fields that are sent with a new record alone. ``mode`` says which
+    records are written, ``removed`` what becomes of one whose row left the model: where it is
+    `set`, ``removed_set`` are the fields and their values. ``batch_rows`` is None where answers
+    are to decide how many rows a request takes.
+    """
 
     name: str
     unique_id: str
@@ -68,17 +45,20 @@ class Activation:
     list: str
     keys: tuple[tuple[str, str], ...]
     fields: tuple[tuple[str, str], ...]
+    once: tuple[str, ...] = ()
+    mode: Literal["upsert", "insert", "update"] = "upsert"
+    removed: Literal["keep", "delete", "set"] = "keep"
+    removed_set: tuple[tuple[str, Value], ...] = ()
+    segment: str | None = None
     send: Literal["changed", "all"] = "changed"
+    nulls: Literal["send", "skip"] = "send"
+    batch_rows: int | None = None
+    batch_bytes: int = 20_000_000
     max_groups: int = 50
 
     def fault(self, key: str, problem: str, mend: str = "") -> Fault:
         """A fault of this activation."""
         return Fault(self.file, self.name, key, problem, mend)
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema of `config.meta.selligent`."""
-    return ActivationMeta.model_json_schema()
 
 
 def read_activations(
@@ -87,7 +67,7 @@ def read_activations(
     """The activations that are well formed, and the faults of all that are not."""
     activations: list[Activation] = []
     faults: list[Fault] = []
-    writers: list[_Writer] = []
+    writers: list[Writer] = []
     for exposure in manifest.exposures:
         given, found = _read_keys(exposure)
         meta, invalid = _validate(exposure, given)
@@ -95,35 +75,77 @@ def read_activations(
         destination, no_destination = _find_destination(exposure, given, settings)
         wrong = [*found, *invalid, *no_model, *no_destination]
         faults += wrong
-        fields = [str(field) for field in _mapping(given, "fields")]
-        writers.append(_Writer(exposure, destination, str(given.get("list")), fields))
+        writers.append(_writer(exposure, destination, given))
         if meta and model and destination and not wrong:
-            activations.append(
-                Activation(
-                    name=exposure.name,
-                    unique_id=exposure.unique_id,
-                    file=exposure.file,
-                    tags=exposure.tags,
-                    model=model,
-                    destination=destination,
-                    list=meta.list,
-                    keys=tuple(meta.matching_key.items()),
-                    fields=tuple(meta.fields.items()),
-                    send=meta.send,
-                    max_groups=meta.max_groups,
-                )
-            )
-    return tuple(activations), (*faults, *_find_conflicts(writers))
+            activations.append(_activation(exposure, meta, model, destination))
+    return tuple(activations), (*faults, *find_conflicts(writers))
 
 
-@dataclass(frozen=True)
-class _Writer:
-    """Who writes which fields where, however faulty the rest of it."""
+def _activation(
+    exposure: Exposure, meta: ActivationMeta, model: Model, destination: str
+) -> Activation:
+    fields = {
+        field: (found.column, True) if isinstance(found, FieldMeta) else (found, False)
+        for field, found in meta.fields.items()
+    }
+    removed, removed_set = _removal(meta)
+    return Activation(
+        name=exposure.name,
+        unique_id=exposure.unique_id,
+        file=exposure.file,
+        tags=exposure.tags,
+        model=model,
+        destination=destination,
+        list=meta.list,
+        keys=tuple(meta.matching_key.items()),
+        fields=tuple((field, column) for field, (column, _) in fields.items()),
+        once=tuple(
+            field
+            for field, (_, only_insert) in fields.items()
+            if only_insert or meta.mode == "insert"
+        ),
+        mode=_mode(meta),
+        removed=removed,
+        removed_set=removed_set,
+        segment=meta.segment,
+        send=meta.send,
+        nulls=meta.nulls,
+        batch_rows=None if meta.batch.rows == "auto" else meta.batch.rows,
+        batch_bytes=read_bytes(meta.batch.bytes),
+        max_groups=meta.max_groups,
+    )
 
-    exposure: Exposure
-    destination: str | None
-    list: str
-    fields: Sequence[str]
+
+def _mode(meta: ActivationMeta) -> Literal["upsert", "insert", "update"]:
+    if not meta.fields:
+        return "update"  # a segment alone: its members are records that are there
+    return "upsert" if meta.mode == "mirror" else meta.mode
+
+
+def _removal(
+    meta: ActivationMeta,
+) -> tuple[Literal["keep", "delete", "set"], tuple[tuple[str, Value], ...]]:
+    if isinstance(meta.removed, RemovedMeta):
+        return "set", tuple(meta.removed.set.items())
+    return "delete" if "delete" in (
+        meta.removed,
+        "delete" * (meta.mode == "mirror"),
+    ) else "keep", ()
+
+
+def _writer(exposure: Exposure, destination: str | None, given: dict[str, Any]) -> Writer:
+    removed = given.get("removed")
+    set_fields = removed.get("set") if isinstance(removed, dict) else None
+    fields = [*_mapping(given, "fields"), *(set_fields if isinstance(set_fields, dict) else ())]
+    segment = given.get("segment")
+    return Writer(
+        exposure,
+        destination,
+        str(given.get("list")),
+        list(dict.fromkeys(map(str, fields))),
+        segment if isinstance(segment, str) else None,
+        removed == "delete" or given.get("mode") == "mirror",
+    )
 
 
 def _read_keys(exposure: Exposure) -> tuple[dict[str, Any], list[Fault]]:
@@ -142,9 +164,6 @@ def _read_keys(exposure: Exposure) -> tuple[dict[str, Any], list[Fault]]:
         elif key not in ActivationMeta.model_fields:
             like = nearest(str(key), [*ActivationMeta.model_fields, *KEYS_TO_COME])
             faults.append(fault(str(key), "no such key", f"did you mean {like}?" if like else ""))
-        elif value in VALUES_TO_COME.get(key, ()) or (key == "removed" and isinstance(value, dict)):
-            legal = "upsert" if key == "mode" else "keep"
-            faults.append(fault(key, "not supported by this version", f"write {legal}"))
         else:
             given[key] = value.strip() if isinstance(value, str) else value
     for key in ("matching_key", "fields"):
@@ -157,7 +176,45 @@ def _read_keys(exposure: Exposure) -> tuple[dict[str, Any], list[Fault]]:
         for name in _mapping(given, "fields")
         if name.casefold() in keys
     ]
-    return given, faults
+    return given, [*faults, *_check_together(given, keys, fault)]
+
+
+def _check_together(given: dict[str, Any], keys: Collection[str], fault: MakeFault) -> list[Fault]:
+    """What is wrong with keys that are right by themselves."""
+    faults = []
+    mode, removed = given.get("mode", "upsert"), given.get("removed", "keep")
+    fields = _mapping(given, "fields")
+    alone = given.get("segment") is not None
+    if "fields" not in given and not alone:
+        faults.append(fault("fields", "missing", "every activation needs it, or a segment"))
+    elif given.get("fields") == {} and not alone:
+        faults.append(fault("fields", "empty", "name at least one field: column"))
+    if not fields and alone and mode not in ("upsert", "update"):
+        faults.append(
+            fault("mode", f"{mode} writes records, and no fields are mapped", "take it out")
+        )
+    if mode == "mirror" and "removed" in given and removed != "delete":
+        faults.append(
+            fault("removed", "mode mirror deletes", "take `removed:` out, or write mode: upsert")
+        )
+    if mode == "update":
+        faults += [
+            fault(f"fields.{name}", "only: insert, and mode update inserts nothing", "take it out")
+            for name, value in fields.items()
+            if isinstance(value, dict)
+        ]
+    if isinstance(removed, dict) and isinstance(removed.get("set"), dict):
+        folded = Counter(str(name).strip().casefold() for name in removed["set"])
+        for name in removed["set"]:
+            if str(name).strip().casefold() in keys:
+                faults.append(fault(f"removed.set.{name}", "the matching key cannot be set"))
+            elif name in YAML_WORDS:
+                faults.append(fault(f"removed.set.{name}", *YAML_FAULT))
+            elif folded[str(name).strip().casefold()] > 1:
+                faults.append(fault(f"removed.set.{name}", *TWICE_FAULT))
+            elif "," in str(name):
+                faults.append(fault(f"removed.set.{name}", *COMMA_FAULT))
+    return faults
 
 
 def _mapping(given: dict[str, Any], key: str) -> dict[str, Any]:
@@ -172,7 +229,10 @@ def _validate(
         return None, []
     # What `_check_mapping` found wrong is said once; a column of any name stands in for it here.
     checked = {
-        key: {field: column if isinstance(column, str) else "_" for field, column in value.items()}
+        key: {
+            field: column if _is_name(column) or (key == "fields" and _is_options(column)) else "_"
+            for field, column in value.items()
+        }
         if key in ("matching_key", "fields") and isinstance(value, dict)
         else value
         for key, value in given.items()
@@ -183,32 +243,49 @@ def _validate(
         return None, [_from_pydantic(error, exposure) for error in invalid.errors()]
 
 
-def _check_mapping(key: str, mapping: dict[Any, Any], fault: Any) -> list[Fault]:
+def _is_name(found: object) -> bool:
+    return isinstance(found, str) and bool(found.strip())
+
+
+def _is_options(found: object) -> bool:
+    return (
+        isinstance(found, dict)
+        and _is_name(found.get("column"))
+        and found
+        == {
+            "column": found["column"],
+            "only": "insert",
+        }
+    )
+
+
+def _check_mapping(key: str, mapping: dict[Any, Any], fault: MakeFault) -> list[Fault]:
     faults = []
     # dbt writes the manifest as JSON, where a bare `on:` or `no:` has become true or false.
     folded = Counter(str(field).strip().casefold() for field in mapping)
     for field, column in mapping.items():
         where = f"{key}.{field}"
-        if field in ("true", "false", "null", True, False, None):
-            faults.append(
-                fault(where, "YAML reads a bare on, yes, no, off or null so", 'quote it, like "NO"')
-            )
+        if field in YAML_WORDS:
+            faults.append(fault(where, *YAML_FAULT))
         elif isinstance(column, bool) or column is None:
             faults.append(
                 fault(where, "YAML reads this column's name as a boolean or null", "quote it")
             )
-        elif isinstance(column, dict):
-            faults.append(fault(where, "options of a field are not supported by this version"))
-        elif not isinstance(column, str):
+        elif isinstance(column, dict) and key == "fields":
+            if not _is_options(column):
+                faults.append(
+                    fault(where, "not an option of a field", "write {column: name, only: insert}")
+                )
+        elif not _is_name(column):
             faults.append(fault(where, "not the name of a column", "write FIELD: column"))
         elif folded[str(field).strip().casefold()] > 1:
-            faults.append(fault(where, "twice, but for case and blanks", "name it once"))
+            faults.append(fault(where, *TWICE_FAULT))
         elif str(field).casefold().startswith(OWN_PREFIX):
             faults.append(fault(where, f"names that begin with {OWN_PREFIX} are the tool's own"))
         elif str(field).strip().casefold() == "rowid":
             faults.append(fault(where, "a name that the tool's tables cannot hold"))
         elif "," in str(field):
-            faults.append(fault(where, "a comma separates fields in the API", "rename the field"))
+            faults.append(fault(where, *COMMA_FAULT))
     return faults
 
 
@@ -268,33 +345,3 @@ def _find_destination(
         return settings.destination_named(named).name, []
     except ProfileError as error:
         return None, [Fault(exposure.file, exposure.name, "destination", error.message)]
-
-
-def _find_conflicts(writers: Sequence[_Writer]) -> list[Fault]:
-    """Fields that two activations write on one list: the last to run would win, every time."""
-    places: dict[tuple[str | None, str, str], list[tuple[_Writer, str]]] = {}
-    for writer in writers:
-        for field in writer.fields:
-            place = (writer.destination, writer.list.casefold(), field.casefold())
-            places.setdefault(place, []).append((writer, field))
-    return [
-        Fault(
-            writer.exposure.file,
-            writer.exposure.name,
-            f"fields.{field}",
-            f"also written to list {writer.list} by "
-            + ", ".join(other.exposure.name for other, _ in group if other is not writer),
-            "one activation only may write a field of a list",
-        )
-        for group in places.values()
-        if len({id(writer) for writer, _ in group}) > 1
-        for writer, field in group
-    ]
-
-
-def _print_schema() -> None:
-    sys.stdout.write(json.dumps(json_schema(), indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    _print_schema()

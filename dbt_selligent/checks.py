@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from dbt_selligent.columns import Columns, match_columns
-from dbt_selligent.errors import (
-    ActivationFaults,
-    DbtSelligentError,
-    UnreachableError,
-    nearest,
+from dbt_selligent.activation import Activation
+from dbt_selligent.catalog import Catalog, read_catalog
+from dbt_selligent.errors import ActivationFaults, DbtSelligentError, Fault, UnreachableError
+from dbt_selligent.findings import (
+    Advice,
+    Models,
+    advise,
+    advise_decimals,
+    find_faults,
+    init_command,
+    is_lacking,
+    read_models,
+    wait_briefly,
 )
-from dbt_selligent.locks import temporary_folder
+from dbt_selligent.reading import read_answer
 from dbt_selligent.selection import list_activations
-from dbt_selligent.selligent.answer import Failure, Response, Stop, classify
-from dbt_selligent.selligent.client import Client, read_fields
-from dbt_selligent.sending import read_answer
+from dbt_selligent.selligent.answer import Response, Stop, classify
+from dbt_selligent.selligent.client import Client
 from dbt_selligent.settings import Settings, resolve_settings
-from dbt_selligent.warehouse.duckdb import open_warehouse
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at, and the mend where it is not as it should be."""
+    """One thing that was looked at, and the mend where it is not as it should be.
+
+    A note is advice: nothing has failed.
+    """
 
     what: str
-    good: bool
+    state: Literal["ok", "note", "FAIL"]
     found: str
     mend: str = ""
 
@@ -36,107 +44,133 @@ def check_all(flags: dict[str, Any]) -> Iterator[Check]:
     """The checks; those that depend on one that failed are not made."""
     try:
         settings = resolve_settings(**flags)
-        yield Check("project", True, f"{settings.project_dir}, target {settings.target}")
+        yield Check("project", "ok", f"{settings.project_dir}, target {settings.target}")
         activations = list_activations(settings)
     except DbtSelligentError as error:
         yield _failed("activations" if isinstance(error, ActivationFaults) else "project", error)
         return
-    yield Check("activations", True, ", ".join(each.name for each in activations))
-    yield from _check_warehouse(settings, activations)
+    yield Check("activations", "ok", ", ".join(each.name for each in activations))
+    models = read_models(settings, activations)
+    told: set[Fault] = set()
+    yield from _check_models(settings, activations, models, told)
     for name in dict.fromkeys(each.destination for each in activations):
-        yield from _check_destination(
-            settings, name, [each for each in activations if each.destination == name]
-        )
+        some = [each for each in activations if each.destination == name]
+        yield from _check_destination(settings, name, some, models, told)
 
 
 def _failed(what: str, error: DbtSelligentError) -> Check:
-    return Check(what, False, error.message, error.next_step)
+    return Check(what, "FAIL", error.message, error.next_step)
 
 
-def _check_warehouse(settings: Settings, activations: Any) -> Iterator[Check]:
-    try:
-        with (
-            temporary_folder(settings.own_target_path) as temporary,
-            open_warehouse(settings, temporary) as reader,
-        ):
-            yield Check("warehouse", True, "opened, read-only")
-            for each in activations:
-                zone = settings.destination_named(each.destination).timezone
-                there = reader.columns(each.model.relation_name or "", each.model.database)
-                if there is None:
-                    yield Check(
-                        f"model {each.model.name}",
-                        False,
-                        "not in the warehouse",
-                        f"run `dbt build --select {each.model.name}`",
-                    )
-                    continue
-                columns, faults = match_columns(each, there, zone)
-                if isinstance(columns, Columns):
-                    yield Check(f"model {each.model.name}", True, f"{len(there)} columns")
-                for fault in faults:
-                    yield Check(f"model {each.model.name}", False, str(fault))
-    except DbtSelligentError as error:
-        yield _failed("warehouse", error)
+def _of_fault(fault: Fault, mend: str = "") -> Check:
+    what = f"{fault.file}: exposure {fault.exposure}: {fault.key}"
+    return Check(what, "FAIL", fault.problem, "; or ".join(filter(None, (fault.mend, mend))))
 
 
-def _check_destination(settings: Settings, name: str, activations: Any) -> Iterator[Check]:
+def _of_advice(advice: Advice) -> Check:
+    return Check(advice.what, "note", advice.said, advice.mend)
+
+
+def _check_models(
+    settings: Settings, activations: Sequence[Activation], models: Models, told: set[Fault]
+) -> Iterator[Check]:
+    if models.error:
+        yield _failed("warehouse", models.error)
+        return
+    yield Check("warehouse", "ok", "opened, read-only")
+    for each in activations:
+        what = f"model {each.model.name}"
+        there = models.columns.get(each.unique_id)
+        if error := models.errors.get(each.unique_id):
+            yield _failed(what, error)
+        _, faults = find_faults(settings, each, there, None)
+        faults += [fault for fault in models.faults if fault.exposure == each.name]
+        yield from (_of_fault(fault) for fault in faults)
+        told.update(faults)
+        if there is not None and not faults:
+            yield Check(what, "ok", f"{len(there)} columns")
+
+
+def _check_destination(
+    settings: Settings,
+    name: str,
+    activations: Sequence[Activation],
+    models: Models,
+    told: Collection[Fault],
+) -> Iterator[Check]:
     destination = settings.destination_named(name)
-    client = Client(destination)
     what = f"destination {name}"
     try:
-        answer = read_answer(client.status())
-        if answer.status != 200:
-            yield Check(
-                what, False, f"{destination.url} answers {answer.status}", "is `url:` right?"
-            )
-            return
-        yield Check(what, True, f"{destination.url} is up")
-        answer = read_answer(client.organization())
-        if answer.status != 200:
-            yield _refusal(f"organization {destination.organization}", answer)
-            return
-        yield Check(f"organization {destination.organization}", True, "the key is accepted")
-        for each in activations:
-            yield from _check_list(client, each)
+        with Client(destination) as client:
+            answer = read_answer(client.status())
+            if answer.status != 200:
+                said = f"{destination.url} answers {answer.status}"
+                yield Check(what, "FAIL", said, "is `url:` right?")
+                return
+            yield Check(what, "ok", f"{destination.url} is up")
+            answer = read_answer(client.organization())
+            if answer.status != 200:
+                yield _refusal(f"organization {destination.organization}", answer)
+                return
+            yield Check(f"organization {destination.organization}", "ok", "the key is accepted")
     except UnreachableError as error:
         mend = "is `url:` right? For the local one, start `dbt-selligent sandbox`"
-        yield Check(what, False, f"{destination.url}: {error.message}", mend)
+        yield Check(what, "FAIL", f"{destination.url}: {error.message}", mend)
+        return
     except DbtSelligentError as error:
         yield _failed(what, error)
-    finally:
-        client.close()
+        return
+    catalog = read_catalog(settings, activations, wait_briefly, offline=False)
+    shown: set[Advice] = set()
+    for each in activations:
+        yield from _check_list(settings, each, models, catalog, told)
+        for advice in _advice(settings, each, models, catalog):
+            if advice not in shown:
+                yield _of_advice(advice)
+            shown.add(advice)
 
 
-def _check_list(client: Client, activation: Any) -> Iterator[Check]:
+def _check_list(
+    settings: Settings,
+    activation: Activation,
+    models: Models,
+    catalog: Catalog,
+    told: Collection[Fault],
+) -> Iterator[Check]:
     what = f"list {activation.list}"
-    answer = read_answer(client.fields(activation.list))
-    fields = read_fields(answer.body) if answer.status == 200 else None
-    if answer.status == 404:
-        yield Check(what, False, "not there", "write the list's API name as `list:`")
-    elif fields is None:
-        yield _refusal(what, answer)
-    else:
-        names = {field.name.casefold(): field.name for field in fields}
-        missing = [
-            field
-            for field, _ in (*activation.keys, *activation.fields)
-            if field.casefold() not in names
-        ]
-        for field in missing:
-            like = nearest(field, list(names.values()))
-            yield Check(
-                f"{what}, field {field}",
-                False,
-                "not there",
-                f"did you mean {like}?" if like else "add it to the list",
-            )
-        if not missing:
-            yield Check(what, True, f"{len(fields)} fields, all that are mapped are there")
+    if error := catalog.errors.get(activation.unique_id):
+        yield _failed(what, error)
+        return
+    listing = catalog.listings.get(activation.unique_id)
+    there = models.columns.get(activation.unique_id)
+    faults = [fault for fault in catalog.faults if fault.exposure == activation.name]
+    if listing:
+        faults += find_faults(settings, activation, there, listing)[1]
+    new = [fault for fault in faults if fault not in told]
+    for fault in new:
+        lacking = is_lacking(activation, listing, fault)
+        makes = f"{init_command(settings, activation)} makes it" if lacking else ""
+        yield _of_fault(fault, makes)
+    if listing and not new:
+        yield Check(what, "ok", f"{len(listing.fields)} fields, all that are mapped are there")
 
 
-def _refusal(what: str, answer: Response | Failure) -> Check:
-    decision = classify(answer, 1, only_update=False)
+def _advice(
+    settings: Settings, activation: Activation, models: Models, catalog: Catalog
+) -> list[Advice]:
+    listing = catalog.listings.get(activation.unique_id)
+    if listing is None:
+        return []
+    there = models.columns.get(activation.unique_id)
+    columns, _ = find_faults(settings, activation, there, listing)
+    return [
+        *advise(settings, activation, listing),
+        *advise_decimals(activation, columns, listing),
+    ]
+
+
+def _refusal(what: str, answer: Response) -> Check:
+    decision = classify(answer, 1, frozenset())
     if isinstance(decision, Stop):
-        return Check(what, False, decision.reason, decision.mend)
-    return Check(what, False, "no usable answer", "is `url:` that of the API?")
+        return Check(what, "FAIL", decision.reason, decision.mend)
+    return Check(what, "FAIL", "no usable answer", "is `url:` that of the API?")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from dbt_selligent.activation import Activation
+from dbt_selligent.activation import OWN_PREFIX, Activation
+from dbt_selligent.constants import field_fault, read_constants
 from dbt_selligent.errors import Fault, nearest
+from dbt_selligent.selligent.lists import Field, Listing
 from dbt_selligent.warehouse.macros import literal, quote
 
 # DuckDB's types by family; what is not here cannot be sent as it is.
@@ -22,113 +25,279 @@ FAMILIES: Mapping[str, tuple[str, ...]] = {
     "time": ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"),
     "zoned_time": ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ"),
 }
+# The type of a settled value by its family; a decimal keeps its own.
 TYPES: Mapping[str, str] = {
     "boolean": "BOOLEAN",
     "integer": "BIGINT",
     "huge": "HUGEINT",
-    "real": "DOUBLE",
     "float": "DOUBLE",
     "text": "VARCHAR",
     "date": "DATE",
     "time": "TIMESTAMP",
-    "zoned_time": "TIMESTAMP",
 }
+# As which family a value is sent where nothing is known of the field; others stay what they are.
+SENT_AS: Mapping[str, str] = {"whole": "decimal", "real": "float", "zoned_time": "time"}
+
+# Which families feed a field of a type, and as which family their values are sent. A `whole` is a
+# decimal without decimal places.
+_TEXTS = {"text": "text", "integer": "text", "huge": "text", "whole": "text"}
+_WHOLES = {"integer": "integer", "huge": "huge", "whole": "huge"}
+FEEDS: Mapping[str, Mapping[str, str]] = {
+    "Boolean": {"boolean": "boolean"},
+    "Numeric": {"boolean": "integer", **_WHOLES},
+    "Long": {"boolean": "integer", **_WHOLES},
+    "Float": dict.fromkeys(("float", "real", "decimal", "integer", "huge", "whole"), "float"),
+    "Date": {"date": "date"},
+    "DateTime": {"time": "time", "zoned_time": "time", "date": "time"},
+    "Text": _TEXTS,
+    "LongText": _TEXTS,
+    "Json": {"text": "text"},
+}
+# What to cast a column to, so that it feeds a field of a type.
+CASTS: Mapping[str, str] = {
+    "Boolean": "boolean",
+    "Numeric": "integer",
+    "Long": "bigint",
+    "Float": "decimal or double",
+    "Date": "date",
+    "DateTime": "timestamp",
+    "Text": "varchar",
+    "LongText": "varchar",
+    "Json": "json",
+}
+BITS: Mapping[str, int] = {"Numeric": 32}
+KEYLESS = ("float", "real", "boolean", "decimal")
 
 
 @dataclass(frozen=True)
 class Column:
     """One field and the model's column that feeds it, as the macros take it (macros/columns.sql).
 
-    ``name``, ``source`` are quoted identifiers, ``label``, ``zone`` quoted SQL strings; ``type`` is
-    the SQL type of the value as it is sent.
+    ``name``, ``source`` are SQL expressions, ``label``, ``zone`` quoted SQL strings. ``origin`` is
+    the family of the model's column, ``family`` and ``type`` those of the value as it is sent.
+    ``length`` to ``options`` are what the field takes: UTF-16 units, the bits of a whole number,
+    whether it takes no null, and, in canonical form and quoted, the options that it takes.
     """
 
     field: str
     name: str
     source: str
+    origin: str
     family: str
     type: str
     label: str
     zone: str
+    length: int | None = None
+    bits: int = 64
+    required: bool = False
+    options: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of an activation, keys first."""
+    """The columns of an activation.
+
+    ``once`` are sent with inserts alone: neither compared nor in the snapshot. ``member``, none or
+    one, says whether the record is a member of the segment. ``constants`` are the fields that are
+    set where a row left the model; their names are the values, in SQL.
+    """
 
     keys: tuple[Column, ...]
     fields: tuple[Column, ...]
+    once: tuple[Column, ...] = ()
+    member: tuple[Column, ...] = ()
+    constants: tuple[Column, ...] = ()
 
     @property
-    def all(self) -> list[Column]:
-        """Keys, then fields: the order of the columns in every table and body."""
-        return [*self.keys, *self.fields]
+    def sent(self) -> tuple[Column, ...]:
+        """All that are sent of a row, in the order in which they stand in a body."""
+        return (*self.keys, *self.fields, *self.once)
+
+    @property
+    def compared(self) -> tuple[Column, ...]:
+        """The columns of the snapshot, in order."""
+        return (*self.keys, *self.fields, *self.member)
+
+    @property
+    def staged(self) -> tuple[Column, ...]:
+        """The columns of a delta, in order."""
+        return (*self.compared, *self.once)
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """The parts, by the names under which macros take them."""
+        return {
+            "keys": self.keys,
+            "fields": self.fields,
+            "member": self.member,
+            "once": self.once,
+        }
+
+
+MEMBER = Column(
+    field=f"{OWN_PREFIX}member",
+    name=quote(f"{OWN_PREFIX}member"),
+    source="true",
+    origin="boolean",
+    family="boolean",
+    type="BOOLEAN",
+    label=literal(f"{OWN_PREFIX}member"),
+    zone=literal("UTC"),
+)
 
 
 def family_of(sql_type: str) -> tuple[str, str] | None:
     """Family and settled type of a type as DuckDB writes it, or None if it cannot be sent."""
     upper = sql_type.upper()
-    if re.fullmatch(r"DECIMAL\(\d+,\s*\d+\)", upper):
-        return "decimal", upper.replace(" ", "")
+    if decimal := re.fullmatch(r"DECIMAL\(\d+,\s*(\d+)\)", upper):
+        return "decimal" if int(decimal[1]) else "whole", upper.replace(" ", "")
     if upper.startswith("ENUM(") and upper.endswith(")"):
         return "text", TYPES["text"]
     for family, names in FAMILIES.items():
         if upper in names:
-            return family, TYPES[family]
+            return family, TYPES[SENT_AS.get(family, family)]
     return None
 
 
 def match_columns(
-    activation: Activation, there: Sequence[tuple[str, str]], timezone: str
+    activation: Activation,
+    there: Sequence[tuple[str, str]],
+    timezone: str,
+    listing: Listing | None = None,
 ) -> tuple[Columns | None, list[Fault]]:
-    """The activation's columns among those of its model (name, type), or every fault of them."""
-    faults: list[Fault] = []
-    types = {name.casefold(): (name, sql_type) for name, sql_type in there}
+    """The activation's columns among those of its model (name, type), or every fault of them.
 
-    def column(field: str, source: str, where: str) -> Column | None:
-        key = f"{where}.{field}"
-        if source.casefold() not in types:
-            like = nearest(source, [name for name, _ in there])
-            names = ", ".join(name for name, _ in there)
-            faults.append(
-                activation.fault(
-                    key,
-                    f"model {activation.model.name} has no column {source}",
-                    f"did you mean {like}?" if like else f"it has {names}",
-                )
+    ``listing`` is the list that they feed, None where it is not known: then any field of any type
+    may be there.
+    """
+    matcher = _Matcher(activation, there, timezone, listing)
+    keys = [matcher.column(*pair, "matching_key") for pair in activation.keys]
+    fields = [matcher.column(*pair, "fields") for pair in activation.fields]
+    constants, wrong = read_constants(activation, listing)
+    faults = [*matcher.faults, *wrong]
+    if faults:
+        return None, faults
+    found = [
+        (column, name in activation.once)
+        for column, (name, _) in zip(fields, activation.fields, strict=True)
+        if column
+    ]
+    return Columns(
+        keys=tuple(column for column in keys if column),
+        fields=tuple(column for column, once in found if not once),
+        once=tuple(column for column, once in found if once),
+        member=(MEMBER,) if activation.segment else (),
+        constants=tuple(
+            Column(name, value, value, "text", "text", "VARCHAR", literal(name), literal("UTC"))
+            for name, value in constants
+        ),
+    ), []
+
+
+class _Matcher:
+    """Matches field by field, and gathers what is wrong."""
+
+    def __init__(
+        self,
+        activation: Activation,
+        there: Sequence[tuple[str, str]],
+        timezone: str,
+        listing: Listing | None,
+    ) -> None:
+        self.faults: list[Fault] = []
+        self._activation = activation
+        self._there = there
+        self._types = {name.casefold(): (name, sql_type) for name, sql_type in there}
+        self._timezone = timezone
+        self._listing = listing
+
+    def column(self, name: str, source: str, where: str) -> Column | None:
+        """The column that feeds a field; None, and a fault, if none can."""
+        key = f"{where}.{name}"
+        field, known = self._find_field(name, key)
+        found = self._find_source(source, key)
+        if found is None or not known:
+            return None
+        source, sql_type, family, settled = found
+        if where == "matching_key" and family in KEYLESS:
+            self._fault(
+                key,
+                f"column {source} is of type {sql_type}, by which no record is found again",
+                "cast it in the model to bigint or varchar",
             )
             return None
-        name, sql_type = types[source.casefold()]
+        if field is None or field.data_type not in FEEDS:
+            sent = SENT_AS.get(family, family)
+        elif family in FEEDS[field.data_type]:
+            sent = FEEDS[field.data_type][family]
+            settled = TYPES[sent]
+        else:
+            self._fault(
+                key,
+                f"column {source} is of type {sql_type}, which a field of type "
+                f"{field.data_type} does not take",
+                f"cast it in the model to {CASTS[field.data_type]}",
+            )
+            return None
+        takes = {} if field is None else _what_it_takes(field)
+        return Column(
+            field=field.name if field else name,
+            name=quote(name),
+            source=quote(source),
+            origin=family,
+            family=sent,
+            type=settled,
+            label=literal(name),
+            zone=literal(self._timezone),
+            **takes,
+        )
+
+    def _find_field(self, name: str, key: str) -> tuple[Field | None, bool]:
+        """The field, None where it is not known; and whether it may be sent."""
+        if self._listing is None:
+            return None, True
+        fault = field_fault(self._listing, name)
+        if fault is not None:
+            self._fault(key, *fault)
+        return self._listing.find(name), fault is None
+
+    def _find_source(self, source: str, key: str) -> tuple[str, str, str, str] | None:
+        """Name, type, family and settled type of a column of the model."""
+        if source.casefold() not in self._types:
+            like = nearest(source, [name for name, _ in self._there])
+            names = ", ".join(name for name, _ in self._there)
+            self._fault(
+                key,
+                f"model {self._activation.model.name} has no column {source}",
+                f"did you mean {like}?" if like else f"it has {names}",
+            )
+            return None
+        name, sql_type = self._types[source.casefold()]
         found = family_of(sql_type)
         if found is None:
             shown = sql_type if len(sql_type) <= 40 else sql_type[:37] + "..."
-            faults.append(
-                activation.fault(
-                    key,
-                    f"column {name} is of type {shown}, which no field takes",
-                    "cast it in the model, e.g. to varchar",
-                )
+            self._fault(
+                key,
+                f"column {name} is of type {shown}, which no field takes",
+                "cast it in the model, e.g. to varchar",
             )
             return None
-        family, settled = found
-        if where == "matching_key" and family in ("float", "real", "boolean"):
-            faults.append(
-                activation.fault(
-                    key,
-                    f"column {name} is of type {sql_type}, by which no record is found again",
-                    "cast it in the model to bigint or varchar",
-                )
-            )
-            return None
-        return Column(
-            field, quote(field), quote(name), family, settled, literal(field), literal(timezone)
-        )
+        return name, sql_type, *found
 
-    keys = [column(field, source, "matching_key") for field, source in activation.keys]
-    fields = [column(field, source, "fields") for field, source in activation.fields]
-    if faults:
-        return None, faults
-    return Columns(tuple(filter(None, keys)), tuple(filter(None, fields))), []
+    def _fault(self, key: str, problem: str, mend: str) -> None:
+        self.faults.append(self._activation.fault(key, problem, mend))
+
+
+def _what_it_takes(field: Field) -> dict[str, Any]:
+    options = None
+    if field.takes_one_option and field.options is not None:
+        options = tuple(literal(each.lower().rstrip(" ")) for each in field.options)
+    return {
+        "length": field.length if field.data_type == "Text" else None,
+        "bits": BITS.get(field.data_type, 64),
+        "required": not field.allow_null,
+        "options": options,
+    }
 
 
 def stored_columns(there: Sequence[tuple[str, str]], keys: int) -> Columns:
@@ -136,7 +305,9 @@ def stored_columns(there: Sequence[tuple[str, str]], keys: int) -> Columns:
     stored = []
     for name, sql_type in there:
         family, settled = family_of(sql_type) or ("text", sql_type)
-        stored.append(
-            Column(name, quote(name), quote(name), family, settled, literal(name), literal("UTC"))
-        )
-    return Columns(tuple(stored[:keys]), tuple(stored[keys:]))
+        sent = SENT_AS.get(family, family)
+        quoted, label = quote(name), literal(name)
+        stored.append(Column(name, quoted, quoted, sent, sent, settled, label, literal("UTC")))
+    fields = [column for column in stored[keys:] if column.name != MEMBER.name]
+    member = [column for column in stored[keys:] if column.name == MEMBER.name]
+    return Columns(tuple(stored[:keys]), tuple(fields), member=tuple(member))

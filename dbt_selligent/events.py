@@ -34,7 +34,15 @@ class Finished:
     result: ActivationResult
 
 
-Event = Planned | Progress | Finished
+@dataclass(frozen=True)
+class Waiting:
+    """Another process works on the list: it is the turn of this one afterwards."""
+
+    name: str
+    reason: str
+
+
+Event = Planned | Waiting | Progress | Finished
 Emit = Callable[[Event], None]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from dbt_selligent.locks import hold, temporary_folder
@@ -15,6 +16,10 @@ from dbt_selligent.state import StateStore, open_state
 
 MOST_RUNS = 5
 MOST_ROWS = 20
+# Figures of a run that are told even where they are 0.
+ALWAYS_TOLD = ("confirmed", "rejected", "not_sent")
+# Of the rows that Selligent did not take, those it refused, and those it has no record of.
+REFUSED, MISSING = "not _selligent_missing", "_selligent_missing"
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,8 @@ class History:
     runs: tuple[dict[str, Any], ...]
     rejected: tuple[dict[str, Any], ...]
     rejected_rows: int
+    not_found: tuple[dict[str, Any], ...]
+    not_found_rows: int
     invalid: tuple[dict[str, Any], ...]
     invalid_rows: int
 
@@ -46,14 +53,15 @@ class History:
             counts = run["counts"] or {}
             figures = ", ".join(
                 f"{counts[name]:,} {name.replace('_', ' ')}"
-                for name in ("confirmed", "rejected", "not_sent")
-                if name in counts
+                for name in ("confirmed", "rejected", "not_found", "removed", "not_sent")
+                if counts.get(name) or (name in counts and name in ALWAYS_TOLD)
             )
             said.append(f"  {run['started_at']:%Y-%m-%d %H:%M:%S} UTC  {run['status']}  {figures}")
             if run["error"]:
                 said.append(f"    {run['error']}")
         for what, rows, total in (
             ("rejected and held", self.rejected, self.rejected_rows),
+            ("not found, kept apart", self.not_found, self.not_found_rows),
             ("invalid", self.invalid, self.invalid_rows),
         ):
             if total:
@@ -73,17 +81,26 @@ def read_history(settings: Settings, *, show_values: bool) -> tuple[History, ...
     for activation in list_activations(settings):
         destination = settings.destination_named(activation.destination)
         files = Files.of(activation, destination)
-        empty = History(activation.name, activation.list, destination.name, 0, 0, (), (), 0, (), 0)
+        empty = History(
+            activation.name, activation.list, destination.name, 0, 0, (), (), 0, (), 0, (), 0
+        )
         if not files.state.exists():
             found.append(empty)
             continue
         with (
             hold(files.lock, f"activation {activation.name}"),
             temporary_folder(files.folder) as temporary,
-            open_state(files, temporary, read_only=True) as store,
         ):
-            found.append(_read(store, empty, show_values))
+            found.append(_open(files, temporary, empty, show_values))
     return tuple(found)
+
+
+def _open(files: Files, temporary: Path, empty: History, show_values: bool) -> History:
+    with open_state(files, temporary, read_only=True) as store:
+        if store.is_current():
+            return _read(store, empty, show_values)
+    with open_state(files, temporary) as store:  # of an earlier version: brought up to this one
+        return _read(store, empty, show_values)
 
 
 def _read(store: StateStore, empty: History, show_values: bool) -> History:
@@ -93,6 +110,11 @@ def _read(store: StateStore, empty: History, show_values: bool) -> History:
         {**run, "counts": json.loads(run["counts"]) if run["counts"] else None}
         for run in store.history(MOST_RUNS)
     ]
+
+    def listed(table: str, where: str = "true") -> tuple[dict[str, Any], ...]:
+        found = store.listed(table, MOST_ROWS, where)
+        return tuple(_hide(row, show_values) for row in found)
+
     return History(
         name=empty.name,
         list=empty.list,
@@ -100,9 +122,11 @@ def _read(store: StateStore, empty: History, show_values: bool) -> History:
         confirmed=store.count("snapshot"),
         in_doubt=store.count("doubt"),
         runs=tuple(runs),
-        rejected=tuple(_hide(row, show_values) for row in store.listed("rejected", MOST_ROWS)),
-        rejected_rows=store.count("rejected"),
-        invalid=tuple(_hide(row, show_values) for row in store.listed("invalid", MOST_ROWS)),
+        rejected=listed("rejected", REFUSED),
+        rejected_rows=store.count("rejected", REFUSED),
+        not_found=listed("rejected", MISSING),
+        not_found_rows=store.count("rejected", MISSING),
+        invalid=listed("invalid"),
         invalid_rows=store.count("invalid"),
     )
 
@@ -112,6 +136,7 @@ SAFE = ("field", "reason", "rows", "code", "first_seen", "last_seen")
 
 def _hide(row: dict[str, Any], show_values: bool) -> dict[str, Any]:
     row.pop("hash", None)
+    row.pop("missing", None)
     if show_values:
         return row
     return {name: value if name in SAFE or value is None else "***" for name, value in row.items()}

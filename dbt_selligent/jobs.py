@@ -8,21 +8,36 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dbt_selligent.activation import Activation
+from dbt_selligent.catalog import Catalog
 from dbt_selligent.columns import Columns, match_columns
 from dbt_selligent.errors import ActivationFaults, Fault, WarehouseError
+from dbt_selligent.knowledge import Knowledge
 from dbt_selligent.places import Files, Identity, protect
+from dbt_selligent.selligent.pace import FIRST_ROWS, MOST_ROWS, Pace
 from dbt_selligent.settings import Destination, Settings
 from dbt_selligent.warehouse.duckdb import DuckDBReader, open_warehouse
 
 
 @dataclass(frozen=True)
 class Job:
-    """An activation with its destination, its columns and the place of its state."""
+    """An activation with its destination, what is known of that, its columns and the place of its
+    state.
+    """
 
     activation: Activation
     destination: Destination
+    knowledge: Knowledge
     columns: Columns
     files: Files
+
+    @property
+    def pace(self) -> Pace:
+        """That of its first request."""
+        if self.activation.batch_rows is not None:
+            rows = self.activation.batch_rows
+            return Pace(rows, rows, strict=True)
+        known = self.knowledge.learned.rows.get(self.activation.list, FIRST_ROWS)
+        return Pace(min(known, MOST_ROWS))
 
     @property
     def identity(self) -> Identity:
@@ -49,10 +64,11 @@ def make_jobs(
     settings: Settings,
     reader: DuckDBReader,
     activations: Sequence[Activation],
+    catalog: Catalog,
     faults: Sequence[Fault],
 ) -> list[Job]:
-    """The jobs; raises ActivationFaults with all that is wrong, in YAML and in the warehouse."""
-    found = list(faults)
+    """The jobs; raises ActivationFaults with all that is wrong, in YAML, list and warehouse."""
+    found = [*faults, *catalog.faults]
     jobs = []
     for activation in activations:
         destination = settings.destination_named(activation.destination)
@@ -63,12 +79,14 @@ def make_jobs(
             problem = f"{model.relation_name} does not exist in the warehouse"
             found.append(activation.fault("depends_on", problem, mend))
             continue
-        columns, wrong = match_columns(activation, there, destination.timezone)
+        listing = catalog.listings.get(activation.unique_id)
+        columns, wrong = match_columns(activation, there, destination.timezone, listing)
         found += wrong
         if columns is not None:
             protect(destination.state)
             files = Files.of(activation, destination)
-            jobs.append(Job(activation, destination, columns, files))
+            known = catalog.known[activation.destination]
+            jobs.append(Job(activation, destination, known, columns, files))
     if found:
         raise ActivationFaults(found)
     return jobs

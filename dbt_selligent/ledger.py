@@ -34,54 +34,79 @@ class RunLedger:
         self._run_id = run_id
         self._columns = columns
         self._notes: list[tuple[object, ...]] = []
-        self._rejections: list[dict[str, object]] = []
+        self._refusals: list[tuple[object, ...]] = []
+        self._doubts: list[int] = []
 
     def note(self, span: Span, outcome: Outcome) -> None:
         """Says something of a span; durable with the next `flush`."""
         self._notes.append((self._run_id, span.group, span.first, span.last, outcome.value))
 
-    def reject(self, number: int, rejected: Rejected) -> None:
-        """Keeps a row that was refused alone, with the reason; durable with the next `flush`."""
-        self._rejections.append(
-            {
-                "n": number,
-                "code": rejected.code,
-                "field": rejected.field,
-                "message": rejected.message,
-                "seen": datetime.now(timezone.utc).replace(tzinfo=None),
-            }
-        )
+    def refuse(self, numbers: Sequence[int], why: Sequence[Rejected], *, taken: bool) -> None:
+        """Keeps rows that were refused, with the reasons; durable with the next `flush`.
+
+        ``taken`` if another call took them before: their records are in doubt.
+        """
+        self._refusals += [
+            (number, each.field, each.code, each.message, False)
+            for number, each in zip(numbers, why, strict=True)
+        ]
+        self._doubts += numbers if taken else ()
+
+    def set_apart(self, numbers: Sequence[int]) -> None:
+        """Keeps rows that have no record, as not found; durable with the next `flush`."""
+        self._refusals += [(number, None, "NotFound", None, True) for number in numbers]
 
     def flush(self) -> None:
         """Makes durable, in one transaction, what was said since the last time."""
-        if not self._notes:
+        if not self._notes and not self._refusals:
             return
-        reject = render_sql(
-            "reject", state=SCHEMA, delta=DELTA, keys=self._columns.keys, columns=self._columns.all
-        )
+        columns = self._columns
         with self._tables.transaction():
             self._tables.connection.execute(
                 f"insert into {SCHEMA}.log select unnest(?::varchar[]), unnest(?::integer[]), "
                 "unnest(?::bigint[]), unnest(?::bigint[]), unnest(?::varchar[])",
-                [list(column) for column in zip(*self._notes, strict=True)],
+                [list(column) for column in zip(*self._notes, strict=True)] or [[]] * 5,
             )
-            for values in self._rejections:
-                self._tables.connection.execute(reject, values)
+            if self._refusals:
+                names = ("n", "field", "code", "message", "missing")
+                said = dict(zip(names, map(list, zip(*self._refusals, strict=True)), strict=True))
+                seen = datetime.now(timezone.utc).replace(tzinfo=None)
+                self._tables.connection.execute(
+                    render_sql(
+                        "reject",
+                        state=SCHEMA,
+                        delta=DELTA,
+                        keys=columns.keys,
+                        columns=columns.sent,
+                    ),
+                    {**said, "seen": seen},
+                )
+            if self._doubts:
+                self._tables.connection.execute(
+                    render_sql("doubt", state=SCHEMA, delta=DELTA, keys=columns.keys),
+                    {"n": self._doubts},
+                )
         self._notes.clear()
-        self._rejections.clear()
+        self._refusals.clear()
+        self._doubts.clear()
 
     @contextmanager
-    def expecting(self) -> Iterator[None]:
+    def expecting(self, *, all_of_it: bool) -> Iterator[None]:
         """Writes meanwhile the snapshot that a first sync comes to if every row is confirmed.
 
-        It is no snapshot before `settle` finds that they were; else it is forgotten.
+        It is no snapshot before `settle` finds that they were; else it is forgotten. It is not
+        written unless ``all_of_it`` is to be sent.
         """
         rows, size = self._tables.delta_size()
         too_wide = size > max(NARROW * rows, ALWAYS_EXPECTED)
-        if too_wide or any(map(self._tables.count, ("snapshot", "doubt", "rejected"))):
+        if (
+            not all_of_it
+            or too_wide
+            or any(map(self._tables.count, ("snapshot", "doubt", "rejected")))
+        ):
             yield
             return
-        sql = render_sql("incoming", state=SCHEMA, delta=DELTA, columns=self._columns.all)
+        sql = render_sql("incoming", state=SCHEMA, delta=DELTA, columns=self._columns.compared)
         with self._tables.connection.cursor() as cursor:
 
             def write() -> None:
@@ -111,40 +136,50 @@ def settle(tables: Tables) -> None:
     tables.attach_delta()
     spans = resolve((Span(g, a, b), Outcome(outcome)) for g, a, b, outcome in log)
     with tables.transaction():
-        if tables.columns("incoming") and _all_confirmed(tables, spans):
+        if tables.columns("incoming") and _all_answered(tables, spans):
             tables.run("take_incoming")
+            _merge(tables, [span for span in spans if span.group], "settle_members")
         else:
-            _merge(tables, spans)
+            _merge(tables, spans, "settle")
             tables.connection.execute(f"drop table if exists {SCHEMA}.incoming")
         tables.connection.execute(f"delete from {SCHEMA}.log")
 
 
-def _all_confirmed(tables: Tables, spans: Sequence[Settled]) -> bool:
-    """Whether the rows that a first sync sends are, from the first to the last."""
+def _all_answered(tables: Tables, spans: Sequence[Settled]) -> bool:
+    """Whether the rows of a first sync are, from the first to the last, and none is refused."""
     [(first, last)] = tables.rows(render_sql("incoming_span", delta=DELTA))
-    return list(spans) == [Settled(0, first, last, Outcome.CONFIRMED.value)]
+    records = [span for span in spans if not span.group]
+    return records == [Settled(0, first, last, Outcome.ANSWERED.value)] and not tables.count(
+        "rejected"
+    )
 
 
-def _merge(tables: Tables, spans: Sequence[Settled]) -> None:
+def _merge(tables: Tables, spans: Sequence[Settled], macro: str) -> None:
     tables.connection.execute(
         "create or replace temp table spans (_selligent_kind varchar, "
         "_selligent_mask varchar, first_n bigint, last_n bigint, outcome varchar)"
     )
+    # A run that an earlier version left cut off wrote records and nothing else.
+    groups = tables.rows(f"select column_name from (describe {GROUPS})")
+    done = "_selligent_done" if ("_selligent_done",) in groups else "'record'"
     for span in spans:
         tables.connection.execute(
-            "insert into temp.spans select _selligent_kind, _selligent_mask, ?, ?, ? "
-            f"from {GROUPS} where _selligent_group = ?",
+            "insert into temp.spans select _selligent_kind, _selligent_mask, ?, ?, "
+            f"{done} || ' ' || ? from {GROUPS} where _selligent_group = ?",
             [span.first, span.last, span.outcome, span.group],
         )
     # The tables still have the columns that the run was staged with: they change after this.
     known = json.loads(tables.meta("identity") or "{}").get("keys", [])
     columns = stored_columns(list(tables.columns("snapshot").items()), len(known))
+    outcomes = {str(name) for (name,) in tables.rows("select distinct outcome from temp.spans")}
+    shared = {"delta": DELTA, "spans": "temp.spans", "keys": columns.keys, "outcomes": outcomes}
+    if macro == "settle_members":
+        tables.run(macro, member=columns.member, **shared)
+        return
     tables.run(
-        "settle",
-        delta=DELTA,
-        spans="temp.spans",
-        keys=columns.keys,
-        columns=columns.all,
+        macro,
+        member=columns.member,
+        columns=columns.compared,
         tables=[name for name in ("snapshot", "doubt", "rejected") if tables.count(name)],
-        outcomes={span.outcome for span in spans},
+        **shared,
     )

@@ -11,14 +11,16 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
 from dbt_selligent.errors import LockedError
 
 TEMPORARY = ".temporary-"
+SECONDS_TO_POLL = 0.2
 
 
 @contextmanager
@@ -44,6 +46,29 @@ def hold(path: Path, what: str) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def take_turn(
+    path: Path, what: str, stop: threading.Event, waits: Callable[[str], None]
+) -> Iterator[None]:
+    """Holds the lock file ``path`` as soon as it is free.
+
+    ``waits`` is told, once, who holds it. Raises LockedError where it is told to ``stop`` before.
+    """
+    with ExitStack() as held:
+        told = False
+        while True:
+            try:
+                held.enter_context(hold(path, what))
+                break
+            except LockedError as locked:
+                if not told:
+                    waits(locked.message)
+                told = True
+                if stop.wait(SECONDS_TO_POLL):
+                    raise
+        yield
 
 
 @contextmanager

@@ -7,11 +7,14 @@ in brackets, so that no Python object is made per row or value.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from dbt_selligent.groups import Form
 from dbt_selligent.spans import Span
 
 
@@ -42,14 +45,6 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Form:
-    """How the rows of a batch are sent: their fields in order, keys included, and the option."""
-
-    fields: tuple[str, ...]
-    only_update: bool
-
-
-@dataclass(frozen=True)
 class Batch:
     """Rows of one group that are sent in one request.
 
@@ -71,10 +66,22 @@ class Batch:
         return sum(part.offsets()[-1] - part.offsets()[0] for part in self.parts)
 
     @property
-    def span(self) -> Span:
-        """Its rows in the delta."""
-        first, last = self.parts[0], self.parts[-1]
-        return Span(self.group, first.numbers[0].as_py(), last.numbers[-1].as_py())
+    def spans(self) -> list[Span]:
+        """Its rows in the delta: a span for each part, since rows may be left out between."""
+        return [
+            Span(self.group, part.numbers[0].as_py(), part.numbers[-1].as_py())
+            for part in self.parts
+        ]
+
+    def numbers(self, positions: Sequence[int]) -> list[int]:
+        """The numbers of the rows at these positions, which count from 0 and rise."""
+        found, start = [], 0
+        left = list(positions)
+        for part in self.parts:
+            while left and left[0] - start < len(part):
+                found.append(part.numbers[left.pop(0) - start].as_py())
+            start += len(part)
+        return found
 
     def body(self) -> bytes:
         """The request body: a JSON array of arrays, in UTF-8."""
@@ -88,54 +95,72 @@ class Batch:
 
     def halves(self) -> tuple[Batch, Batch]:
         """The batch in two, each of at least one row; the batch has two or more."""
-        first: list[Rows] = []
-        second: list[Rows] = []
-        left = (len(self) + 1) // 2
+        middle = (len(self) + 1) // 2
+        return self.slice(0, middle), self.slice(middle, len(self) - middle)
+
+    def slice(self, start: int, length: int) -> Batch:
+        """Some of its rows, to be sent once more."""
+        parts = []
         for part in self.parts:
-            head = min(left, len(part))
-            if head:
-                first.append(part.slice(0, head))
-            if head < len(part):
-                second.append(part.slice(head, len(part) - head))
-            left -= head
-        return (
-            replace(self, parts=tuple(first), resent=True),
-            replace(self, parts=tuple(second), resent=True),
-        )
+            first = min(max(start, 0), len(part))
+            taken = min(max(start + length, 0), len(part)) - first
+            if taken > 0:
+                parts.append(part.slice(first, taken))
+            start -= len(part)
+        return replace(self, parts=tuple(parts), resent=True)
+
+    def without(self, positions: Sequence[int]) -> Batch:
+        """The rows but for those at these positions, which rise, to be sent once more."""
+        ends = [*positions, len(self)]
+        starts = [0, *(position + 1 for position in positions)]
+        parts = [
+            part
+            for start, end in zip(starts, ends, strict=True)
+            if start < end
+            for part in self.slice(start, end - start).parts
+        ]
+        return replace(self, parts=tuple(parts), resent=True)
+
+    def only(self, positions: Sequence[int]) -> Batch:
+        """The rows at these positions, which rise, to be sent once more."""
+        parts = [part for position in positions for part in self.slice(position, 1).parts]
+        return replace(self, parts=tuple(parts), resent=True)
+
+    def positions_of(self, numbers: Collection[int]) -> list[int]:
+        """The positions of its rows that have one of these numbers."""
+        wanted = pa.array(sorted(numbers), pa.int64())
+        found, start = [], 0
+        for part in self.parts:
+            inside = pc.is_in(part.numbers, value_set=wanted)
+            found += [start + place for place in pc.indices_nonzero(inside).to_pylist()]
+            start += len(part)
+        return found
 
 
-def batches(
-    group: int,
-    form: Form,
-    chunks: Iterable[Rows],
-    *,
-    most_rows: int,
-    most_bytes: int,
-    resent: bool = False,
-) -> Iterator[Batch]:
-    """Rows in the order they come, as few batches as the limits allow.
+def cut(waiting: deque[Batch], most_rows: int, most_bytes: int) -> Batch:
+    """Takes from ``waiting``, which is not empty, the rows that go in one request.
 
-    A row larger than ``most_bytes`` makes a batch of its own. Joined, the batches are the chunks.
+    They are consecutive rows of one group and form, as many as the limits allow, and one at least.
+    What is left stays there, in order.
     """
+    head = waiting[0]
     parts: list[Rows] = []
     rows, size = 0, 2  # the brackets
-    for chunk in chunks:
-        start = 0
-        offsets = chunk.offsets()
-        while start < len(chunk):
-            room = offsets[start] + most_bytes - size
-            # Rows that end within the room; the comma of the last one is not sent.
-            fit = bisect_right(offsets, room + 1, start, len(chunk) + 1) - 1 - start
-            take = min(fit, most_rows - rows, len(chunk) - start)
-            if take <= 0 and not parts:
-                take = 1
-            if take > 0:
-                parts.append(chunk.slice(start, take))
-                rows += take
-                size += offsets[start + take] - offsets[start]
-                start += take
-            if start < len(chunk):
-                yield Batch(group, form, tuple(parts), resent)
-                parts, rows, size = [], 0, 2
-    if parts:
-        yield Batch(group, form, tuple(parts), resent)
+    while waiting and (waiting[0].group, waiting[0].form) == (head.group, head.form):
+        [part] = waiting[0].parts
+        offsets = part.offsets()
+        # Rows that end within the room; the comma of the last one is not sent.
+        room = offsets[0] + most_bytes - size
+        fit = min(bisect_right(offsets, room + 1) - 1, most_rows - rows, len(part))
+        if fit <= 0 and not parts:
+            fit = 1
+        if fit <= 0:
+            break
+        parts.append(part.slice(0, fit))
+        rows += fit
+        size += offsets[fit] - offsets[0]
+        if fit < len(part):
+            waiting[0] = replace(waiting[0], parts=(part.slice(fit, len(part) - fit),))
+            break
+        waiting.popleft()
+    return replace(head, parts=tuple(parts))

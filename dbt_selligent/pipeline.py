@@ -19,6 +19,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from dbt_selligent.activation import Activation
+from dbt_selligent.catalog import Catalog, read_catalog
 from dbt_selligent.errors import (
     ActivationFaults,
     Fault,
@@ -28,20 +29,24 @@ from dbt_selligent.errors import (
     StateError,
     WarehouseError,
 )
-from dbt_selligent.events import Emit, Finished, Planned, silent
+from dbt_selligent.events import Emit, Finished, Planned, Waiting, silent
 from dbt_selligent.jobs import Job, make_jobs, open_reader
-from dbt_selligent.locks import hold, temporary_folder
+from dbt_selligent.locks import hold, take_turn, temporary_folder
 from dbt_selligent.places import copy_state, protect
 from dbt_selligent.planning import Plan, build_plan
 from dbt_selligent.results import ActivationResult, RunResults, failure_of
 from dbt_selligent.selection import read_selected
-from dbt_selligent.sending import Waiting, send_plan
+from dbt_selligent.sending import Means, send_plan
 from dbt_selligent.settings import Settings
+from dbt_selligent.staging import Staging
 from dbt_selligent.state import StateStore, open_state
 from dbt_selligent.warehouse.duckdb import DuckDBReader
 from dbt_selligent.warehouse.engine import memory_limits
 
 Sleep = Callable[[float], None]
+# Of the records that are known, in percent, so many may be deleted or set at once.
+MOST_REMOVED = 10
+REMOVING = {"delete": "deleted", "set": "set as removed"}
 
 
 @dataclass(frozen=True)
@@ -65,13 +70,15 @@ def plan(settings: Settings, *, sample: int = 0, emit: Emit = silent) -> tuple[P
         _private(settings, activations) as temporary,
         open_reader(settings, temporary, faults) as reader,
     ):
-        for job in make_jobs(settings, reader, activations, faults):
+        catalog = read_catalog(settings, activations, time.sleep, offline=True)
+        for job in make_jobs(settings, reader, activations, catalog, faults):
             with ExitStack() as locks:
                 if job.files.state.exists():
                     locks.enter_context(hold(job.files.lock, f"activation {job.activation.name}"))
                 where = _state_to_read(job, temporary)
                 delta = temporary / job.files.delta.name
-                plans.append(_plan_job(settings, reader, job, where, delta, sample))
+                notes = catalog.notes(job.activation)
+                plans.append(_plan_job(settings, reader, job, where, delta, sample, notes))
             emit(Planned(plans[-1], sending=False))
     return tuple(plans)
 
@@ -86,8 +93,10 @@ def sync(settings: Settings, *, emit: Emit = silent, sleep: Sleep | None = None)
     started, clock, run_id = datetime.now(timezone.utc), time.monotonic(), uuid.uuid4().hex
     activations, faults = _read(settings)
     with ExitStack() as locks, _private(settings, activations) as temporary:
-        planned, results = _plan_all(settings, activations, faults, temporary, locks, emit)
-        results += _send_all(settings, planned, temporary, run_id, emit, sleep)
+        catalog = read_catalog(settings, activations, sleep or time.sleep, offline=False)
+        planned, results = _plan_all(settings, activations, catalog, faults, temporary, locks, emit)
+        stop_now = settings.fail_fast and bool(results)
+        results += _send_all(settings, planned, temporary, run_id, emit, sleep, stop_now)
     run = RunResults(
         run_id=run_id,
         command="sync",
@@ -110,34 +119,36 @@ def _read(settings: Settings) -> tuple[tuple[Activation, ...], tuple[Fault, ...]
 def _plan_all(
     settings: Settings,
     activations: Sequence[Activation],
+    catalog: Catalog,
     faults: Sequence[Fault],
     temporary: Path,
     locks: ExitStack,
     emit: Emit,
 ) -> tuple[list[tuple[Job, Plan]], list[ActivationResult]]:
-    """Stages every delta under the locks of activation and list; then lets the warehouse go."""
+    """Stages every delta under the lock of its activation; then lets the warehouse go."""
     planned: list[tuple[Job, Plan]] = []
     failed: list[ActivationResult] = []
-    lists: set[Path] = set()
 
     def fail(activation: Activation, error: RunError) -> None:
         failed.append(failure_of(activation, error, "failed"))
         emit(Finished(failed[-1]))
 
     try:
-        with open_reader(settings, temporary, faults) as reader:
-            for job in make_jobs(settings, reader, activations, faults):
+        with open_reader(settings, temporary, [*faults, *catalog.faults]) as reader:
+            for job in make_jobs(settings, reader, activations, catalog, faults):
                 try:
-                    _lock(locks, job, lists)
+                    if error := catalog.errors.get(job.activation.unique_id):
+                        raise error
+                    locks.enter_context(hold(job.files.lock, f"activation {job.activation.name}"))
                     with open_state(job.files, temporary) as store:
                         first = not store.has_tables()
                         _check_target(settings, store)
-                        anew = store.prepare(job.identity, job.columns)
+                        anew = store.prepare(job.identity, job.columns, job.activation.segment)
                     where = Prepared(job.files.state, first or anew is not None, anew)
-                    made = _plan_job(settings, reader, job, where, job.files.delta, 0)
+                    made = _plan_job(settings, reader, job, where, job.files.delta)
                     _guard(made, settings)
-                except RunError as error:
-                    fail(job.activation, error)
+                except RunError as wrong:
+                    fail(job.activation, wrong)
                 else:
                     planned.append((job, made))
                     emit(Planned(made, sending=True))
@@ -157,34 +168,38 @@ def _send_all(
     run_id: str,
     emit: Emit,
     sleep: Sleep | None,
+    stop_now: bool,
 ) -> list[ActivationResult]:
     """Fills the lists, one request under way on each; activations of one list take turns."""
     by_list: dict[Path, list[tuple[Job, Plan]]] = defaultdict(list)
     for job, made in planned:
         by_list[job.files.list_lock].append((job, made))
     failed, stop = threading.Event(), threading.Event()
+    if stop_now:
+        failed.set()
 
     def pause(seconds: float) -> None:
         stop.wait(seconds)
 
-    waiting = Waiting(sleep or pause, stop.is_set)
+    means = Means(sleep or pause, stop.is_set)
 
     def fill(turns: Sequence[tuple[Job, Plan]]) -> list[ActivationResult]:
-        done = []
-        for job, made in turns:
-            if stop.is_set() or (settings.fail_fast and failed.is_set()):
-                why = "interrupted" if stop.is_set() else "another activation failed"
-                error = RunError(f"not tried: {why}", "")
-                result = failure_of(job.activation, error, "skipped")
-            else:
-                result = send_plan(
-                    settings, job.destination, job.files, made, temporary, run_id, emit, waiting
-                )
-            if result.status == "failed":
-                failed.set()
-            emit(Finished(result))
-            done.append(result)
-        return done
+        [first, *_] = turns
+        name, what = first[0].activation.name, f"list {first[0].activation.list}"
+        with take_turn(first[0].files.list_lock, what, stop, lambda why: emit(Waiting(name, why))):
+            return [send(job, made) for job, made in turns]
+
+    def send(job: Job, made: Plan) -> ActivationResult:
+        if stop.is_set() or (settings.fail_fast and failed.is_set()):
+            why = "interrupted" if stop.is_set() else "another activation failed"
+            error = RunError(f"not tried: {why}", "")
+            result = failure_of(job.activation, error, "skipped")
+        else:
+            result = send_plan(settings, job, made, temporary, run_id, emit, means)
+        if result.status == "failed":
+            failed.set()
+        emit(Finished(result))
+        return result
 
     with ThreadPoolExecutor(settings.threads, thread_name_prefix="list") as pool:
         filling = [pool.submit(fill, turns) for turns in by_list.values()]
@@ -209,24 +224,17 @@ def _private(settings: Settings, activations: Sequence[Activation]) -> Iterator[
         os.umask(before)
 
 
-def _lock(locks: ExitStack, job: Job, lists: set[Path]) -> None:
-    locks.enter_context(hold(job.files.lock, f"activation {job.activation.name}"))
-    if job.files.list_lock not in lists:
-        locks.enter_context(hold(job.files.list_lock, f"list {job.activation.list}"))
-        lists.add(job.files.list_lock)
-
-
 def _state_to_read(job: Job, temporary: Path) -> Prepared:
     """The state as it is if it can be planned on so, else a copy that is brought up to it."""
     state = job.files.state
     if state.exists():
         with open_state(job.files, temporary, read_only=True) as store:
-            if store.ready(job.identity, job.columns):
+            if store.ready(job.identity, job.columns, job.activation.segment):
                 return Prepared(state, False, None)
     copy = copy_state(job.files, temporary)
     with open_state(copy, temporary) as store:
         first = not store.has_tables()
-        anew = store.prepare(job.identity, job.columns)
+        anew = store.prepare(job.identity, job.columns, job.activation.segment)
     copy.delta.unlink(missing_ok=True)
     return Prepared(copy.state, first or anew is not None, anew)
 
@@ -237,23 +245,35 @@ def _plan_job(
     job: Job,
     where: Prepared,
     delta: Path,
-    sample: int,
+    sample: int = 0,
+    notes: Sequence[str] = (),
 ) -> Plan:
-    notes = [where.anew] if where.anew else []
+    said = [where.anew] if where.anew else []
     if where.first and not where.anew:
-        notes.append(f"first sync, no state at {job.files.state}")
+        said.append(f"first sync, no state at {job.files.state}")
     *limits, last = memory_limits(comparing=not where.first)
+    staging = Staging(
+        job.activation.model,
+        job.columns,
+        skip=job.activation.nulls == "skip",
+        first_sync=where.first,
+        full_refresh=settings.full_refresh,
+        retried=(
+            *(("held",) if settings.retry_rejected else ()),
+            *(("missing",) if settings.retry_not_found else ()),
+        ),
+    )
 
     def stage(megabytes: int) -> Plan:
         with reader.staging(where.state, delta, megabytes):
             return build_plan(
                 reader,
                 job.activation,
-                job.columns,
+                staging,
                 delta,
-                first_sync=where.first,
-                full_refresh=settings.full_refresh,
-                notes=notes,
+                pace=job.pace,
+                limit=settings.limit,
+                notes=[*said, *notes],
                 sample=sample,
             )
 
@@ -277,4 +297,15 @@ def _guard(made: Plan, settings: Settings) -> None:
         raise GuardError(
             f"model {made.activation.model.name} has no rows: nothing was sent",
             "if it is meant to be empty, sync with --force",
+        )
+    removed, known = made.counts.removed, made.counts.known
+    if (
+        made.activation.removed != "keep"
+        and removed * 100 > MOST_REMOVED * known
+        and not settings.force
+    ):
+        raise GuardError(
+            f"{removed:,} of {known:,} records would be {REMOVING[made.activation.removed]}, more "
+            f"than {MOST_REMOVED}%: nothing was sent",
+            "if so many rows are meant to have left the model, sync with --force",
         )

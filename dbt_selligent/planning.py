@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,24 +11,26 @@ from typing import Any
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.columns import Columns
-from dbt_selligent.groups import Group, make_groups
-from dbt_selligent.staging import Reader, stage_delta
+from dbt_selligent.groups import Done, Group, make_groups
+from dbt_selligent.selligent.pace import Pace
+from dbt_selligent.staging import Reader, Staging, stage_delta
 from dbt_selligent.tables import DELTA, GROUPS
-
-ROWS_PER_BATCH = 2500
-BYTES_PER_BATCH = 20_000_000
+from dbt_selligent.warehouse.macros import literal, render_sql
 
 INVALID = ("invalid", "doubled")
 # Kinds of rows of which a plan has a sample, in this order.
-SHOWN = ("new", "changed", "again", "held", *INVALID)
+SHOWN = ("new", "changed", "again", "held", "missing", *INVALID, "removed")
+# Kinds of rows of which something is sent.
+SENT = ("new", "changed", "again", "removed")
 
 
 @dataclass(frozen=True)
 class Counts:
     """Rows of a model by what is to be done with them.
 
-    ``rows`` = unchanged + new + changed + invalid + held. ``in_doubt`` of the changed rows are sent
-    whole; ``removed`` rows are in the snapshot, and not in the model any more.
+    ``rows`` = unchanged + new + changed + invalid + held + not_found. ``in_doubt`` of the changed
+    rows are sent whole; ``removed`` rows are in the snapshot, and not in the model any more;
+    ``joining`` rows become members of the segment; ``known`` records were sent before.
     """
 
     rows: int
@@ -36,8 +39,11 @@ class Counts:
     changed: int
     invalid: int
     held: int
+    not_found: int
     in_doubt: int
     removed: int
+    joining: int = 0
+    known: int = 0
 
     @property
     def to_send(self) -> int:
@@ -56,7 +62,11 @@ class Problem:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a sync of one activation does; `plan` prints it, `sync` carries it out."""
+    """What a sync of one activation does; `plan` prints it, `sync` carries it out.
+
+    ``pace`` is that of its first request. Where no more than ``limit`` rows are to be sent,
+    ``upto`` is the number of the last of them, None if there are no more anyway.
+    """
 
     activation: Activation
     columns: Columns
@@ -68,22 +78,31 @@ class Plan:
     notes: tuple[str, ...]
     first_sync: bool
     full_refresh: bool
+    pace: Pace
+    limit: int | None = None
+    upto: int | None = None
     sample: tuple[dict[str, Any], ...] = ()
 
     @property
     def expected_requests(self) -> int:
-        """Bulk requests, where no row is refused and no batch reaches the limit of bytes."""
-        return sum(math.ceil(group.rows / ROWS_PER_BATCH) for group in self.groups)
+        """Bulk requests, where no row is refused, and answers are quick and bodies small."""
+        left = math.inf if self.limit is None else self.limit
+        requests = 0
+        for group in self.groups:
+            rows = int(min(group.rows, left))
+            requests += len(group.forms) * self.pace.expect(rows)
+            left -= rows if group.done is not Done.MEMBER else 0
+        return requests
 
 
 def build_plan(
     reader: Reader,
     activation: Activation,
-    columns: Columns,
+    staging: Staging,
     delta: Path,
     *,
-    first_sync: bool,
-    full_refresh: bool,
+    pace: Pace | None = None,
+    limit: int | None = None,
     notes: Sequence[str] = (),
     sample: int = 0,
 ) -> Plan:
@@ -91,77 +110,95 @@ def build_plan(
 
     ``sample`` rows are read back for showing; they hold values as they are.
     """
-    figures = stage_delta(
-        reader, activation.model, columns, full_refresh=full_refresh, first_sync=first_sync
-    )
-    by_kind: dict[str, int] = {}
-    masks: dict[str, int] = {}
+    columns = staging.columns
+    figures = stage_delta(reader, staging)
+    by_kind: dict[str, int] = defaultdict(int)
+    masks: dict[tuple[str, str], int] = defaultdict(int)
     problems = []
     for (kind, mask, field, reason), rows in figures.items():
-        by_kind[kind] = by_kind.get(kind, 0) + rows
-        if kind == "changed":
-            masks[mask] = rows
+        by_kind[kind] += rows
+        if kind in SENT:
+            masks[kind, mask] += rows
         if kind in INVALID:
             problems.append(Problem(field or "", reason or "", rows))
-    counts = _count(by_kind)
-    fields = [column.field for column in columns.fields]
-    groups, folded = make_groups(activation, fields, by_kind, masks)
-    reader.query(
-        f"create table {GROUPS} "
-        "(_selligent_group integer, _selligent_kind varchar, _selligent_mask varchar)"
-    )
-    for group in groups:
-        for kind, mask in group.members:
-            reader.query(f"insert into {GROUPS} values (?, ?, ?)", [group.number, kind, mask])
+    groups, folded = make_groups(activation, columns, masks)
+    _write_groups(reader, groups)
     said = list(notes)
     if folded:
         said.append(
             f"{folded} rows in the rarest sets of changed fields go whole (max_groups: "
             f"{activation.max_groups})"
         )
+    upto = None
+    if limit is not None:
+        kinds = [literal(kind) for kind in SENT]
+        last = reader.query(render_sql("limit", delta=DELTA, kinds=kinds, most=limit))
+        upto = last[0][0] if last else None
     return Plan(
         activation=activation,
         columns=columns,
         delta=delta,
-        counts=counts,
+        counts=_count(by_kind, groups),
         groups=groups,
-        changed_fields=_changed_fields(fields, masks),
+        changed_fields=_changed_fields(columns, masks),
         problems=tuple(problems),
         notes=tuple(said),
-        first_sync=first_sync,
-        full_refresh=full_refresh,
+        first_sync=staging.first_sync,
+        full_refresh=staging.full_refresh,
+        pace=pace or Pace(),
+        limit=limit,
+        upto=upto,
         sample=_sample(reader, columns, sample) if sample else (),
     )
 
 
-def _count(by_kind: Mapping[str, int]) -> Counts:
+def _write_groups(reader: Reader, groups: Sequence[Group]) -> None:
+    reader.query(
+        f"create table {GROUPS} (_selligent_group integer, _selligent_done varchar, "
+        "_selligent_kind varchar, _selligent_mask varchar)"
+    )
+    for group in groups:
+        for kind, mask in group.members:
+            reader.query(
+                f"insert into {GROUPS} values (?, ?, ?, ?)",
+                [group.number, group.done.value, kind, mask],
+            )
+
+
+def _count(by_kind: Mapping[str, int], groups: Sequence[Group]) -> Counts:
     new, again = by_kind.get("new", 0), by_kind.get("again", 0)
     changed = by_kind.get("changed", 0) + again
     invalid, held = sum(by_kind.get(kind, 0) for kind in INVALID), by_kind.get("held", 0)
-    rows = by_kind.get("model", 0)
+    missing, rows = by_kind.get("missing", 0), by_kind.get("model", 0)
     return Counts(
         rows=rows,
-        unchanged=rows - new - changed - invalid - held,
+        unchanged=rows - new - changed - invalid - held - missing,
         new=new,
         changed=changed,
         invalid=invalid,
         held=held,
+        not_found=missing,
         in_doubt=again,
         removed=by_kind.get("removed", 0),
+        known=by_kind.get("known", 0),
+        joining=sum(group.rows for group in groups if group.done is Done.MEMBER),
     )
 
 
-def _changed_fields(fields: Sequence[str], masks: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
-    totals = dict.fromkeys(fields, 0)
-    for mask, rows in masks.items():
-        for field, bit in zip(fields, mask, strict=True):
-            totals[field] += rows if bit == "1" else 0
+def _changed_fields(
+    columns: Columns, masks: Mapping[tuple[str, str], int]
+) -> tuple[tuple[str, int], ...]:
+    totals = {column.field: 0 for column in columns.fields}
+    for (kind, mask), rows in masks.items():
+        if kind == "changed":
+            for field, bit in zip(totals, mask, strict=False):
+                totals[field] += rows if bit == "1" else 0
     changed = [(field, rows) for field, rows in totals.items() if rows]
     return tuple(sorted(changed, key=lambda each: -each[1]))
 
 
 def _sample(reader: Reader, columns: Columns, most: int) -> tuple[dict[str, Any], ...]:
-    names = ", ".join(f"delta.{column.name}" for column in columns.all)
+    names = ", ".join(f"delta.{column.name}" for column in columns.sent)
     rows = [
         row
         for kind in SHOWN
@@ -171,14 +208,14 @@ def _sample(reader: Reader, columns: Columns, most: int) -> tuple[dict[str, Any]
             [kind],
         )
     ]
-    fields = [column.field for column in columns.all]
+    fields = [column.field for column in columns.sent]
     return tuple(
         {
             "kind": kind,
             "changed": [
                 field
                 for field, bit in zip(fields[len(columns.keys) :], mask, strict=False)
-                if bit == "1"
+                if kind == "changed" and bit == "1"
             ],
             "values": dict(zip(fields, values, strict=True)),
         }

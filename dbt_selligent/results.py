@@ -12,21 +12,24 @@ from typing import Any, Literal
 from dbt_selligent.activation import Activation
 from dbt_selligent.delivery import Tally
 from dbt_selligent.errors import DbtSelligentError
+from dbt_selligent.groups import Done
 from dbt_selligent.planning import Counts, Plan
 
 RESULTS_FILE = "selligent_run_results.json"
 # Of the results file: raised when a key changes its meaning.
 RESULTS_VERSION = 1
 
-Status = Literal["in step", "rows refused", "failed", "skipped"]
+Status = Literal["in step", "limited", "rows refused", "failed", "skipped"]
+GOOD: tuple[Status, ...] = ("in step", "limited")
 
 
 @dataclass(frozen=True)
 class ActivationResult:
     """One activation of one run.
 
-    After a sync that could plan, new + changed = confirmed + rejected + not_sent. Of those not
-    sent, some may have reached Selligent: they are in doubt, and go first with the next sync.
+    After a sync that could plan, new + changed = confirmed + rejected + not_found + not_sent. Of
+    those not sent, some may have reached Selligent: they are in doubt, and go with the next sync.
+    Of the rows that left the model, ``removed`` were dealt with, and ``not_removed`` were not.
     """
 
     name: str
@@ -39,7 +42,10 @@ class ActivationResult:
     problems: tuple[dict[str, Any], ...] = ()
     confirmed: int = 0
     rejected: int = 0
+    not_found: int = 0
     not_sent: int = 0
+    removed: int = 0
+    not_removed: int = 0
     requests: int = 0
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
@@ -49,8 +55,17 @@ class ActivationResult:
     def figures(self) -> dict[str, Any]:
         """The figures that the history keeps."""
         counts = asdict(self.counts) if self.counts else {}
-        names = ("confirmed", "rejected", "not_sent", "requests", "seconds")
-        return {**counts, **{name: getattr(self, name) for name in names}}
+        names = (
+            "confirmed",
+            "rejected",
+            "not_sent",
+            "removed",
+            "not_removed",
+            "requests",
+            "seconds",
+        )
+        found = {"not_found": self.not_found + (self.counts.not_found if self.counts else 0)}
+        return {**counts, **{name: getattr(self, name) for name in names}, **found}
 
 
 @dataclass(frozen=True)
@@ -66,8 +81,8 @@ class RunResults:
 
     @property
     def exit_code(self) -> int:
-        """0 if everything is in step, else 1."""
-        return int(any(result.status != "in step" for result in self.results))
+        """0 if everything is in step, or as much as was asked for, else 1."""
+        return int(any(result.status not in GOOD for result in self.results))
 
     def write(self, folder: Path) -> Path:
         """Writes the results file beside dbt's own; it holds no row values."""
@@ -92,8 +107,12 @@ def result_of(
     status: Status = "in step"
     if error is not None:
         status = "failed"
-    elif tally.rejected or plan.counts.held:
+    elif tally.rejected or plan.counts.held or tally.kept:
         status = "rows refused"
+    to_remove = sum(group.rows for group in plan.groups if group.done is Done.REMOVAL)
+    left = plan.counts.to_send - tally.confirmed - tally.rejected - tally.not_found
+    if status == "in step" and left + to_remove > tally.removed:
+        status = "limited"
     return ActivationResult(
         **_names(plan.activation),
         status=status,
@@ -101,12 +120,15 @@ def result_of(
         problems=tuple(asdict(problem) for problem in plan.problems),
         confirmed=tally.confirmed,
         rejected=tally.rejected,
-        not_sent=plan.counts.to_send - tally.confirmed - tally.rejected,
+        not_found=tally.not_found,
+        not_sent=left,
+        removed=tally.removed,
+        not_removed=to_remove - tally.removed,
         requests=tally.requests,
         seconds=round(seconds, 3),
         notes=plan.notes,
         error=error.message if error else None,
-        next_step=error.next_step if error else _step_for(status),
+        next_step=error.next_step if error else _step_for(status, left + to_remove - tally.removed),
     )
 
 
@@ -124,6 +146,8 @@ def totals(results: Sequence[ActivationResult]) -> dict[str, int]:
     return {
         "confirmed": sum(result.confirmed for result in results),
         "rejected": sum(result.rejected for result in results),
+        "not_found": sum(result.not_found for result in results),
+        "removed": sum(result.removed for result in results),
         "not_sent": sum(result.not_sent for result in results),
         "failed": sum(result.status == "failed" for result in results),
     }
@@ -139,7 +163,9 @@ def _names(activation: Activation) -> dict[str, Any]:
     }
 
 
-def _step_for(status: Status) -> str | None:
+def _step_for(status: Status, left: int) -> str | None:
+    if status == "limited":
+        return f"{left:,} rows are left: sync without --limit"
     if status == "rows refused":
         return "see the reasons: dbt-selligent status"
     return None

@@ -83,6 +83,9 @@ class Settings:
     full_refresh: bool = False
     force: bool = False
     fail_fast: bool = False
+    retry_rejected: bool = False
+    retry_not_found: bool = False
+    limit: int | None = None
     profiles: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property

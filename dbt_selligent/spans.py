@@ -12,8 +12,7 @@ class Outcome(str, Enum):
     """What the log says of a span, in the order in which it can be said."""
 
     SENT = "sent"  # about to be sent: in doubt until something else is said
-    CONFIRMED = "confirmed"  # an answer accounted for every row
-    REJECTED = "rejected"  # sent alone, and refused
+    ANSWERED = "answered"  # accounted for: taken, or refused and kept with the reason
     UNSENT = "unsent"  # never reached Selligent, after all
 
 
@@ -31,7 +30,7 @@ class Span:
 
 @dataclass(frozen=True, order=True)
 class Settled:
-    """A span with what its run came to: ``confirmed``, ``rejected`` or ``in doubt``."""
+    """A span with what its run came to: ``answered`` or ``in doubt``."""
 
     group: int
     first: int
@@ -40,9 +39,9 @@ class Settled:
 
 
 def resolve(log: Iterable[tuple[Span, Outcome]]) -> tuple[Settled, ...]:
-    """The spans of a run's log that were confirmed, rejected, or sent and never accounted for.
+    """The spans of a run's log that were answered, or sent and never accounted for.
 
-    They are disjoint and, but for the rejected ones, few.
+    They are disjoint and few.
 
     Batches of a group are logged in the order of their numbers, so that neighbours of one outcome
     are joined: no row of the group lies between them.
@@ -52,10 +51,14 @@ def resolve(log: Iterable[tuple[Span, Outcome]]) -> tuple[Settled, ...]:
     for group, of_group in groupby(entries, key=lambda entry: entry[0].group):
         known = list(of_group)
         sent = _union(span for span, outcome in known if outcome is Outcome.SENT)
-        told = [(span, outcome) for span, outcome in known if outcome is not Outcome.SENT]
-        pieces = [(span.first, span.last, outcome.value) for span, outcome in told]
+        pieces = [
+            (first, last, outcome.value)
+            for outcome in (Outcome.ANSWERED, Outcome.UNSENT)
+            for first, last in _union(span for span, said in known if said is outcome)
+        ]
+        told = sorted(Span(group, first, last) for first, last, _ in pieces)
         for first, last in sent:
-            pieces += [(a, b, "in doubt") for a, b in _gaps(first, last, [s for s, _ in told])]
+            pieces += [(a, b, "in doubt") for a, b in _gaps(first, last, told)]
         pieces.sort()
         for outcome_name, neighbours in groupby(pieces, key=lambda piece: piece[2]):
             if outcome_name != Outcome.UNSENT.value:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from dbt_selligent.columns import Columns
 from dbt_selligent.manifest import Model
 from dbt_selligent.tables import DELTA, SCHEMA
 from dbt_selligent.warehouse.engine import SCRATCH
-from dbt_selligent.warehouse.macros import render_sql
+from dbt_selligent.warehouse.macros import literal, render_sql
 
 # Gone as soon as the delta is staged.
 MODEL, GONE, CAME, DOUBLED = (
@@ -28,43 +29,65 @@ class Reader(Protocol):
         """All rows of a statement."""
 
 
-def stage_delta(
-    reader: Reader, model: Model, columns: Columns, *, full_refresh: bool, first_sync: bool
-) -> Figures:
+@dataclass(frozen=True)
+class Staging:
+    """What of a model is staged, and how.
+
+    With ``skip``, a null counts as unchanged; ``retried`` are kinds of rows, held or missing, that
+    are tried again.
+    """
+
+    model: Model
+    columns: Columns
+    skip: bool = False
+    first_sync: bool = False
+    full_refresh: bool = False
+    retried: tuple[str, ...] = ()
+
+
+def stage_delta(reader: Reader, staging: Staging) -> Figures:
     """Fills the delta's table, and gives its figures: rows by kind, mask, field and reason.
 
-    The figures hold two kinds that the delta has no rows of: ``model``, all rows of the model, and
-    rows without a key.
+    The figures hold kinds that the delta has no rows of: ``model``, all rows of the model,
+    ``known``, the records that were sent before, and rows without a key.
     """
-    staged = _stage_first(reader, model, columns) if first_sync else None
-    rows, keyed = staged or _stage_difference(reader, model, columns, full_refresh)
+    columns = staging.columns
+    staged = _stage_first(reader, staging) if staging.first_sync else None
+    rows, keyed, known = (*staged, 0) if staged else _stage_difference(reader, staging)
     figures = {
         (kind, mask, field, reason): count
         for kind, mask, field, reason, count in reader.query(
             render_sql(
                 "delta_counts",
                 delta=DELTA,
-                keys=columns.keys,
-                fields=columns.fields,
+                columns=columns.sent,
             )
         )
     }
     figures["model", "", None, None] = rows
+    if known:
+        figures["known", "", None, None] = known
     if keyed < rows:
         key = columns.keys[0].field
         figures["invalid", "", key, "the matching key is null"] = rows - keyed
     return figures
 
 
-def _stage_first(reader: Reader, model: Model, columns: Columns) -> tuple[int, int] | None:
-    """Stages the model's rows as they are; gives what `_stage_difference` gives.
+def _stage_first(reader: Reader, staging: Staging) -> tuple[int, int] | None:
+    """Stages the model's rows as they are; gives their number, and that of those that have a key.
 
     None where some rows have no key of their own: nothing is staged then.
     """
-    keys = columns.keys
-    _name_model(reader, model, columns, computed=False)
+    keys = staging.columns.keys
+    _name_model(reader, staging, computed=False)
     reader.query(
-        render_sql("first_delta", target=DELTA, model=MODEL, keys=keys, fields=columns.fields)
+        render_sql(
+            "first_delta",
+            target=DELTA,
+            model=MODEL,
+            skip=staging.skip,
+            **staging.columns.parts,
+        )
     )
     [(rows, keyed, different)] = reader.query(render_sql("first_sizes", delta=DELTA, keys=keys))
     if rows == keyed == different:
@@ -74,15 +97,16 @@ def _stage_first(reader: Reader, model: Model, columns: Columns) -> tuple[int, i
     return None
 
 
-def _stage_difference(
-    reader: Reader, model: Model, columns: Columns, full_refresh: bool
-) -> tuple[int, int]:
-    """Stages what differs from the snapshot; gives the model's rows, and those that have a key."""
+def _stage_difference(reader: Reader, staging: Staging) -> tuple[int, int, int]:
+    """Stages what differs from the snapshot; gives the model's rows, those of them that have a key,
+    and the records that were sent before.
+    """
+    columns, full_refresh = staging.columns, staging.full_refresh
     keys = columns.keys
     compared: dict[str, Any] = {"model": MODEL, "state": SCHEMA, "keys": keys}
-    _name_model(reader, model, columns, computed=model.materialized not in TABLES)
-    [(rows, keyed, confirmed)] = reader.query(render_sql("sizes", **compared))
-    compared |= {"columns": columns.all}
+    _name_model(reader, staging, computed=staging.model.materialized not in TABLES)
+    [(rows, keyed, confirmed, doubted)] = reader.query(render_sql("sizes", **compared))
+    compared |= {"columns": columns.compared}
     if full_refresh:
         # Everything is sent again: every row that has a key came, and the whole snapshot is gone.
         gone, went = f"{SCHEMA}.snapshot", confirmed
@@ -93,7 +117,11 @@ def _stage_difference(
     came, doubled = gone, None
     if went or keyed != confirmed:
         came = CAME
-        reader.query(render_sql("came", target=came, full_refresh=full_refresh, **compared))
+        reader.query(
+            render_sql(
+                "came", target=came, once=columns.once, full_refresh=full_refresh, **compared
+            )
+        )
         [(arrived, different, confirmed_too)] = reader.query(
             render_sql("came_sizes", came=came, gone=gone, state=SCHEMA, keys=keys)
         )
@@ -102,6 +130,9 @@ def _stage_difference(
         if copies or confirmed_too or arrived != different:
             doubled = DOUBLED
             reader.query(render_sql("doubled", target=doubled, model=MODEL, keys=keys))
+    elif columns.once:
+        came = CAME
+        reader.query(render_sql("none_came", target=came, model=MODEL, columns=columns.staged))
     reader.query(
         render_sql(
             "delta",
@@ -111,21 +142,22 @@ def _stage_difference(
             gone=gone,
             doubled=doubled,
             state=SCHEMA,
-            keys=keys,
-            fields=columns.fields,
+            skip=staging.skip,
             full_refresh=full_refresh,
+            retried=[literal(kind) for kind in staging.retried],
+            **columns.parts,
         )
     )
-    return rows, keyed
+    return rows, keyed, confirmed + doubted
 
 
-def _name_model(reader: Reader, model: Model, columns: Columns, *, computed: bool) -> None:
+def _name_model(reader: Reader, staging: Staging, *, computed: bool) -> None:
     reader.query(
         render_sql(
             "model",
             target=MODEL,
-            relation=model.relation_name or "",
-            columns=columns.all,
+            relation=staging.model.relation_name or "",
+            columns=staging.columns.staged,
             computed=computed,
         )
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from dbt_selligent.columns import Columns
+from dbt_selligent.columns import Columns, stored_columns
 from dbt_selligent.errors import StateError
 from dbt_selligent.ledger import RunLedger, settle
 from dbt_selligent.places import Files, Identity
@@ -34,6 +34,14 @@ MIGRATIONS: Sequence[tuple[int, str]] = (
         create table {SCHEMA}.runs (
             run_id varchar, started_at timestamp, finished_at timestamp, status varchar,
             dbt_target varchar, counts json, error varchar)
+        """,
+    ),
+    (
+        2,
+        f"""
+        alter table if exists {SCHEMA}.rejected
+            add column if not exists _selligent_missing boolean default false;
+        update {SCHEMA}.log set outcome = 'sent' where outcome <> 'unsent'
         """,
     ),
 )
@@ -70,48 +78,82 @@ class StateStore:
                         f"insert into {SCHEMA}.migrations values (?, ?)", [version, _now()]
                     )
 
-    def prepare(self, identity: Identity, columns: Columns) -> str | None:
+    def prepare(
+        self, identity: Identity, columns: Columns, segment: str | None = None
+    ) -> str | None:
         """Settles a run that was cut off, and gives the tables the columns of the mapping.
 
-        Returns why the activation starts anew, where it does.
+        Returns why the activation starts anew, where it does. Of another ``segment`` than before it
+        is not known who its members are.
         """
         self.settle()
         noted = self._tables.meta("identity")
         anew = None
         if noted is not None and noted != _text(identity):
-            anew = _what_changed(json.loads(noted), identity)
+            stay = self._tables.count("snapshot")
+            anew = _what_changed(json.loads(noted), identity, stay)
             with self._tables.transaction():
                 for table in TABLES:
                     self.connection.execute(f"drop table if exists {SCHEMA}.{table}")
                 self.connection.execute(f"delete from {SCHEMA}.meta where name = 'identity'")
         there = self._tables.quoted_columns("snapshot")
-        wanted = {column.name: column.type for column in columns.all}
+        wanted = {column.name: column.type for column in columns.compared}
         if not there:
             with self._tables.transaction():
-                self._tables.run("create_state", keys=columns.keys, columns=columns.all)
+                self._tables.run("create_state", keys=columns.keys, columns=columns.compared)
                 self._tables.note_meta("identity", _text(identity))
         elif there != wanted:
             with self._tables.transaction():
-                self._tables.run("reshape_state", keys=columns.keys, columns=columns.all, old=there)
+                self._tables.run(
+                    "reshape_state", keys=columns.keys, columns=columns.compared, old=there
+                )
+        if self._tables.meta("segment") != (segment or ""):
+            with self._tables.transaction():
+                if columns.member:
+                    self._tables.run("forget_members", member=columns.member)
+                self._tables.note_meta("segment", segment or "")
         return anew
 
-    def ready(self, identity: Identity, columns: Columns) -> bool:
-        """Whether `prepare` would have nothing to do."""
-        wanted = {column.name: column.type for column in columns.all}
+    def is_current(self) -> bool:
+        """Whether the tables are those of this version."""
         [(version,)] = self._tables.rows(f"select max(version) from {SCHEMA}.migrations")
+        return bool(version == VERSION)
+
+    def ready(self, identity: Identity, columns: Columns, segment: str | None = None) -> bool:
+        """Whether `prepare` would have nothing to do."""
+        wanted = {column.name: column.type for column in columns.compared}
         return (
-            version == VERSION
+            self.is_current()
             and self._tables.meta("identity") == _text(identity)
             and self._tables.quoted_columns("snapshot") == wanted
+            and self._tables.meta("segment") == (segment or "")
             and not self._tables.rows(f"select 1 from {SCHEMA}.log limit 1")
         )
+
+    def known_columns(self, identity: Identity) -> Columns:
+        """The columns of the snapshot as they are; raises StateError if it is of something else."""
+        if self._tables.meta("identity") != _text(identity):
+            raise StateError(
+                f"{self._files.state}: the last sync was of another list or matching key",
+                "sync first: it starts anew",
+            )
+        return stored_columns(list(self._tables.columns("snapshot").items()), len(identity.keys))
+
+    def put_in_doubt(self, verdicts: str, columns: Columns) -> None:
+        """Moves rows from the snapshot to doubt by a table of verdicts (macros/verify.sql)."""
+        with self._tables.transaction():
+            self._tables.run(
+                "put_in_doubt", verdicts=verdicts, keys=columns.keys, member=columns.member
+            )
 
     def meta(self, name: str) -> str | None:
         """A noted value."""
         return self._tables.meta(name)
 
-    def begin(self, run_id: str, target: str, columns: Columns, *, full_refresh: bool) -> RunLedger:
-        """Opens a run: its delta is attached, rows that left the model are forgotten."""
+    def begin(
+        self, run_id: str, target: str, columns: Columns, *, forget: bool, full_refresh: bool
+    ) -> RunLedger:
+        """Opens a run: its delta is attached; ``forget`` the rows that left the model."""
         self._tables.attach_delta()
         engine.limit_memory(self.connection, engine.memory_to_render(self.bytes_per_row()))
         self.connection.execute(
@@ -122,13 +164,14 @@ class StateStore:
                 "begin",
                 delta=DELTA,
                 keys=columns.keys,
-                fields=columns.fields,
+                columns=columns.sent,
+                forget=forget,
                 full_refresh=full_refresh,
             )
             self.connection.execute(render_sql("touch_held", state=SCHEMA), {"seen": _now()})
             self._tables.note_meta("run", run_id)
             self._tables.note_meta("target", target)
-            self._tables.note_meta("mapping", json.dumps([column.field for column in columns.all]))
+            self._tables.note_meta("mapping", json.dumps([column.field for column in columns.sent]))
             self.connection.execute(
                 f"insert into {SCHEMA}.runs values (?, ?, null, 'running', ?, null, null)",
                 [run_id, _now(), target],
@@ -158,9 +201,11 @@ class StateStore:
         names = ("run_id", "started_at", "finished_at", "status", "target", "counts", "error")
         return [dict(zip(names, row, strict=True)) for row in rows]
 
-    def listed(self, table: str, most: int) -> list[dict[str, Any]]:
+    def listed(self, table: str, most: int, where: str = "true") -> list[dict[str, Any]]:
         """Rows of ``rejected`` or ``invalid``, each with its matching key and what is wrong."""
-        done = self.connection.execute(f"select * from {SCHEMA}.{table} limit {int(most)}")
+        done = self.connection.execute(
+            f"select * from {SCHEMA}.{table} where {where} limit {int(most)}"
+        )
         names = [column[0].removeprefix("_selligent_") for column in done.description or ()]
         return [dict(zip(names, row, strict=True)) for row in done.fetchall()]
 
@@ -169,9 +214,9 @@ class StateStore:
         rows, size = self._tables.delta_size()
         return max(1, size // max(1, rows))
 
-    def count(self, table: str) -> int:
+    def count(self, table: str, where: str = "true") -> int:
         """How many rows a table of the state has."""
-        return self._tables.count(table)
+        return self._tables.count(table, where)
 
     def has_tables(self) -> bool:
         """Whether a first sync has been here."""
@@ -211,13 +256,13 @@ def _unusable(path: Path, error: duckdb.Error) -> StateError:
     )
 
 
-def _what_changed(before: dict[str, Any], now: Identity) -> str:
+def _what_changed(before: dict[str, Any], now: Identity, stay: int) -> str:
     changed = [
         f"{name} from {_shown(before.get(name))} to {_shown(value)}"
         for name, value in json.loads(_text(now)).items()
         if before.get(name) != value
     ]
-    return "starts anew: " + ", ".join(changed)
+    return f"starts anew: {', '.join(changed)}; {stay:,} records stay as they were sent before"
 
 
 def _shown(value: object) -> str:

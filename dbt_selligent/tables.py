@@ -46,9 +46,9 @@ class Tables:
         for statement in statements(macro, state=SCHEMA, **arguments):
             self.connection.execute(statement)
 
-    def count(self, table: str) -> int:
+    def count(self, table: str, where: str = "true") -> int:
         """How many rows a table of the state has."""
-        [(found,)] = self.rows(f"select count(*) from {SCHEMA}.{table}")
+        [(found,)] = self.rows(f"select count(*) from {SCHEMA}.{table} where {where}")
         return int(found)
 
     def columns(self, table: str) -> dict[str, str]:

@@ -28,12 +28,13 @@ select
 from {{ relation }}
 {% endmacro %}
 
-{# Rows of the model, those of them that have a key, and those of the snapshot. #}
+{# Rows of the model, those of them that have a key, those of the snapshot, and those in doubt. #}
 {% macro selligent_sizes(model, state, keys) %}
 select
   (select count(*) from {{ model }}),
   (select count(*) from {{ model }} where {{ selligent_key_given(keys) }}),
-  (select count(*) from {{ state }}.snapshot)
+  (select count(*) from {{ state }}.snapshot),
+  (select count(*) from {{ state }}.doubt)
 {% endmacro %}
 
 {% macro selligent_gone(target, model, state, keys, columns) %}
@@ -44,13 +45,32 @@ select {{ selligent_names(columns) }} from {{ model }} where {{ selligent_key_gi
 {% endmacro %}
 
 {# Where everything is sent again, all rows that have a key came. #}
-{% macro selligent_came(target, model, state, keys, columns, full_refresh) %}
+{% macro selligent_came(target, model, state, keys, columns, once, full_refresh) %}
 create {{ 'view' if full_refresh else 'table' }} {{ target }} as
-select {{ selligent_names(columns) }} from {{ model }} where {{ selligent_key_given(keys) }}
+{%- if full_refresh or not once %}
+select {{ selligent_names(columns + once) }} from {{ model }} where {{ selligent_key_given(keys) }}
 {%- if not full_refresh %}
 except
 select {{ selligent_names(columns) }} from {{ state }}.snapshot
 {%- endif %}
+{%- else %}
+{#- What is sent once is not compared: it is fetched for the rows that differ. #}
+with differs as (
+  select {{ selligent_names(columns) }} from {{ model }} where {{ selligent_key_given(keys) }}
+  except
+  select {{ selligent_names(columns) }} from {{ state }}.snapshot
+)
+select {{ selligent_names(columns + once, 'model') }} from {{ model }} as model
+where exists (
+  select 1 from differs where {% for key in keys -%}
+    differs.{{ key.name }} = model.{{ key.name }}{{ ' and ' if not loop.last }}
+  {%- endfor %})
+{%- endif %}
+{% endmacro %}
+
+{# What came where nothing did. #}
+{% macro selligent_none_came(target, model, columns) %}
+create table {{ target }} as select {{ selligent_names(columns) }} from {{ model }} where false
 {% endmacro %}
 
 {#
@@ -91,29 +111,44 @@ having count(*) > 1
 {% endmacro %}
 
 {#
-  kind: new | changed | again (in doubt, or everything is sent again: whole) | held | invalid | doubled
-  (its key stands twice) | removed. `_selligent_mask` has a 1 for each field that changed, in the order
-  of fields. `doubled` is none where no key stands twice.
+  kind: new | changed | again (in doubt, or everything is sent again: whole) | held | missing (not
+  found before) | invalid | doubled (its key stands twice) | removed.
+  `_selligent_mask` has a 1 for each field, and for the membership, that changed, in the order of
+  `fields` and `member`. With `skip`, a null counts as unchanged, and of rows that go whole the mask
+  says which values they have. `retried` are kinds that are tried again, not held. `doubled` is none
+  where no key stands twice.
 #}
-{% macro selligent_delta(target, model, came, gone, doubled, state, keys, fields, full_refresh) %}
-  {{- adapter.dispatch('selligent_delta', 'dbt_selligent')(target, model, came, gone, doubled, state, keys, fields, full_refresh) -}}
+{% macro selligent_delta(target, model, came, gone, doubled, state, keys, fields, member, once, skip, full_refresh, retried) %}
+  {{- adapter.dispatch('selligent_delta', 'dbt_selligent')(target, model, came, gone, doubled, state, keys, fields, member, once, skip, full_refresh, retried) -}}
 {% endmacro %}
 
-{% macro default__selligent_delta(target, model, came, gone, doubled, state, keys, fields, full_refresh) %}
+{% macro default__selligent_delta(target, model, came, gone, doubled, state, keys, fields, member, once, skip, full_refresh, retried) %}
 create table {{ target }} as
-with described as (
+with matched as (
   select
-    came.*,
-    {{ selligent_unsendable_field(keys + fields, 'came') }} is null as _selligent_sendable,
+    {{ selligent_names(keys, 'came') }},
+    {%- for field in fields %}
+    {% if skip %}coalesce(came.{{ field.name }}, gone.{{ field.name }}){% else %}came.{{ field.name }}{% endif %} as {{ field.name }},
+    {%- endfor %}
+    {%- for column in member %}
+    gone.{{ column.name }} as {{ column.name }},
+    {%- endfor %}
+    {%- for column in once %}
+    came.{{ column.name }} as {{ column.name }},
+    {%- endfor %}
     gone.{{ keys[0].name }} is not null as _selligent_known,
     doubt.{{ keys[0].name }} is not null as _selligent_doubt,
-    case when rejected._selligent_hash is null then false
-      else rejected._selligent_hash = {{ selligent_row_hash(keys + fields, 'came') }} end as _selligent_held,
+    rejected._selligent_hash as _selligent_refused,
+    case when rejected._selligent_missing then 'missing' else 'held' end as _selligent_refusal,
     case when gone.{{ keys[0].name }} is null then '' else concat(''
       {%- for field in fields -%}
-      , case when came.{{ field.name }} is distinct from gone.{{ field.name }} then '1' else '0' end
+      , case when {% if skip %}came.{{ field.name }} is not null and {% endif %}came.{{ field.name }} is distinct from gone.{{ field.name }} then '1' else '0' end
       {%- endfor -%}
-    ) end as _selligent_changed
+      {%- for column in member -%}
+      , case when gone.{{ column.name }} then '0' else '1' end
+      {%- endfor -%}
+    ) end as _selligent_changed,
+    {{ selligent_given(fields, member, 'came') if skip else "''" }} as _selligent_given
   from {{ came }} as came
   left join {{ gone }} as gone on {{ selligent_same_key(keys, 'came', 'gone') }}
   left join {{ state }}.doubt as doubt on {{ selligent_same_key(keys, 'came', 'doubt') }}
@@ -126,18 +161,26 @@ with described as (
 judged as (
   select *,
     case
-      when not _selligent_sendable then 'invalid'
+      when {{ selligent_unsendable_field(keys + fields, 'matched') }} is not null then 'invalid'
+      {%- if once %}
+      {#- What is sent with inserts alone is not sent of a row that is known. #}
+      when {% if not full_refresh %}not _selligent_known and {% endif %}
+        {{- selligent_unsendable_field(once, 'matched') }} is not null then 'invalid'
+      {%- endif %}
       {%- if full_refresh %}
       when _selligent_known or _selligent_doubt then 'again'
       {%- else %}
-      when _selligent_held then 'held'
+      when _selligent_refused is not null
+        {%- if retried %} and _selligent_refusal not in ({{ retried | join(', ') }}){% endif %}
+        and _selligent_refused = {{ selligent_row_hash(keys + fields + once, 'matched') }}
+        then _selligent_refusal
       when _selligent_doubt then 'again'
       when _selligent_known and contains(_selligent_changed, '1') then 'changed'
       when _selligent_known then 'unchanged'
       {%- endif %}
       else 'new'
     end as _selligent_kind
-  from described
+  from matched
 ),
 removed as (
   (
@@ -150,34 +193,57 @@ removed as (
 )
 select
   _selligent_kind,
-  case when _selligent_kind = 'changed' then _selligent_changed else '' end as _selligent_mask,
+  case _selligent_kind
+    when 'changed' then _selligent_changed
+    when 'new' then _selligent_given
+    when 'again' then _selligent_given
+    else '' end as _selligent_mask,
   {{ selligent_names(keys + fields) }}
+  {#- Of a record in doubt the membership is too; a new one has none. #}
+  {%- for column in member %},
+  case _selligent_kind when 'new' then false when 'changed' then {{ column.name }} end as {{ column.name }}
+  {%- endfor %}
+  {%- for column in once %}, {{ column.name }}{% endfor %}
 from judged
 where _selligent_kind <> 'unchanged'
 {%- if doubled %}
 union all
 select 'doubled', '', {{ selligent_names(keys + fields) }}
+  {%- for column in member %}, cast(null as {{ column.type }}){% endfor %}
+  {%- for column in once %}, {{ column.name }}{% endfor %}
 from {{ model }} as model
 where exists (
   select 1 from {{ doubled }} as doubled where {{ selligent_same_key(keys, 'model', 'doubled') }})
 {%- endif %}
 union all
 select 'removed', '', {{ selligent_names(keys) }}
-  {%- for field in fields %}, cast(null as {{ field.type }}){% endfor %}
+  {%- for column in fields + member + once %}, cast(null as {{ column.type }}){% endfor %}
 from removed
 {% endmacro %}
+
+{# Which values a row has, in a mask; a row that goes whole becomes a member too. #}
+{% macro selligent_given(fields, member, alias) -%}
+  concat(''
+  {%- for field in fields -%}
+  , case when {{ alias }}.{{ field.name }} is null then '0' else '1' end
+  {%- endfor -%}
+  {%- for column in member -%} , '1' {%- endfor -%}
+  )
+{%- endmacro %}
 
 {#
   The delta of a first sync, where there is nothing to compare with: the model's rows as they are.
   Right only if every row has a key of its own, which `selligent_first_sizes` tells.
 #}
-{% macro selligent_first_delta(target, model, keys, fields) %}
+{% macro selligent_first_delta(target, model, keys, fields, member, once, skip) %}
 create table {{ target }} as
 select
-  case when {{ selligent_unsendable_field(keys + fields, 'model') }} is null
+  case when {{ selligent_unsendable_field(keys + fields + once, 'model') }} is null
     then 'new' else 'invalid' end as _selligent_kind,
-  '' as _selligent_mask,
+  {{ selligent_given(fields, member, 'model') if skip else "''" }} as _selligent_mask,
   {{ selligent_names(keys + fields) }}
+  {%- for column in member %}, false as {{ column.name }}{% endfor %}
+  {%- for column in once %}, {{ column.name }}{% endfor %}
 from {{ model }} as model
 {% endmacro %}
 
@@ -190,55 +256,50 @@ from {{ delta }} as delta
 
 {# The first field of a row whose value cannot be sent, or null. #}
 {% macro selligent_unsendable_field(columns, alias) %}
-  {{- selligent_unsendable_case(columns, alias, false) -}}
+  {{- selligent_unsendable_case(columns, alias, 'field') -}}
 {% endmacro %}
 
 {# Why it cannot. #}
 {% macro selligent_unsendable_why(columns, alias) %}
-  {{- selligent_unsendable_case(columns, alias, true) -}}
+  {{- selligent_unsendable_case(columns, alias, 'reason') -}}
 {% endmacro %}
 
-{% macro selligent_unsendable_case(columns, alias, reason) %}
+{% macro selligent_unsendable_case(columns, alias, told) %}
   case when false then ''
-    {%- for column in columns %}
-    {%- set unsendable = selligent_unsendable(column, alias ~ '.' ~ column.name) | trim %}
-    {%- if unsendable %}
-    when {{ unsendable }} then {% if reason %}{{ selligent_unsendable_reason(column) }}{% else %}{{ column.label }}{% endif %}
-    {%- endif %}
-    {%- endfor %}
+    {%- for column in columns %}{{ selligent_unsendable(column, alias ~ '.' ~ column.name, told) }}{% endfor %}
   end
 {%- endmacro %}
 
 {# The delta in figures: kind, mask, and how many rows; of rows that are never sent, field and reason. #}
-{% macro selligent_delta_counts(delta, keys, fields) %}
-select _selligent_kind, _selligent_mask, {{ selligent_invalid(keys, fields, 'delta') }}, count(*)
+{% macro selligent_delta_counts(delta, columns) %}
+select _selligent_kind, _selligent_mask, {{ selligent_invalid(columns, 'delta') }}, count(*)
 from {{ delta }} as delta
 group by all
 order by all
 {% endmacro %}
 
 {# Field and reason of a row that is never sent, two columns. #}
-{% macro selligent_invalid(keys, fields, alias) -%}
+{% macro selligent_invalid(columns, alias) -%}
   case {{ alias }}._selligent_kind
-    when 'doubled' then {{ keys[0].label }}
-    when 'invalid' then {{ selligent_unsendable_field(keys + fields, alias) }}
+    when 'doubled' then {{ columns[0].label }}
+    when 'invalid' then {{ selligent_unsendable_field(columns, alias) }}
   end as _selligent_field,
   case {{ alias }}._selligent_kind
     when 'doubled' then 'the matching key stands twice'
-    when 'invalid' then {{ selligent_unsendable_why(keys + fields, alias) }}
+    when 'invalid' then {{ selligent_unsendable_why(columns, alias) }}
   end as _selligent_reason
 {%- endmacro %}
 
 {#
   Rows of one group as they stand in a request body, each with the comma behind it, in order of n.
   `columns` are those that the group sends, keys first; `members` the (kind, mask) that make it up,
-  as quoted SQL strings; `span` narrows it to some of its rows.
+  as quoted SQL strings; `span` narrows it to some of its rows, `upto` to numbers not above it.
 #}
-{% macro selligent_rows(delta, groups, number, members, columns, span=none) %}
-  {{- adapter.dispatch('selligent_rows', 'dbt_selligent')(delta, groups, number, members, columns, span) -}}
+{% macro selligent_rows(delta, groups, number, members, columns, span=none, upto=none) %}
+  {{- adapter.dispatch('selligent_rows', 'dbt_selligent')(delta, groups, number, members, columns, span, upto) -}}
 {% endmacro %}
 
-{% macro default__selligent_rows(delta, groups, number, members, columns, span) %}
+{% macro default__selligent_rows(delta, groups, number, members, columns, span, upto) %}
 select {{ selligent_number('delta') }} as _selligent_n,
   concat(cast(json_array(
     {%- for column in columns -%}
@@ -246,18 +307,40 @@ select {{ selligent_number('delta') }} as _selligent_n,
     {%- endfor -%}
   ) as varchar), ',') as _selligent_json
 from {{ delta }} as delta
-where
+where {{ selligent_in_group(groups, number, members) }}
+{%- if span %}
+and {{ selligent_number('delta') }} between {{ span.first }} and {{ span.last }}
+{%- endif %}
+{%- if upto is not none %}
+and {{ selligent_number('delta') }} <= {{ upto }}
+{%- endif %}
+{#- A filter keeps the order in which rows were staged, a join does not: only then they are sorted. #}
+{%- if members | length > 4 %}
+order by _selligent_n
+{%- endif %}
+{% endmacro %}
+
+{% macro selligent_in_group(groups, number, members) %}
 {%- if members | length <= 4 %} ({% for kind, mask in members -%}
   (_selligent_kind = {{ kind }} and _selligent_mask = {{ mask }}){{ ' or ' if not loop.last }}
 {%- endfor %})
 {%- else %} (_selligent_kind, _selligent_mask) in (
   select (_selligent_kind, _selligent_mask) from {{ groups }} where _selligent_group = {{ number }})
 {%- endif %}
-{%- if span %}
+{% endmacro %}
+
+{# The number of the last of the first `most` rows of these kinds, quoted; null where there are fewer. #}
+{% macro selligent_limit(delta, kinds, most) %}
+select {{ selligent_number('delta') }} from {{ delta }} as delta
+where _selligent_kind in ({{ kinds | join(', ') }})
+order by 1 limit 1 offset {{ most - 1 }}
+{% endmacro %}
+
+{# Of some rows of a group, those whose key is not among the keys of `listed`. #}
+{% macro selligent_absent(delta, groups, number, members, span, keys, listed) %}
+select {{ selligent_number('delta') }} from {{ delta }} as delta
+where {{ selligent_in_group(groups, number, members) }}
 and {{ selligent_number('delta') }} between {{ span.first }} and {{ span.last }}
-{%- endif %}
-{#- A filter keeps the order in which rows were staged, a join does not: only then they are sorted. #}
-{%- if members | length > 4 %}
-order by _selligent_n
-{%- endif %}
+and not exists (select 1 from {{ listed }} as listed where {{ selligent_same_key(keys, 'delta', 'listed') }})
+order by 1
 {% endmacro %}

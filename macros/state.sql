@@ -1,7 +1,8 @@
 {#
   The state's tables, and how the outcome of a run goes into them. `spans` is a table of
   (_selligent_kind, _selligent_mask, first_n, last_n, outcome): rows of the delta by kind, mask and
-  number, and what is known of them: confirmed, or sent and never accounted for (in doubt).
+  number, and what is known of them: what was done with them (record | member | removal), and whether
+  an answer accounted for it (answered) or none did (in doubt).
 #}
 
 {% macro selligent_create_state(state, keys, columns) %}
@@ -18,7 +19,8 @@ create table {{ state }}.doubt (
 create table {{ state }}.rejected (
   {%- for key in keys %}{{ key.name }} {{ key.type }}, {% endfor %}
   _selligent_hash varchar, _selligent_field varchar, _selligent_code varchar,
-  _selligent_message varchar, _selligent_first_seen timestamp, _selligent_last_seen timestamp
+  _selligent_message varchar, _selligent_first_seen timestamp, _selligent_last_seen timestamp,
+  _selligent_missing boolean
 );
 create table {{ state }}.invalid (
   {%- for key in keys %}{{ key.name }} {{ key.type }}, {% endfor %}
@@ -81,19 +83,21 @@ where not ({{ selligent_has_no_equal(columns, old) }})
   false
 {%- endmacro %}
 
-{# What a new delta says of the state before anything is sent. #}
-{% macro selligent_begin(state, delta, keys, fields, full_refresh) %}
-  {{- adapter.dispatch('selligent_begin', 'dbt_selligent')(state, delta, keys, fields, full_refresh) -}}
+{# What a new delta says of the state before anything is sent; `forget`: rows that left the model. #}
+{% macro selligent_begin(state, delta, keys, columns, forget, full_refresh) %}
+  {{- adapter.dispatch('selligent_begin', 'dbt_selligent')(state, delta, keys, columns, forget, full_refresh) -}}
 {% endmacro %}
 
-{% macro default__selligent_begin(state, delta, keys, fields, full_refresh) %}
+{% macro default__selligent_begin(state, delta, keys, columns, forget, full_refresh) %}
+{%- if forget %}
 {%- for table in ('snapshot', 'doubt') %}
 delete from {{ state }}.{{ table }} as kept using {{ delta }} as gone
 where gone._selligent_kind = 'removed' and {{ selligent_same_key(keys, 'kept', 'gone') }};
 {%- endfor %}
+{%- endif %}
 delete from {{ state }}.rejected as kept
 where not exists (select 1 from {{ delta }} as held
-  where held._selligent_kind = 'held' and {{ selligent_same_key(keys, 'kept', 'held') }});
+  where held._selligent_kind in ('held', 'missing') and {{ selligent_same_key(keys, 'kept', 'held') }});
 {%- if full_refresh %}
 insert into {{ state }}.doubt select {{ selligent_names(keys) }} from {{ state }}.snapshot;
 delete from {{ state }}.snapshot;
@@ -101,58 +105,76 @@ delete from {{ state }}.snapshot;
 delete from {{ state }}.invalid;
 insert into {{ state }}.invalid
 select {% for key in keys %}min(delta.{{ key.name }}), {% endfor %}
-  {{ selligent_invalid(keys, fields, 'delta') }}, count(*)
+  {{ selligent_invalid(columns, 'delta') }}, count(*)
 from {{ delta }} as delta where _selligent_kind in ('invalid', 'doubled')
 group by {% for key in keys %}{{ selligent_canonical(key, 'delta.' ~ key.name) }}, {% endfor -%}
   _selligent_field, _selligent_reason
 {% endmacro %}
 
-{% macro selligent_rows_in(delta, spans, outcome, columns) %}
+{# Rows of which so much is known; but for those that were refused, where `accepted`. #}
+{% macro selligent_rows_in(state, delta, spans, outcome, keys, columns, accepted) %}
   select {{ selligent_names(columns, 'delta') }}
   from {{ delta }} as delta
   join {{ spans }} as span
     on span._selligent_kind = delta._selligent_kind and span._selligent_mask = delta._selligent_mask
     and {{ selligent_number('delta') }} between span.first_n and span.last_n
   where span.outcome = '{{ outcome }}'
+  {%- if accepted %}
+  and not exists (select 1 from {{ state }}.rejected as refused
+    where {{ selligent_same_key(keys, 'delta', 'refused') }})
+  {%- endif %}
 {% endmacro %}
 
 {#
   The outcome of a run, all of it or nothing: to be run in one transaction. `tables` are those of
   snapshot, doubt and rejected that have rows, `outcomes` those that the spans have.
 #}
-{% macro selligent_settle(state, delta, spans, keys, columns, tables, outcomes) %}
-  {{- adapter.dispatch('selligent_settle', 'dbt_selligent')(state, delta, spans, keys, columns, tables, outcomes) -}}
+{% macro selligent_settle(state, delta, spans, keys, columns, member, tables, outcomes) %}
+  {{- adapter.dispatch('selligent_settle', 'dbt_selligent')(state, delta, spans, keys, columns, member, tables, outcomes) -}}
 {% endmacro %}
 
-{% macro default__selligent_settle(state, delta, spans, keys, columns, tables, outcomes) %}
-{%- if 'confirmed' in outcomes %}
-{%- for table in tables %}
-delete from {{ state }}.{{ table }} as old
-using ({{ selligent_rows_in(delta, spans, 'confirmed', keys) }}) as new
-where {{ selligent_same_key(keys, 'old', 'new') }};
-{%- endfor %}
-insert into {{ state }}.snapshot ({{ selligent_names(columns) }})
-{{ selligent_rows_in(delta, spans, 'confirmed', columns) }};
-{%- endif %}
-{%- if 'rejected' in outcomes and 'snapshot' in tables %}
+{% macro default__selligent_settle(state, delta, spans, keys, columns, member, tables, outcomes) %}
+{%- set refused = 'rejected' in tables %}
+{%- if refused %}
 {#- Of a refused row it is known that it was not taken, not that the record is as it was before. #}
 insert into {{ state }}.doubt ({{ selligent_names(keys) }})
 select {{ selligent_names(keys, 'old') }} from {{ state }}.snapshot as old
-semi join ({{ selligent_rows_in(delta, spans, 'rejected', keys) }}) as refused
-on {{ selligent_same_key(keys, 'old', 'refused') }};
-delete from {{ state }}.snapshot as old
-using ({{ selligent_rows_in(delta, spans, 'rejected', keys) }}) as refused
+semi join {{ state }}.rejected as refused on {{ selligent_same_key(keys, 'old', 'refused') }};
+delete from {{ state }}.snapshot as old using {{ state }}.rejected as refused
 where {{ selligent_same_key(keys, 'old', 'refused') }};
+{#- Of one that was not found, that there is no record. #}
+delete from {{ state }}.doubt as old using {{ state }}.rejected as refused
+where refused._selligent_missing and {{ selligent_same_key(keys, 'old', 'refused') }};
 {%- endif %}
-{%- if 'in doubt' in outcomes %}
+{%- for outcome in ('record answered', 'record in doubt', 'removal answered', 'removal in doubt') if outcome in outcomes %}
 {%- for table in tables if table != 'rejected' %}
 delete from {{ state }}.{{ table }} as old
-using ({{ selligent_rows_in(delta, spans, 'in doubt', keys) }}) as new
+using ({{ selligent_rows_in(state, delta, spans, outcome, keys, keys, refused) }}) as new
 where {{ selligent_same_key(keys, 'old', 'new') }};
 {%- endfor %}
+{%- if outcome == 'record answered' %}
+insert into {{ state }}.snapshot ({{ selligent_names(columns) }})
+{{ selligent_rows_in(state, delta, spans, outcome, keys, columns, refused) }};
+{%- elif outcome != 'removal answered' %}
 insert into {{ state }}.doubt ({{ selligent_names(keys) }})
-{{ selligent_rows_in(delta, spans, 'in doubt', keys) }}
+{{ selligent_rows_in(state, delta, spans, outcome, keys, keys, refused) }};
 {%- endif %}
+{%- endfor %}
+{{- selligent_settle_members(state, delta, spans, keys, member, outcomes) }}
+{% endmacro %}
+
+{# After the records: whether they are members, null where that is in doubt. #}
+{% macro selligent_settle_members(state, delta, spans, keys, member, outcomes) %}
+{%- for outcome, value in (('member answered', 'true'), ('member in doubt', 'null')) if outcome in outcomes %}
+update {{ state }}.snapshot as record set {{ member[0].name }} = {{ value }}
+from ({{ selligent_rows_in(state, delta, spans, outcome, keys, keys, false) }}) as new
+where {{ selligent_same_key(keys, 'record', 'new') }};
+{%- endfor %}
+{% endmacro %}
+
+{# Who is a member of another segment than before is in doubt. #}
+{% macro selligent_forget_members(state, member) %}
+update {{ state }}.snapshot set {{ member[0].name }} = null
 {% endmacro %}
 
 {# The snapshot that a first sync comes to if all its rows are confirmed, and which rows these are. #}
@@ -176,7 +198,10 @@ drop table {{ state }}.snapshot;
 alter table {{ state }}.incoming rename to snapshot
 {% endmacro %}
 
-{# A row that was refused alone. $n: its number; $field, $code, $message: as Selligent said. #}
+{#
+  Rows that were refused. $n, $field, $code, $message and $missing are lists of one length: numbers
+  of rows, and what Selligent said of them; $seen is when.
+#}
 {% macro selligent_reject(state, delta, keys, columns) %}
   {{- adapter.dispatch('selligent_reject', 'dbt_selligent')(state, delta, keys, columns) -}}
 {% endmacro %}
@@ -184,8 +209,19 @@ alter table {{ state }}.incoming rename to snapshot
 {% macro default__selligent_reject(state, delta, keys, columns) %}
 insert into {{ state }}.rejected
 select {{ selligent_names(keys, 'refused') }}, {{ selligent_row_hash(columns, 'refused') }},
-  $field, $code, $message, $seen, $seen
-from {{ delta }} as refused where {{ selligent_number('refused') }} = $n
+  said.field, said.code, said.message, $seen, $seen, said.missing
+from {{ delta }} as refused
+join (select unnest($n) as n, unnest($field) as field, unnest($code) as code,
+  unnest($message) as message, unnest($missing) as missing) as said
+on {{ selligent_number('refused') }} = said.n
+{% endmacro %}
+
+{# Rows, by number, of which a call was taken and another was refused: in doubt. #}
+{% macro selligent_doubt(state, delta, keys) %}
+insert into {{ state }}.doubt ({{ selligent_names(keys) }})
+select {{ selligent_names(keys, 'refused') }} from {{ delta }} as refused
+where {{ selligent_number('refused') }} in (select unnest($n))
+and not exists (select 1 from {{ state }}.doubt as doubt where {{ selligent_same_key(keys, 'refused', 'doubt') }})
 {% endmacro %}
 
 {# Held rows were met again. #}

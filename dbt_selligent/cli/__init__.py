@@ -12,9 +12,12 @@ import click
 COMMANDS = {
     "sync": "send what changed since Selligent last confirmed it",
     "plan": "say what sync would do; send nothing",
+    "init": "write an exposure for a list and a model; --create makes what the list lacks",
     "ls": "list the activations",
+    "validate": "say every fault of every activation; --live, against the lists too",
     "debug": "check project, profile, warehouse, credentials, lists and fields",
     "status": "show the last runs, and rejected, held and invalid rows",
+    "verify": "read the lists back, and compare them with what Selligent confirmed",
     "sandbox": "serve a local Selligent, for trying and testing",
 }
 

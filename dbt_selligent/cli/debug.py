@@ -9,6 +9,8 @@ import click
 
 from dbt_selligent.cli.options import project_options, selection_options
 
+COLOURS = {"ok": "green", "note": "yellow", "FAIL": "red"}
+
 
 @click.command()
 @project_options
@@ -19,10 +21,8 @@ def debug(**flags: Any) -> None:
 
     good = True
     for check in check_all(flags):
-        good = good and check.good
-        click.secho(
-            f"{'ok  ' if check.good else 'FAIL'} ", fg="green" if check.good else "red", nl=False
-        )
+        good = good and check.state != "FAIL"
+        click.secho(f"{check.state:<4} ", fg=COLOURS[check.state], nl=False)
         click.echo(f"{check.what}: {check.found}")
         if check.mend:
             click.echo(f"     -> {check.mend}")

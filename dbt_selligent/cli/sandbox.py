@@ -36,11 +36,36 @@ class _NothingStartedError(click.ClickException):
     help="Seconds that a bulk operation takes.",
 )
 @click.option(
+    "--busy-per-row",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="Seconds that each row of a bulk operation adds.",
+)
+@click.option(
+    "--max-rows",
+    type=click.IntRange(min=1),
+    help="Rows of a bulk operation; one with more gets 413.",
+)
+@click.option(
+    "--unindexed-limit",
+    type=click.IntRange(min=0),
+    help="Rows of a bulk operation whose key fields are not the list's business key.",
+)
+@click.option(
+    "--index-base",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 1),
+    help="The record_index of the first row.",
+)
+@click.option(
     "--fault",
     "faults",
     multiple=True,
     metavar="SPEC",
-    help="What goes wrong, such as load:503@1. Can be given several times.",
+    help="What goes wrong, such as load:503@1, load:reject:TIER=gold or load:short=2. Can be given "
+    "several times; an empty one lists what there is.",
 )
 @click.option(
     "--received",
@@ -52,6 +77,10 @@ def sandbox(
     config_path: Path | None,
     quota: int,
     busy: float,
+    busy_per_row: float,
+    max_rows: int | None,
+    unindexed_limit: int | None,
+    index_base: int,
     faults: tuple[str, ...],
     received: Path | None,
 ) -> None:
@@ -61,7 +90,17 @@ def sandbox(
         from dbt_selligent.sandbox import Sandbox, load_config
 
         config = load_config(config_path)
-        served = Sandbox(config, quota=quota, busy=busy, faults=faults, received=received)
+        served = Sandbox(
+            config,
+            quota=quota,
+            busy=busy,
+            busy_per_row=busy_per_row,
+            max_rows=max_rows,
+            unindexed_limit=unindexed_limit,
+            index_base=index_base,
+            faults=faults,
+            received=received,
+        )
         served.serve(port, lambda url: click.echo(served.describe(url)))
     except ModuleNotFoundError as error:
         if error.name != "aiohttp":

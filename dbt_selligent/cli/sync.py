@@ -24,6 +24,9 @@ from dbt_selligent.cli.options import (
 )
 @click.option("-x", "--fail-fast", is_flag=True, help="start nothing more after a failure")
 @click.option("--force", is_flag=True, help="sync an empty model, or for another dbt target")
+@click.option("--retry-rejected", is_flag=True, help="send rows again that are held")
+@click.option("--retry-not-found", is_flag=True, help="send rows again that were not found")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="send N rows at most: a canary")
 @click.option("--dry-run", is_flag=True, help="the same as plan")
 @output_options
 def sync(quiet: bool, log_format: str, dry_run: bool, **flags: Any) -> None:

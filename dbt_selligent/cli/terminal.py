@@ -15,13 +15,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from dbt_selligent.events import Event, Finished, Planned, Progress
+from dbt_selligent.events import Event, Finished, Planned, Progress, Waiting
 from dbt_selligent.planning import Plan
 from dbt_selligent.results import ActivationResult, RunResults, totals
 
 MASK = "***"
 SECONDS_BETWEEN_LINES = 5.0
-STYLES = {"in step": "green", "rows refused": "yellow", "failed": "red", "skipped": "yellow"}
+STYLES = {
+    "in step": "green",
+    "limited": "green",
+    "rows refused": "yellow",
+    "failed": "red",
+    "skipped": "yellow",
+}
 
 
 class Terminal:
@@ -77,6 +83,9 @@ class Terminal:
                     self._show_plan(event)
             elif isinstance(event, Progress):
                 self._show_progress(event)
+            elif isinstance(event, Waiting):
+                if not self._quiet:
+                    self._line(f"  {event.name}: {event.reason}: waits for it")
             else:
                 self._show_result(event)
 
@@ -112,11 +121,16 @@ class Terminal:
         self._line(
             f"  {counts.rows:,} rows: {counts.new:,} new, {counts.changed:,} changed, "
             f"{counts.unchanged:,} unchanged, {counts.invalid:,} invalid, {counts.held:,} held"
+            + (f", {counts.not_found:,} not found" if counts.not_found else "")
         )
         if counts.in_doubt:
             self._line(f"  {counts.in_doubt:,} of the changed are in doubt: sent again whole")
         if counts.removed:
-            self._line(f"  {counts.removed:,} rows left the model: kept in the list")
+            self._line(f"  {counts.removed:,} rows left the model: {_removal(made)}")
+        if counts.joining:
+            self._line(f"  {counts.joining:,} rows become members of segment {activation.segment}")
+        if made.limit is not None and made.upto is not None:
+            self._line(f"  only the first {made.limit:,} of what is to be sent (--limit)")
         for problem in made.problems:
             self._line(f"  invalid: {problem.rows:,} rows, {problem.field}: {problem.reason}")
         if not event.sending:
@@ -160,6 +174,7 @@ class Terminal:
 
 def plan_as_dict(made: Plan, *, show_values: bool) -> dict[str, Any]:
     """A plan for `--output json`; values of the sample are masked unless asked for."""
+    keys = {column.field for column in made.columns.keys}
     return {
         "activation": made.activation.name,
         "model": made.activation.model.name,
@@ -168,7 +183,11 @@ def plan_as_dict(made: Plan, *, show_values: bool) -> dict[str, Any]:
         "counts": asdict(made.counts),
         "changed_fields": dict(made.changed_fields),
         "groups": [
-            {"fields": group.fields, "rows": group.rows, "only_update": group.only_update}
+            {
+                "calls": [form.call.value for form in group.forms],
+                "fields": [name for name in group.forms[0].fields if name not in keys],
+                "rows": group.rows,
+            }
             for group in made.groups
         ],
         "problems": [asdict(problem) for problem in made.problems],
@@ -180,6 +199,16 @@ def plan_as_dict(made: Plan, *, show_values: bool) -> dict[str, Any]:
     }
 
 
+def _removal(made: Plan) -> str:
+    """What becomes of the records of rows that left the model."""
+    activation = made.activation
+    if activation.removed == "delete":
+        return "deleted from the list"
+    set_fields = ", ".join(field for field, _ in activation.removed_set)
+    kept = f"{set_fields} set" if set_fields else "kept in the list"
+    return f"{kept}, and out of segment {activation.segment}" if activation.segment else kept
+
+
 def _result_line(result: ActivationResult) -> str:
     if result.counts is None:
         return f"{result.name}: {result.status}"
@@ -188,8 +217,14 @@ def _result_line(result: ActivationResult) -> str:
         parts.append(f"{result.rejected:,} rejected")
     if result.counts.held:
         parts.append(f"{result.counts.held:,} held")
+    if not_found := result.not_found + result.counts.not_found:
+        parts.append(f"{not_found:,} not found")
+    if result.removed:
+        parts.append(f"{result.removed:,} removed")
     if result.not_sent:
         parts.append(f"{result.not_sent:,} not sent")
+    if result.not_removed:
+        parts.append(f"{result.not_removed:,} not removed")
     requests = f"{result.requests:,} request{'s' if result.requests != 1 else ''}"
     return f"{result.name}: {result.status}, {', '.join(parts)}, {requests}, {result.seconds:.1f} s"
 
@@ -199,6 +234,8 @@ def _shown(row: dict[str, Any], made: Plan, show_values: bool) -> str:
     keys = {column.field for column in made.columns.keys}
     fields = row["changed"] or [field for field in values if field not in keys]
     key = ", ".join(f"{field}={values[field]}" for field in values if field in keys)
+    if row["kind"] == "removed":
+        return key
     return f"{key}: " + ", ".join(f"{field}={values[field]}" for field in fields)
 
 
@@ -213,4 +250,6 @@ def _as_dict(event: Event) -> dict[str, Any]:
         return {"event": "planned", **plan_as_dict(event.plan, show_values=False)}
     if isinstance(event, Progress):
         return {"event": "progress", **asdict(event)}
+    if isinstance(event, Waiting):
+        return {"event": "waiting", **asdict(event)}
     return {"event": "finished", **asdict(event.result)}

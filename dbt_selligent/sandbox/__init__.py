@@ -17,15 +17,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .api import BASE, Api
+from .bulk import Bulk
 from .config import SandboxConfig, load_config
 from .faults import FaultPlan
+from .optionlists import open_lists
 from .quota import Quota
-from .server import Service
-from .store import Bulk, RecordList
+from .server import Limits, Service
 
 __all__ = ["BASE", "Received", "Sandbox", "SandboxConfig", "load_config"]
 
@@ -36,6 +37,8 @@ class Received:
 
     `body` is the parsed JSON, the raw text when it is no JSON, or None when there is none (or too
     much of it). `status` is None until it is answered, and when the connection was cut instead.
+    `response` is the body of the answer, parsed JSON or text, if the sandbox keeps responses; None
+    too when a fault spoiled it.
     """
 
     number: int
@@ -44,16 +47,20 @@ class Received:
     query: dict[str, str]
     body: object
     status: int | None = None
+    response: object = field(default=None, compare=False, repr=False)
 
 
 class Sandbox:
     """A Selligent in memory; its methods may be called from any thread while it runs.
 
-    quota: requests per minute and API key. busy: seconds that a bulk operation takes.
+    quota: requests per minute and API key. busy: seconds that a bulk operation takes, and
+    busy_per_row those that each of its rows adds.
     faults: specs, see `dbt_selligent.sandbox.faults`; `ValueError` when one is not legal.
-    index_base: what record_index counts from. max_body: bytes, 64 MB when None.
+    index_base: what record_index counts from. max_body: bytes, 64 MB when None. max_rows: of one
+    bulk request. unindexed_limit: rows of one on a list whose business key is not its key fields.
     clock: seconds, for the quota alone. received: a file to which each request is appended as a
-    JSON line when it is over; `OSError` when it cannot be written.
+    JSON line when it is over; `OSError` when it cannot be written. keep_responses: whether
+    `received` holds the responses too.
     """
 
     def __init__(
@@ -62,33 +69,33 @@ class Sandbox:
         *,
         quota: int = 2500,
         busy: float = 0.0,
+        busy_per_row: float = 0.0,
         faults: Iterable[str] = (),
         index_base: int = 0,
         max_body: int | None = None,
+        max_rows: int | None = None,
+        unindexed_limit: int | None = None,
         clock: Callable[[], float] = time.monotonic,
         received: Path | None = None,
+        keep_responses: bool = False,
     ) -> None:
         self.config = config
         self._lock = threading.RLock()
-        self._lists = {
-            name: RecordList(name, number, one)
-            for number, (name, one) in enumerate(config.lists.items(), 1)
-        }
+        self._lists = open_lists(config)
         self._received: list[Received] = []
-        self._file = received
+        self._file, self._keep_responses = received, keep_responses
         if received is not None:
             # The requests hold personal data: only the owner may read them.
             os.close(os.open(received, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
         self._service = Service(
             config,
-            Api(config, self._lists, index_base),
+            Api(config, self._lists, index_base, unindexed_limit),
             self._lock,
             FaultPlan(faults),
             Quota(quota, clock),
             arrived=self._arrived,
             answered=self._answered,
-            busy=busy,
-            max_body=max_body,
+            limits=Limits(busy, busy_per_row, max_body, max_rows),
         )
 
     @property
@@ -196,9 +203,12 @@ class Sandbox:
             self._received.append(Received(number, method, path, query, body))
             return number
 
-    def _answered(self, number: int, status: int | None) -> None:
+    def _answered(self, number: int, status: int | None, response: object) -> None:
+        response = response if self._keep_responses else None
         with self._lock:
-            one = self._received[number - 1] = replace(self._received[number - 1], status=status)
+            one = replace(self._received[number - 1], status=status, response=response)
+            self._received[number - 1] = one
             if self._file is not None:
+                told = {name: value for name, value in vars(one).items() if name != "response"}
                 with self._file.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(asdict(one)) + "\n")
+                    file.write(json.dumps(told) + "\n")

@@ -13,13 +13,20 @@ BASE = "/Portal/Api"
 
 
 class Api:
-    """What each path does. A refusal is a `RefusedError` or pydantic's `ValidationError`."""
+    """What each path does. A refusal is a `RefusedError` or pydantic's `ValidationError`.
+
+    `index_base` and `unindexed_limit` are those of `DataApi`.
+    """
 
     def __init__(
-        self, config: SandboxConfig, lists: dict[str, RecordList], index_base: int
+        self,
+        config: SandboxConfig,
+        lists: dict[str, RecordList],
+        index_base: int = 0,
+        unindexed_limit: int | None = None,
     ) -> None:
         self._lists, self._segments = ListApi(config, lists), SegmentApi(lists)
-        self._data = DataApi(lists, index_base)
+        self._data = DataApi(lists, index_base, unindexed_limit)
 
     def routes(self) -> list[tuple[str, str, Handler, str]]:
         """List method, path, handler and the operation by which faults name it."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .refusal import invalid
+from .twist import STRAIGHT, Twist
 
 Answer = tuple[int, dict[str, Any]]
 Handler = Callable[["Call"], Answer]
@@ -20,7 +21,7 @@ class Call:
     query: Mapping[str, str]
     body: object = None
     is_json: bool = False
-    rejects: tuple[tuple[str, str], ...] = ()
+    twist: Twist = STRAIGHT
 
     def json(self) -> Any:
         """Return the body; a body that is no JSON is refused."""

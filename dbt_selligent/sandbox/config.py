@@ -46,6 +46,10 @@ class FieldConfig(_Strict):
         """Whether Selligent fills the field itself, so that no request may write it."""
         return self.content.startswith("Computed")
 
+    def optionlist_of(self, name: str) -> str | None:
+        """Name the option list of the field of this name; None when it has none."""
+        return self.optionlist or (f"{name}_OPTIONS" if self.options else None)
+
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> FieldConfig:
         if self.length is not None and self.data_type != "Text":
@@ -54,6 +58,8 @@ class FieldConfig(_Strict):
             raise ValueError("options need content: Single or content: Multi")
         if self.options and self.data_type not in ("Text", "Numeric"):
             raise ValueError("options are for Text and Numeric fields")
+        if any(isinstance(one, str) != (self.data_type == "Text") for one in self.options):
+            raise ValueError(f"options of a {self.data_type} field are of another type")
         return self
 
 
@@ -105,6 +111,23 @@ class SandboxConfig(_Strict):
     api_key: str = Field(default="demo", min_length=1)
     api_secret: str = Field(default="demo", min_length=1, repr=False)
     lists: dict[ApiName, ListConfig] = Field(default_factory=_customers)
+
+    @model_validator(mode="after")
+    def _option_lists_are_of_one_kind(self) -> SandboxConfig:
+        seen: dict[str, tuple[str, list[str | int]]] = {}
+        for one in self.lists.values():
+            for field_name, field in one.fields.items():
+                name = field.optionlist_of(field_name)
+                if name is None or not field.options:
+                    continue
+                if name in self.lists:
+                    raise ValueError(f"option list {name} is the name of a list, too")
+                if seen.setdefault(name, (field.data_type, field.options)) != (
+                    field.data_type,
+                    field.options,
+                ):
+                    raise ValueError(f"option list {name} differs: give each its own optionlist")
+        return self
 
 
 def load_config(path: Path | str | None = None) -> SandboxConfig:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from .bulk import Bulk
 from .call import Answer, Call, done
 from .config import SegmentConfig
 from .lists import list_of
 from .refusal import invalid, missing
 from .search import Search
-from .store import Bulk, Outcome, RecordList
+from .store import RecordList
+from .twist import counted
 
 _CHOICES = {
     "mode": ("Sync", "Stream"),
@@ -20,10 +21,19 @@ _CHOICES = {
 
 
 class DataApi:
-    """The handlers of records, of lists and of segments; see `Bulk` for `index_base`."""
+    """The handlers of records, of lists and of segments.
 
-    def __init__(self, lists: Mapping[str, RecordList], index_base: int) -> None:
-        self._lists, self._index_base = lists, index_base
+    index_base: see `Bulk`. unindexed_limit: how many rows a bulk request may have on a list whose
+    business key is not its key fields; beyond it, it is refused (the shape of that is assumed).
+    """
+
+    def __init__(
+        self,
+        lists: Mapping[str, RecordList],
+        index_base: int = 0,
+        unindexed_limit: int | None = None,
+    ) -> None:
+        self._lists, self._index_base, self._unindexed = lists, index_base, unindexed_limit
 
     def count_records(self, call: Call) -> Answer:
         """Count the records of a list."""
@@ -31,7 +41,7 @@ class DataApi:
 
     def delete_record(self, call: Call) -> Answer:
         """Delete the record of an id."""
-        one, text = list_of(self._lists, call), call.path["id"]
+        one, text = list_of(self._lists, call, writes=True), call.path["id"]
         if not (text.isascii() and text.isdigit() and int(text) in one.records):
             raise missing("The record")
         one.drop([int(text)])
@@ -39,7 +49,8 @@ class DataApi:
 
     def load(self, call: Call) -> Answer:
         """Load records; the valid ones may join a segment, which is made if need be."""
-        one, bulk = list_of(self._lists, call), self._bulk(call)
+        one = list_of(self._lists, call, writes=True)
+        bulk = self._bulk(one, call)
         name = call.query.get("create_segment_name", "")
         api_name = call.query.get("create_segment_api_name") or name
         # Refused before anything is loaded, if it is refused; one that exists is used (assumed).
@@ -49,13 +60,13 @@ class DataApi:
         if new is not None:
             segment = known or one.add_segment(new)
             segment.members.update(dict.fromkeys(outcome.touched))
-        return 200, counted(outcome, "load")
+        return 200, counted(outcome, "load", call.twist)
 
     def delete(self, call: Call) -> Answer:
         """Delete records, or from a segment the memberships alone."""
-        one = list_of(self._lists, call)
+        one = list_of(self._lists, call, writes=True)
         segment = one.segment(call.path["segment"], True) if "segment" in call.path else None
-        return 200, counted(one.delete(self._bulk(call), segment), "delete")
+        return 200, counted(one.delete(self._bulk(one, call), segment), "delete", call.twist)
 
     def search(self, call: Call) -> Answer:
         """Search a list or a segment."""
@@ -73,9 +84,9 @@ class DataApi:
         """Make records members of a segment."""
         one = list_of(self._lists, call)
         segment = one.segment(call.path["segment"], True)
-        return 200, counted(one.join(segment, self._bulk(call)), "segment-load")
+        return 200, counted(one.join(segment, self._bulk(one, call)), "segment-load", call.twist)
 
-    def _bulk(self, call: Call) -> Bulk:
+    def _bulk(self, one: RecordList, call: Call) -> Bulk:
         for name, choices in _CHOICES.items():
             if call.query.get(name, choices[0]) not in choices:
                 raise invalid(f"{name} is one of {', '.join(choices)}")
@@ -88,37 +99,16 @@ class DataApi:
             if not rows or not all(isinstance(name, str) for name in rows[0]):
                 raise invalid("Neither fields nor the first row name the fields")
             fields, rows = tuple(rows[0]), rows[1:]
+        indexed = set(keys) == set(one.business_key)
+        if self._unindexed is not None and len(rows) > self._unindexed and not indexed:
+            raise invalid("So many records need a unique index on the key fields")
         return Bulk(
             keys,
             fields,
             rows,
             first_match=call.query.get("deduplication") == "ImportFirstMatch",
             option=call.query.get("data_import_option", "InsertAndUpdate"),
-            rejects=call.rejects,
+            rejects=call.twist.rejects,
+            stop_on_error=call.twist.stop_on_error,
             index_base=self._index_base,
         )
-
-
-def counted(outcome: Outcome, operation: str) -> dict[str, Any]:
-    """Build the body of an answer to a bulk request."""
-    answer = {
-        "errors": None,
-        "result_code": outcome.result_code,
-        "number_of_deleted_records": outcome.deleted,
-        "number_of_duplicate_records": outcome.duplicate,
-        "number_of_failed_records": len(outcome.invalid),
-        "number_of_records_not_found": outcome.not_found,
-        "invalid_records": [
-            {
-                "record_index": number,
-                "field_name": error.field_name,
-                "message": str(error),
-                "validation_code": error.code,
-            }
-            for number, error in outcome.invalid
-        ],
-    }
-    if operation != "delete":
-        answer["number_of_inserted_records"] = outcome.inserted
-        answer["number_of_updated_records"] = outcome.updated
-    return answer

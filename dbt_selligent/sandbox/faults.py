@@ -6,11 +6,12 @@ A fault says what goes wrong, at which operation, at which of its requests. Its 
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
+
+from .twist import Twist
 
 OPERATIONS = ("load", "delete", "search", "fields", "segment-load", "any")
 BULK_OPERATIONS = ("load", "delete", "segment-load")
@@ -31,7 +32,14 @@ FAULT, with nothing applied: a status of 400 to 599, reset-before, html, failed,
 applied, and then: a status followed by -after (503-after), reset-after, html-after, not-json-after,
   truncated-after, counts (wrong ones);
 in seconds: delay=2.5 (before it is applied), delay-after=2.5 (between that and the answer);
-  for load, delete and segment-load: reject:FIELD=VALUE (records with that value are invalid).
+for load, delete and segment-load, several of them at once if need be:
+  applied, but for some records: reject:FIELD=VALUE (those with that value are invalid);
+  nothing applied if any record is invalid: stop-on-error;
+  applied, with an answer that lists invalid records badly: short=2 (the first 2 only), unlisted
+  (none, but an error), index=-1 (added to each record_index), no-index (which is left null);
+  applied, with an answer that counts otherwise: uncounted (updates that change nothing are not
+  counted), as-duplicate (they are counted as duplicates), uncounted-existing (what OnlyInsert
+  finds there is not counted).
 WHICH is @3, @3,5, @every=4 or @first=2; without it every request is struck."""
 
 Kind = Literal[
@@ -49,6 +57,14 @@ Kind = Literal[
     "delay",
     "delay-after",
     "reject",
+    "stop-on-error",
+    "short",
+    "unlisted",
+    "index",
+    "no-index",
+    "uncounted",
+    "as-duplicate",
+    "uncounted-existing",
 ]
 
 _PLAIN: dict[str, Kind] = {
@@ -60,9 +76,27 @@ _PLAIN: dict[str, Kind] = {
     "truncated-after": "truncated-after",
     "counts": "counts",
     "failed": "failed",
+    "stop-on-error": "stop-on-error",
+    "unlisted": "unlisted",
+    "no-index": "no-index",
+    "uncounted": "uncounted",
+    "as-duplicate": "as-duplicate",
+    "uncounted-existing": "uncounted-existing",
 }
+_TWISTS = (
+    "reject",
+    "stop-on-error",
+    "short",
+    "unlisted",
+    "index",
+    "no-index",
+    "uncounted",
+    "as-duplicate",
+    "uncounted-existing",
+)
 _DELAYS: dict[str, Kind] = {"delay": "delay", "delay-after": "delay-after"}
 _STATUS = re.compile(r"([45]\d\d)(-after)?", re.ASCII)
+_NUMBER = re.compile(r"short=(\d+)|index=(-?\d+)", re.ASCII)
 _SECONDS = re.compile(r"(delay|delay-after)=(\d+(?:\.\d+)?)", re.ASCII)
 _WHICH = re.compile(r"([1-9]\d*(?:,[1-9]\d*)*)|(every|first)=([1-9]\d*)", re.ASCII)
 
@@ -86,9 +120,10 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Fault:
-    """One parsed spec; `status`, `seconds`, `text`, `field_name` are set where the kind has them.
+    """One parsed spec; what stands below `schedule` is set where the kind has it.
 
-    `text` is the result code of `result`, or the value of `reject` as written.
+    `number` is how many records `short` leaves, or what `index` adds. `text` is the result code of
+    `result`, or the value of `reject` as written.
     """
 
     operation: str
@@ -96,6 +131,7 @@ class Fault:
     schedule: Schedule = field(default_factory=Schedule)
     status: int = 0
     seconds: float = 0.0
+    number: int = 0
     text: str = ""
     field_name: str = ""
 
@@ -107,11 +143,11 @@ class Fault:
 
 @dataclass(frozen=True)
 class Strike:
-    """What befalls one request: delays in seconds, values to refuse, at most one spoiled answer."""
+    """What befalls one request: delays in seconds, a twist, at most one answer that is spoiled."""
 
     delay: float = 0.0
     delay_after: float = 0.0
-    rejects: tuple[tuple[str, str], ...] = ()
+    twist: Twist = field(default_factory=Twist)
     answer: Fault | None = None
 
 
@@ -125,7 +161,8 @@ class FaultPlan:
     def strike(self, operation: str) -> Strike:
         """Count a request for every fault that names its operation, and say what strikes it.
 
-        Delays add up; of several faults that spoil the answer the first one wins.
+        Delays add up, and so do shifts of the index; of several faults that spoil the answer, or
+        that twist it in the same way, the first one wins.
         """
         struck = []
         for place, fault in enumerate(self._faults):
@@ -133,13 +170,32 @@ class FaultPlan:
                 self._matched[place] += 1
                 if fault.schedule.strikes(self._matched[place]):
                     struck.append(fault)
-        answers = [fault for fault in struck if fault.kind not in (*_DELAYS, "reject")]
+        answers = [fault for fault in struck if fault.kind not in (*_DELAYS, *_TWISTS)]
         return Strike(
             delay=sum(fault.seconds for fault in struck if fault.kind == "delay"),
             delay_after=sum(fault.seconds for fault in struck if fault.kind == "delay-after"),
-            rejects=tuple((f.field_name, f.text) for f in struck if f.kind == "reject"),
+            twist=_twist(struck),
             answer=answers[0] if answers else None,
         )
+
+
+def _twist(struck: Sequence[Fault]) -> Twist:
+    kinds = [fault.kind for fault in struck]
+    short = [fault.number for fault in struck if fault.kind == "short"]
+    recount = [kind for kind in kinds if kind in ("uncounted", "as-duplicate")]
+    unchanged: Literal["updated", "duplicate", "uncounted"] = "updated"
+    if recount:
+        unchanged = "uncounted" if recount[0] == "uncounted" else "duplicate"
+    return Twist(
+        rejects=tuple((f.field_name, f.text) for f in struck if f.kind == "reject"),
+        stop_on_error="stop-on-error" in kinds,
+        short=short[0] if short else None,
+        index=sum(fault.number for fault in struck if fault.kind == "index"),
+        no_index="no-index" in kinds,
+        unlisted="unlisted" in kinds,
+        unchanged=unchanged,
+        uncounted_existing="uncounted-existing" in kinds,
+    )
 
 
 def parse_faults(specs: Iterable[str]) -> tuple[Fault, ...]:
@@ -173,8 +229,11 @@ def parse_fault(spec: str) -> Fault:
 
 def _parse_kind(spec: str, operation: str, what: str, schedule: Schedule) -> Fault:
     bulk = operation in (*BULK_OPERATIONS, "any")
-    if (plain := _PLAIN.get(what)) and (bulk or plain != "counts"):
+    if (plain := _PLAIN.get(what)) and (bulk or plain not in ("counts", *_TWISTS)):
         return Fault(operation, plain, schedule)
+    if bulk and (match := _NUMBER.fullmatch(what)):
+        number: Kind = "short" if match[1] else "index"
+        return Fault(operation, number, schedule, number=int(match[1] or match[2]))
     if match := _STATUS.fullmatch(what):
         kind: Kind = "status-after" if match[2] else "status"
         return Fault(operation, kind, schedule, status=int(match[1]))
@@ -188,11 +247,6 @@ def _parse_kind(spec: str, operation: str, what: str, schedule: Schedule) -> Fau
         if field_name and equals:
             return Fault(operation, "reject", schedule, text=value, field_name=field_name)
     raise _illegal(spec)
-
-
-def as_written(value: object) -> str:
-    """Write a stored value the way a `reject` fault does: texts as they are, all else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _illegal(spec: str) -> ValueError:

@@ -23,7 +23,15 @@ def missing(what: str) -> RefusedError:
     return RefusedError(404, "NotFound", f"{what} does not exist")
 
 
+def errors(result_code: str, *descriptions: str) -> list[dict[str, str]]:
+    """Build the list of errors of an answer."""
+    return [{"error_code": f"ERR_{result_code.upper()}", "description": d} for d in descriptions]
+
+
 def refusal(result_code: str, *descriptions: str) -> dict[str, Any]:
     """Build the body of an answer to a request that was refused as a whole."""
-    errors = [{"error_code": f"ERR_{result_code.upper()}", "description": d} for d in descriptions]
-    return {"result_code": result_code, "message": "The request is refused", "errors": errors}
+    return {
+        "result_code": result_code,
+        "message": "The request is refused",
+        "errors": errors(result_code, *descriptions),
+    }

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from .config import FieldConfig
+from .orders import BOUNDS, Order
 from .refusal import invalid
 from .values import InvalidValueError, canonical, value_from_text
 
-Row = Mapping[str, object]
+Record = Mapping[str, object]
 Fields = Mapping[str, FieldConfig]
 ID_FIELD = "SYSTEM.SELLIGENTID"
 _ID_CONFIG = FieldConfig(data_type="Long", allow_null=False)
@@ -45,26 +47,23 @@ class Filter(BaseModel):
     operator: str
     field_value: str | int | float | bool | None = None
 
-    def test(self, fields: Fields) -> Callable[[Row], bool]:
-        """Build the function that says whether a row, of these fields, meets the condition."""
-        name = _column(self.field_name, fields, compared=True)
-        holds = self._test_of_values(name, fields)
-        return lambda row: bool(holds(row[name]))
-
-    def _test_of_values(self, name: str, fields: Fields) -> Callable[[object], object]:
+    def test(self, name: str, fields: Fields) -> Callable[[object], object]:
+        """Build the function that says whether a value of the field meets the condition."""
         if state := _STATES.get(self.operator):
             return state
-        compare = _COMPARISONS.get(self.operator)
-        if compare is None or self.field_value is None:
+        compare, wanted = _COMPARISONS.get(self.operator), self.wanted(name, fields)
+        if compare is None or wanted is None:
             raise invalid(f"Filter on {name}: no such operator, or no field_value")
-        wanted: object = self.field_value
-        if self.operator != "Like":
-            try:
-                wanted = value_from_text(fields.get(name, _ID_CONFIG), wanted)
-            except InvalidValueError as error:
-                raise invalid(f"Filter on {name}: {error}") from None
-        wanted = canonical(wanted)
         return lambda value: value is not None and compare(canonical(value), wanted)
+
+    def wanted(self, name: str, fields: Fields) -> object:
+        """Return what the values are compared with, in the form in which they are."""
+        if self.field_value is None or self.operator == "Like":
+            return canonical(self.field_value)
+        try:
+            return canonical(value_from_text(fields.get(name, _ID_CONFIG), self.field_value))
+        except InvalidValueError as error:
+            raise invalid(f"Filter on {name}: {error}") from None
 
 
 class Search(BaseModel):
@@ -79,21 +78,41 @@ class Search(BaseModel):
     order_by: str | None = None
     order_by_direction: str | None = Field(default=None, pattern="(?i)^(ASC|DESC)$")
 
-    def run(self, fields: Fields, rows: list[Row]) -> list[list[object]]:
-        """Return the values asked for of these rows, which hold `ID_FIELD` and these fields."""
+    def run(
+        self,
+        fields: Fields,
+        records: Mapping[int, Record],
+        order_of: Callable[[str, bool], Order],
+        among: Collection[int] | None = None,
+    ) -> list[list[object]]:
+        """Return the values asked for of these records by id, or of those among the ids given.
+
+        order_of: gives the order of the records by a field, descending or not.
+        """
         names = [_column(name, fields) for name in self.fields]
-        for condition in self.filters or ():
-            holds = condition.test(fields)
-            rows = [row for row in rows if holds(row)]
-        if self.order_by is not None:
-            by = _column(self.order_by, fields, compared=True)
-            rows = sorted(
-                rows,
-                key=lambda row: (row[by] is not None, canonical(row[by])),
-                reverse=(self.order_by_direction or "").upper() == "DESC",
-            )
+        by = None if self.order_by is None else _column(self.order_by, fields, compared=True)
+        tests: list[tuple[str, Callable[[object], object]]] = []
+        bounds: list[tuple[str, object]] = []
+        for one in self.filters or ():
+            name = _column(one.field_name, fields, compared=True)
+            test = one.test(name, fields)
+            if name == by and one.operator in BOUNDS:
+                bounds.append((one.operator, one.wanted(name, fields)))
+            else:
+                tests.append((name, test))
+        ids: Iterable[int] = records if among is None else among
+        if by is not None:
+            ids = order_of(by, (self.order_by_direction or "").upper() == "DESC").ids(bounds)
+            if among is not None:
+                ids = (i for i in ids if i in among)
+        found = (
+            i
+            for i in ids
+            if all(test(i if name == ID_FIELD else records[i][name]) for name, test in tests)
+        )
         skip, take = self.skip or 0, 1000 if self.take is None else self.take
-        return [[row[name] for name in names] for row in rows[skip : skip + take]]
+        page = islice(found, skip, skip + take)
+        return [[i if name == ID_FIELD else records[i][name] for name in names] for i in page]
 
 
 def _column(name: str, fields: Fields, compared: bool = False) -> str:

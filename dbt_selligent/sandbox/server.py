@@ -12,34 +12,52 @@ import struct
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 from pydantic import ValidationError
 
 from .api import BASE, Api
+from .bulk import Outcome
 from .call import Answer, Call, Handler
 from .config import SandboxConfig, explain
-from .data import counted
 from .faults import BULK_OPERATIONS, Fault, FaultPlan
 from .quota import Quota
 from .refusal import RefusedError, refusal
-from .store import Outcome
+from .twist import counted
 
 DEFAULT_MAX_BODY = 64 * 2**20
 _HTML = "<!DOCTYPE html><html><head><title>Proxy</title></head><body>Please wait.</body></html>"
 _BODY: ContextVar[tuple[object, bool]] = ContextVar("body", default=(None, False))
 _BUSY = "A bulk operation is running on this list."
 
+# Operations whose answers have a result_code, so that they can say in their shape what failed.
+_WITH_RESULT = (*BULK_OPERATIONS, "search")
+
 _Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How large a request may be, in bytes and rows, and how many seconds a bulk operation takes.
+
+    A request that is larger gets 413. The seconds per row are added to `busy`.
+    """
+
+    busy: float = 0.0
+    busy_per_row: float = 0.0
+    max_body: int | None = None
+    max_rows: int | None = None
 
 
 class Service:
     """Serves an `Api` on loopback: records, quota, credentials, faults, one bulk call per list.
 
     `arrived` is told method, path, query and body of each request, in order, and returns a number;
-    `answered` is told that number and the status, None when the connection was cut instead.
-    `plan` may be replaced at any time. `busy` is how many seconds a bulk operation takes.
+    `answered` is told that number, the status, None when the connection was cut instead, and the
+    body, None when it is not as Selligent describes it because of a fault.
+    `plan` may be replaced at any time.
     """
 
     def __init__(
@@ -50,19 +68,19 @@ class Service:
         plan: FaultPlan,
         quota: Quota,
         arrived: Callable[[str, str, dict[str, str], object], int],
-        answered: Callable[[int, int | None], None],
-        busy: float = 0.0,
-        max_body: int | None = None,
+        answered: Callable[[int, int | None, object], None],
+        limits: Limits,
     ) -> None:
         self.plan = plan
         self._config, self._api, self._lock, self._quota = config, api, lock, quota
         self._arrived, self._answered = arrived, answered
-        self._busy, self._max_body = busy, max_body or DEFAULT_MAX_BODY
+        self._limits = limits
         self._running: set[str] = set()
 
     async def run(self, port: int, started: Callable[[int], None], stop: asyncio.Event) -> None:
         """Serve until `stop` is set; `started` gets the port, which is chosen when it is 0."""
-        app = web.Application(middlewares=[self._receive], client_max_size=self._max_body)
+        largest = self._limits.max_body or DEFAULT_MAX_BODY
+        app = web.Application(middlewares=[self._receive], client_max_size=largest)
         for method, path, handler, operation in self._api.routes():
             app.router.add_route(method, path, self._endpoint(handler, operation))
         # Answers that a fault delays must not hold up the end.
@@ -94,7 +112,8 @@ class Service:
             except web.HTTPException as error:  # no such path, or not with this method
                 allowed = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
                 response = web.Response(status=error.status, text=error.text, headers=allowed)
-        self._answered(number, None if isinstance(response, _Cut) else response.status)
+        status = None if isinstance(response, _Cut) else response.status
+        self._answered(number, status, _body_of(response))
         response.headers.update(headers)
         return response
 
@@ -105,26 +124,28 @@ class Service:
         if request.path == f"{BASE}/status":
             return None
         if key != f"{self._config.api_key}:{self._config.api_secret}":
-            return web.json_response({"message": "The API key is not accepted"}, status=401)
+            return _Json(401, {"message": "The API key is not accepted"})
         organization = request.match_info.get("organization", self._config.organization)
         if organization != self._config.organization:
-            missing = refusal("NotFound", "The organization does not exist")
-            return web.json_response(missing, status=404)
+            return _Json(404, refusal("NotFound", "The organization does not exist"))
         return None
 
     def _endpoint(self, handler: Handler, operation: str) -> _Next:
         async def serve(request: web.Request) -> web.StreamResponse:
             strike = self.plan.strike(operation)
             fault = strike.answer
-            call = Call(request.match_info, dict(request.query), *_BODY.get(), strike.rejects)
-            bulk = operation in BULK_OPERATIONS
+            call = Call(request.match_info, dict(request.query), *_BODY.get(), strike.twist)
+            bulk, rows = operation in BULK_OPERATIONS, _count_rows(call)
             slot = request.match_info.get("list", "")
             if bulk and slot in self._running:
                 return web.Response(status=429, text=_BUSY)
+            if bulk and self._limits.max_rows is not None and rows > self._limits.max_rows:
+                return web.Response(status=413, text="The body has too many records.")
             if bulk:
                 self._running.add(slot)
             try:
-                await asyncio.sleep(strike.delay + self._busy * bulk)
+                busy = self._limits.busy + self._limits.busy_per_row * rows
+                await asyncio.sleep(strike.delay + busy * bulk)
                 if fault is not None and not fault.applies:
                     status, answer = _unapplied(fault, operation)
                 else:
@@ -135,9 +156,14 @@ class Service:
                 if bulk:
                     self._running.discard(slot)
             await asyncio.sleep(strike.delay_after)
-            return _respond(request, status, answer, fault)
+            return _respond(request, operation, status, answer, fault)
 
         return serve
+
+
+def _count_rows(call: Call) -> int:
+    rows = len(call.body) if isinstance(call.body, list) else 0
+    return rows if call.query.get("fields") else max(rows - 1, 0)
 
 
 def _carry_out(handler: Handler, call: Call) -> Answer:
@@ -154,39 +180,72 @@ def _unapplied(fault: Fault, operation: str) -> Answer:
     answer = refusal(code, "A fault of the sandbox")
     if operation in BULK_OPERATIONS:
         answer = {**counted(Outcome(), operation), **answer}
+    if operation in _WITH_RESULT:
+        del answer["message"]
     return 200, answer
 
 
-class _Cut(web.Response):
+class _Json(web.Response):
+    """An answer as Selligent describes it."""
+
+    def __init__(self, status: int, answer: dict[str, Any]) -> None:
+        super().__init__(status=status, text=json.dumps(answer), content_type="application/json")
+        self.answer = answer
+
+
+class _Spoiled(web.Response):
+    """An answer that a fault made."""
+
+
+class _Cut(_Spoiled):
     """The answer of a connection that was reset: it goes nowhere."""
 
 
+def _body_of(response: web.StreamResponse) -> object:
+    if isinstance(response, _Json):
+        return response.answer
+    if isinstance(response, _Spoiled) or not isinstance(response, web.Response):
+        return None
+    return response.text
+
+
 def _respond(
-    request: web.Request, status: int, answer: dict[str, Any], fault: Fault | None
+    request: web.Request,
+    operation: str,
+    status: int,
+    answer: dict[str, Any],
+    fault: Fault | None,
 ) -> web.Response:
-    kind = "" if fault is None else fault.kind.removesuffix("-after").removesuffix("-before")
-    if fault is not None and kind == "status":
-        return web.Response(status=fault.status, text=_BUSY if fault.status == 429 else "A fault")
-    if kind == "reset":
-        return _reset(request)
-    if kind == "html":
-        return web.Response(text=_HTML, content_type="text/html")
-    if kind == "not-json":
-        return web.Response(text="{'result_code': Succeeded", content_type="application/json")
-    if kind == "counts" and "invalid_records" in answer:
+    if fault is not None and fault.kind == "counts" and "invalid_records" in answer:
         name = "number_of_inserted_records"
         name = name if name in answer else "number_of_deleted_records"
         answer = {**answer, name: answer[name] + 1}
-    response = web.json_response(answer, status=status)
+    shapely = ("counts", "failed", "result") if operation in _WITH_RESULT else ("counts",)
+    if fault is None or fault.kind in shapely:
+        return _Json(status, answer)
+    return _spoiled(request, answer, fault)
+
+
+def _spoiled(request: web.Request, answer: dict[str, Any], fault: Fault) -> _Spoiled:
+    kind = fault.kind.removesuffix("-after").removesuffix("-before")
+    if kind == "reset":
+        return _reset(request)
+    if kind == "html":
+        return _Spoiled(text=_HTML, content_type="text/html")
+    if kind == "not-json":
+        return _Spoiled(text="{'result_code': Succeeded", content_type="application/json")
+    if kind in ("failed", "result"):
+        return _Spoiled(text=json.dumps(answer), content_type="application/json")
     if kind == "truncated":
         body = json.dumps(answer).encode()
         whole = {"Content-Length": str(len(body)), "Content-Type": "application/json"}
-        response = web.Response(body=body[: len(body) // 2], headers=whole)
+        response = _Spoiled(body=body[: len(body) // 2], headers=whole)
         response.force_close()
-    return response
+        return response
+    return _Spoiled(status=fault.status, text=_BUSY if fault.status == 429 else "A fault")
 
 
-def _reset(request: web.Request) -> web.Response:
+def _reset(request: web.Request) -> _Spoiled:
     if request.transport is not None:
         # Without lingering, closing sends a TCP reset instead of an orderly end.
         connection: socket.socket | None = request.transport.get_extra_info("socket")

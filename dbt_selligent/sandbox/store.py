@@ -5,53 +5,15 @@ Nothing here knows of HTTP. What Selligent does not publish is marked *assumed*.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from .bulk import Bulk, Key, Numbered, Outcome, prepare
 from .config import MOST_KEY_FIELDS, FieldConfig, ListConfig, SegmentConfig
-from .faults import as_written
+from .orders import Order
 from .refusal import invalid, missing
 from .search import ID_FIELD, Search
-from .values import Check, InvalidValueError, canonical, checker
-
-Key = tuple[object, ...]
-
-
-@dataclass(frozen=True)
-class Bulk:
-    """A load or delete as asked for: `rows` hold the values of `fields`, `keys` among them.
-
-    `rejects` are (field, value as written) pairs that make a record invalid. `index_base` is what
-    record_index counts from; a row of field names is not counted (assumed).
-    """
-
-    keys: tuple[str, ...]
-    fields: tuple[str, ...]
-    rows: Sequence[Sequence[object]]
-    first_match: bool = False
-    option: str = "InsertAndUpdate"
-    rejects: tuple[tuple[str, str], ...] = ()
-    index_base: int = 0
-
-
-@dataclass
-class Outcome:
-    """How a bulk request went. Every row sent is counted once, under one of these."""
-
-    inserted: int = 0
-    updated: int = 0
-    deleted: int = 0
-    duplicate: int = 0
-    not_found: int = 0
-    invalid: list[tuple[int, InvalidValueError]] = field(default_factory=list)
-    touched: list[int] = field(default_factory=list)
-
-    @property
-    def result_code(self) -> str:
-        """Name the result: rows not found or doubled are no failures (assumed)."""
-        if not self.invalid:
-            return "Succeeded"
-        return "PartiallySucceeded" if self.inserted + self.updated + self.deleted else "Failed"
+from .values import Checker, InvalidValueError, canonical, checker
 
 
 @dataclass
@@ -71,13 +33,20 @@ class RecordList:
         self.fields: dict[str, FieldConfig] = {}
         self.records: dict[int, dict[str, object]] = {}
         self.segments: dict[str, Segment] = {}
-        self._checks: dict[str, Check] = {}
+        self._checkers: dict[str, Checker] = {}
         self._last_id = 0
         # Loads of one list mostly share their keys: the index of the last ones is kept.
         self._index: tuple[tuple[str, ...], dict[Key, int]] = ((), {})
+        # Pages of a search mostly share their order: those asked for are kept until a write.
+        self._orders: dict[tuple[str, bool], Order] = {}
         self.add_fields(config.fields)
         for entry in config.segments:
             self.add_segment(SegmentConfig(api_name=entry) if isinstance(entry, str) else entry)
+
+    @property
+    def holds_options(self) -> bool:
+        """Whether it is an option list, whose records no request may change (assumed)."""
+        return self.config.type == "Optionlist"
 
     def add_fields(self, fields: Mapping[str, FieldConfig]) -> None:
         """Add fields at the end, all or none; the records there are get null in them."""
@@ -87,7 +56,7 @@ class RecordList:
             if self.records and not config.allow_null:
                 raise invalid(f"Field {name} must allow null: the list holds records")
         self.fields.update(fields)
-        self._checks.update({name: checker(name, config) for name, config in fields.items()})
+        self._checkers.update({name: checker(name, config) for name, config in fields.items()})
         for record in self.records.values():
             record.update(dict.fromkeys(fields))
 
@@ -120,28 +89,27 @@ class RecordList:
         With OnlyInsert, records that are there already count as duplicates (assumed).
         """
         outcome, rows, index = self._prepare(bulk, writes=True)
-        unset = [n for n, f in self.fields.items() if not (f.allow_null or f.computed)]
-        unset = [name for name in unset if name not in bulk.fields]
-        for key, (number, values) in rows.items():
-            record_id = index.get(key)
+        blank = dict.fromkeys(self.fields)
+        for key, (_, values) in rows.items():
+            record_id, sent = index.get(key), dict(zip(bulk.fields, values, strict=True))
             if record_id is None and bulk.option == "OnlyUpdate":
                 outcome.not_found += 1
-            elif record_id is None and unset:
-                error = InvalidValueError("Unknown", "The field does not allow null", unset[0])
-                outcome.invalid.append((number, error))
             elif record_id is None:
                 self._last_id = index[key] = record_id = self._last_id + 1
-                record = self.records[record_id] = dict.fromkeys(self.fields)
-                record.update(zip(bulk.fields, values, strict=True))
+                self.records[record_id] = {**blank, **sent}
                 outcome.inserted += 1
                 outcome.touched.append(record_id)
             elif bulk.option == "OnlyInsert":
                 outcome.duplicate += 1
+                outcome.existing += 1
             else:
-                self.records[record_id].update(zip(bulk.fields, values, strict=True))
+                record = self.records[record_id]
+                outcome.unchanged += sent.items() <= record.items()
+                record.update(sent)
                 outcome.updated += 1
                 outcome.touched.append(record_id)
-        outcome.invalid.sort(key=lambda entry: entry[0])
+        if outcome.touched:
+            self._orders.clear()
         return outcome
 
     def delete(self, bulk: Bulk, segment: Segment | None = None) -> Outcome:
@@ -159,21 +127,35 @@ class RecordList:
         outcome = self._find(bulk)
         outcome.updated = sum(record_id in segment.members for record_id in outcome.touched)
         outcome.inserted = len(outcome.touched) - outcome.updated
+        outcome.unchanged = outcome.updated
         segment.members.update(dict.fromkeys(outcome.touched))
         return outcome
 
-    def drop(self, ids: Iterable[int]) -> None:
+    def drop(self, ids: Collection[int]) -> None:
         """Delete records by id."""
+        keys, index = self._index
+        # Where records share a key, the next one of them would have to be found.
+        shared = not keys or len(index) != len(self.records)
         for record_id in ids:
-            del self.records[record_id]
+            record = self.records.pop(record_id)
+            if not shared:
+                del index[_key(record, keys)]
             for segment in self.segments.values():
                 segment.members.pop(record_id, None)
-        self._index = ((), {})
+        if ids:
+            self._orders.clear()
+        if shared:
+            self._index = ((), {})
 
-    def search(self, search: Search, ids: Iterable[int] | None = None) -> list[list[object]]:
+    def search(self, search: Search, among: Collection[int] | None = None) -> list[list[object]]:
         """Return the values of the fields asked for, of all records or of those with these ids."""
-        found = self.records if ids is None else ids
-        return search.run(self.fields, [{ID_FIELD: i, **self.records[i]} for i in found])
+        return search.run(self.fields, self.records, self._order, among)
+
+    def _order(self, name: str, descending: bool) -> Order:
+        if (name, descending) not in self._orders:
+            pairs = ((i if name == ID_FIELD else r[name], i) for i, r in self.records.items())
+            self._orders[name, descending] = Order(pairs, descending)
+        return self._orders[name, descending]
 
     def _check_fields(self, bulk: Bulk, writes: bool) -> None:
         faults = ["There are too many key fields"] if len(bulk.keys) > MOST_KEY_FIELDS else []
@@ -201,52 +183,31 @@ class RecordList:
 
     def _prepare(
         self, bulk: Bulk, writes: bool = False
-    ) -> tuple[Outcome, dict[Key, tuple[int, list[object]]], dict[Key, int]]:
+    ) -> tuple[Outcome, dict[Key, Numbered], dict[Key, int]]:
         # Returns the valid rows that are left of doubled keys, and the ids of the records by key.
         self._check_fields(bulk, writes)
-        outcome = Outcome()
-        checks = [self._checks[name] for name in bulk.fields]
-        places = [bulk.fields.index(name) for name in bulk.keys]
-        rejects = [(n, bulk.fields.index(n), v) for n, v in bulk.rejects if n in bulk.fields]
-        rows: dict[Key, tuple[int, list[object]]] = {}
-        for number, row in enumerate(bulk.rows, bulk.index_base):
-            values = _checked(row, checks, rejects)
-            if isinstance(values, InvalidValueError):
-                outcome.invalid.append((number, values))
-                continue
-            key = tuple([canonical(values[place]) for place in places])
-            outcome.duplicate += key in rows
-            if None in key:
-                error = InvalidValueError(
-                    "Unknown", "A key cannot be null", bulk.keys[key.index(None)]
-                )
-                outcome.invalid.append((number, error))
-            elif key not in rows or not bulk.first_match:
-                rows.pop(key, None)
-                rows[key] = (number, values)
-        return outcome, rows, self._indexed(bulk.keys)
+        outcome, rows = prepare(bulk, self._checkers)
+        index = self._indexed(bulk.keys)
+        unset = [n for n, f in self.fields.items() if not (f.allow_null or f.computed)]
+        unset = [name for name in unset if name not in bulk.fields]
+        if writes and unset and bulk.option != "OnlyUpdate":
+            error = InvalidValueError("Unknown", "The field does not allow null", unset[0])
+            for key in [key for key in rows if key not in index]:
+                outcome.invalid.append((rows.pop(key)[0], error))
+        outcome.invalid.sort(key=lambda entry: entry[0])
+        if bulk.stop_on_error and outcome.invalid:
+            return Outcome(invalid=outcome.invalid), {}, index
+        return outcome, rows, index
 
     def _indexed(self, keys: tuple[str, ...]) -> dict[Key, int]:
         # A key that several records share stands for the first of them; no keys match no record.
         if not keys or self._index[0] != keys:
             index: dict[Key, int] = {}
             for record_id, record in self.records.items() if keys else ():
-                index.setdefault(tuple([canonical(record[name]) for name in keys]), record_id)
+                index.setdefault(_key(record, keys), record_id)
             self._index = (keys, index)
         return self._index[1]
 
 
-def _checked(
-    row: Sequence[object], checks: list[Check], rejects: list[tuple[str, int, str]]
-) -> list[object] | InvalidValueError:
-    if len(row) != len(checks):
-        message = f"The record has {len(row)} values for {len(checks)} fields"
-        return InvalidValueError("InvalidFieldCount", message)
-    try:
-        values = [check(value) for check, value in zip(checks, row, strict=True)]
-    except InvalidValueError as error:
-        return error
-    for name, place, refused in rejects:
-        if as_written(row[place]) == refused:
-            return InvalidValueError("Unknown", "The value is refused by a fault", name)
-    return values
+def _key(record: Mapping[str, object], keys: tuple[str, ...]) -> Key:
+    return tuple([canonical(record[name]) for name in keys])

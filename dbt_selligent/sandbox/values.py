@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from .config import LONGEST_TEXT, FieldConfig
@@ -21,7 +22,8 @@ SEPARATOR = "|"
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _DATE_TIME = re.compile(
-    r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-](?:0\d|1[0-4]):?[0-5]\d)?", re.ASCII
+    r"(\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d)(?:\.(\d+))?(Z|[+-](?:0\d|1[0-4]):?[0-5]\d)?",
+    re.ASCII,
 )
 
 
@@ -41,31 +43,51 @@ def canonical(value: object) -> object:
     return value.lower().rstrip(" ") if isinstance(value, str) else value
 
 
-def checker(name: str, field: FieldConfig) -> Check:
-    """Build the function that turns a JSON value into the value stored, made once per field.
+def as_written(value: object) -> str:
+    """Write a value the way a `reject` fault does: texts as they are, all else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+@dataclass(frozen=True)
+class Checker:
+    """Turns the JSON values of one field into the values stored.
 
     It raises `InvalidValueError` for a value that the field does not accept, null among them where
     the field does not allow it; an empty string is not null.
     """
+
+    name: str
+    allow_null: bool
+    check: Check
+
+    def __call__(self, value: object) -> object:
+        """Return the value stored."""
+        if value is None:
+            if self.allow_null:
+                return None
+            raise InvalidValueError("Unknown", "The field does not allow null", self.name)
+        try:
+            return self.check(value)
+        except InvalidValueError as error:
+            error.field_name = self.name
+            raise
+
+    def column(self, values: Sequence[object]) -> list[object]:
+        """Return the values stored of many records; the error does not say which one is wrong."""
+        if not self.allow_null and None in values:
+            raise InvalidValueError("Unknown", "The field does not allow null", self.name)
+        check = self.check
+        return [None if value is None else check(value) for value in values]
+
+
+def checker(name: str, field: FieldConfig) -> Checker:
+    """Build what checks the values of a field, made once per field."""
     check = _CHECKS.get(field.data_type, _as_sent)
     if field.data_type == "Text":
         check = _text("Text", field.length or LONGEST_TEXT)
     if field.options:
         check = _one_of(check, field)
-    allow_null = field.allow_null
-
-    def accept(value: object) -> object:
-        if value is None:
-            if allow_null:
-                return None
-            raise InvalidValueError("Unknown", "The field does not allow null", name)
-        try:
-            return check(value)
-        except InvalidValueError as error:
-            error.field_name = name
-            raise
-
-    return accept
+    return Checker(name, field.allow_null, check)
 
 
 def _wrong_type(data_type: str) -> InvalidValueError:
@@ -103,7 +125,8 @@ def _float(value: object) -> object:
 def _date(value: object) -> object:
     try:
         if isinstance(value, str) and _DATE.fullmatch(value):
-            return date.fromisoformat(value).isoformat()
+            date.fromisoformat(value)
+            return value
     except ValueError:
         pass
     raise _wrong_type("Date")
@@ -118,10 +141,10 @@ def _date_time(value: object) -> object:
     try:
         moment = datetime.fromisoformat(seconds)
         if zone is not None and zone != "Z":
-            moment -= _offset(zone)
+            seconds = (moment - _offset(zone)).isoformat()
     except (ValueError, OverflowError):
         raise _wrong_type("DateTime") from None
-    return f"{moment.isoformat()}.{decimals or '':0<3.3}"
+    return f"{seconds}.{decimals or '':0<3.3}"
 
 
 def _offset(zone: str) -> timedelta:
@@ -177,6 +200,8 @@ def value_from_text(field: FieldConfig, text: object) -> object:
 
     Raises `InvalidValueError` when the text is no such value.
     """
+    if field.data_type in ("Text", "LongText"):
+        return as_written(text)
     if isinstance(text, str) and field.data_type in ("Boolean", "Numeric", "Long", "Float"):
         try:
             text = json.loads(text.lower())

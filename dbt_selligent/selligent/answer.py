@@ -6,18 +6,18 @@ when every one of its rows is accounted for.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
+
+from dbt_selligent.selligent.body import code_of, counts_of, kind_of, objects, read_object, text_of
 
 RETRIED_CODES = ("ServiceUnavailable", "InternalServerError")
 REFUSING_CODES = ("PartiallySucceeded", "Failed", "ValidationFailed")
 # Statuses that are given before a body is looked at.
 NEVER_APPLIED = (401, 403, 404, 405)
-# Counts that stand for applied rows, as far as the description of the API says.
-APPLIED = frozenset({"inserted", "updated"})
+# Seconds in which a request without an answer may still be worked at: its list is left alone.
+REST = 15.0
 
 
 @dataclass(frozen=True)
@@ -36,45 +36,69 @@ class Failure:
     reason: str
     reached: bool = True
     final: bool = False  # trying again cannot help
+    late: bool = False  # it may still come to something
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """Every row is in Selligent. ``kinds`` are the counts that were not zero."""
+    """Every row is taken. ``kinds`` are the counts that were not zero."""
 
     kinds: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Missing:
-    """Some rows were to be updated, and are not there."""
+    """So many of the rows have no record; the others are taken."""
 
-
-@dataclass(frozen=True)
-class Split:
-    """Not every row is accounted for: send the parts."""
-
-    reason: str
+    rows: int
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """The one row that was sent is refused; ``names_row`` if the answer speaks of the row."""
+    """Why a row is refused; ``names_row`` if the answer speaks of the row, by ``index``."""
 
     code: str
     field: str | None = None
     message: str | None = None
     names_row: bool = False
+    index: int | None = None
+
+
+@dataclass(frozen=True)
+class Partial:
+    """Some rows are refused, and named by an index. ``accounted`` if they are all that are, and
+    ``missing`` and all others add up to the rows sent.
+    """
+
+    refused: tuple[Rejected, ...]
+    missing: int
+    accounted: bool
+    listed: bool  # whether as many are named as are refused
+
+
+@dataclass(frozen=True)
+class Split:
+    """Not every row is accounted for: send the parts, in ``after`` seconds.
+
+    ``too_long`` if the request was.
+    """
+
+    reason: str
+    after: float = 0.0
+    too_long: bool = False
 
 
 @dataclass(frozen=True)
 class Retry:
-    """Send the same again, in ``after`` seconds if the answer says so."""
+    """Send the same again, in ``after`` seconds if the answer says so.
+
+    ``limited`` by the quota, or by another call on the list: then it is no fault.
+    """
 
     reason: str
     after: float | None = None
     reached: bool = True
-    limited: bool = False  # by the quota, or by another call on the list: no fault
+    limited: Literal["quota", "list"] | None = None
 
 
 @dataclass(frozen=True)
@@ -86,136 +110,111 @@ class Stop:
     applied: bool = True
 
 
-Decision = Accepted | Missing | Split | Rejected | Retry | Stop
+Decision = Accepted | Missing | Partial | Rejected | Split | Retry | Stop
 
 
-def classify(
-    answer: Response | Failure,
-    rows: int,
-    *,
-    only_update: bool,
-    applied: frozenset[str] = APPLIED,
-) -> Decision:
+def classify(answer: Response | Failure, rows: int, applied: frozenset[str]) -> Decision:
     """What to do about ``rows`` rows after ``answer``.
 
-    ``applied`` are the kinds of counts that stand for rows that are in Selligent; the empty name
-    in it says that such rows may be counted nowhere.
+    ``applied`` are the kinds of counts that stand for rows that are taken; the empty name in it
+    says that such rows may be counted nowhere.
     """
     if isinstance(answer, Failure):
         if answer.final:
             return Stop(answer.reason, "run `dbt-selligent debug`", applied=answer.reached)
+        if answer.late:
+            return _too_long(answer.reason, rows, REST)
         return Retry(answer.reason, reached=answer.reached)
     if answer.status == 429:
-        return Retry("429: too many requests", _wait_of(answer.headers), limited=True)
-    if answer.status in (408, 413):
-        reason = f"{answer.status}: the request is too long"
-        if rows > 1:
-            return Split(reason)
-        return Rejected("413", message=None) if answer.status == 413 else Retry(reason)
+        return _limited(answer)
+    if answer.status == 408:
+        return _too_long("408: no answer in time", rows, REST)
+    if answer.status == 413:
+        reason = "413: the request is too long"
+        return _too_long(reason, rows, 0.0) if rows > 1 else Rejected("413")
     if answer.status >= 500:
         return Retry(f"{answer.status} of the server")
     if answer.status not in (200, 201):
         return _stop(answer)
     body = read_object(answer.body)
     if body is None or "result_code" not in body:
-        return Retry(f"200 with {_what_it_is(answer.body)} in place of the API's answer")
-    return _by_result(body, rows, only_update, applied)
+        return Retry(f"200 with {kind_of(answer.body)} in place of the API's answer")
+    return _by_result(body, rows, applied)
 
 
-def read_object(body: bytes) -> dict[str, Any] | None:
-    """The JSON object in a body, or None if it is anything else."""
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return content if isinstance(content, dict) else None
+def _too_long(reason: str, rows: int, after: float) -> Decision:
+    return Split(reason, after, too_long=True) if rows > 1 else Retry(reason, after)
 
 
-def _by_result(
-    body: Mapping[str, Any], rows: int, only_update: bool, applied: frozenset[str]
-) -> Decision:
+def _limited(answer: Response) -> Retry:
+    if b"quota" in answer.body.lower() or answer.headers.get("x-ratelimit-remaining") == "0":
+        after = _seconds(answer.headers, "x-ratelimit-reset", "retry-after")
+        return Retry("429: the quota of requests is used up", after, limited="quota")
+    after = _seconds(answer.headers, "retry-after")
+    return Retry("429: another bulk call is running on the list", after, limited="list")
+
+
+def _by_result(body: Mapping[str, Any], rows: int, applied: frozenset[str]) -> Decision:
     code = body["result_code"]
     if code in RETRIED_CODES:
         return Retry(f"result {code}")
     if code == "NotFound":
         return Stop(
-            "result NotFound: there is no such list", "see `dbt-selligent debug`", applied=False
+            "result NotFound: there is no such list or segment",
+            "see `dbt-selligent debug`",
+            applied=False,
         )
-    counts = _counts(body)
-    missing = counts is not None and counts["not_found"] > 0
-    if code == "Succeeded" and counts is not None and _faultless(body, counts):
-        if missing:
-            return _not_found(rows, only_update)
-        kinds = frozenset(kind for kind, count in counts.items() if count)
-        told = sum(counts.values())
+    counts = counts_of(body) or {}
+    missing = 0 if "not_found" in applied else counts.get("not_found", 0)
+    refused = tuple(map(_of_record, objects(body, "invalid_records")))
+    failed = counts.get("failed", 0)
+    told = sum(counts.values())
+    kinds = frozenset(
+        kind
+        for kind, count in counts.items()
+        if count and kind != "failed" and not (kind == "not_found" and missing)
+    )
+    if code == "Succeeded" and counts and not (body.get("errors") or refused or failed):
+        if rows == 1:
+            return Missing(1) if missing else Accepted(kinds or frozenset({""}))
         adds_up = told == rows or (told < rows and "" in applied)
-        if rows == 1 or (adds_up and kinds <= applied):
-            return Accepted(kinds or frozenset({""}))
+        if adds_up and kinds <= applied and missing <= rows:
+            return Missing(missing) if missing else Accepted(kinds or frozenset({""}))
         return Split("the counts do not add up to the rows sent")
-    if rows > 1:
-        return Split(f"result {code}")
-    if missing and only_update:
-        return Missing()
-    if code in (*REFUSING_CODES, "Succeeded"):
-        return _rejected(body, str(code))
-    return Stop(f"result {str(code)[:40]!r}, which this version does not know", "upgrade")
+    if rows == 1:
+        return _of_one_row(body, code, refused, missing)
+    if refused:
+        listed = failed == len(refused)
+        # Rows that are counted nowhere may not have been looked at: here every row must be counted.
+        accounted = listed and told == rows and kinds <= applied
+        return Partial(refused, missing, accounted, listed)
+    return Split(f"result {str(code)[:40]}")
 
 
-def _not_found(rows: int, only_update: bool) -> Decision:
-    if only_update:
-        return Missing()
-    return Split("rows not found") if rows > 1 else Rejected("NotFound")
+def _of_one_row(
+    body: Mapping[str, Any], code: object, refused: tuple[Rejected, ...], missing: int
+) -> Decision:
+    if missing and not refused:
+        return Missing(1)
+    if code not in (*REFUSING_CODES, "Succeeded"):
+        return Stop(f"result {str(code)[:40]!r}, which this version does not know", "upgrade")
+    for rejected in refused:
+        return rejected
+    for error in objects(body, "errors"):
+        message = text_of(error.get("description"))
+        return Rejected(code_of(error.get("error_code"), str(code)), None, message)
+    return Rejected(code_of(str(code), "Unknown"))
 
 
-def _rejected(body: Mapping[str, Any], code: str) -> Rejected:
-    for record in _objects(body, "invalid_records"):
-        return Rejected(
-            _code(record.get("validation_code"), code),
-            _text(record.get("field_name")),
-            _text(record.get("message")),
-            names_row=True,
-        )
-    for error in _objects(body, "errors"):
-        message = _text(error.get("description"))
-        return Rejected(_code(error.get("error_code"), code), None, message)
-    return Rejected(_code(code, "Unknown"))
-
-
-def _code(found: object, result: str) -> str:
-    """A code of the API, which is shown; anything that is none may be a value of the row."""
-    for each in (found, result):
-        if isinstance(each, str) and re.fullmatch(r"[A-Za-z0-9_.-]{1,60}", each):
-            return each
-    return "Unknown"
-
-
-def _faultless(body: Mapping[str, Any], counts: Mapping[str, int]) -> bool:
-    return not (body.get("errors") or body.get("invalid_records") or counts["failed"])
-
-
-def _objects(body: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    found = body.get(name)
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
-
-
-def _counts(body: Mapping[str, Any]) -> dict[str, int] | None:
-    """The counts by kind, or None if one of them is no count."""
-    names = {
-        "inserted": "number_of_inserted_records",
-        "updated": "number_of_updated_records",
-        "duplicate": "number_of_duplicate_records",
-        "failed": "number_of_failed_records",
-        "not_found": "number_of_records_not_found",
-    }
-    counts = {}
-    for kind, name in names.items():
-        count = body.get(name)
-        if count is None:
-            count = 0
-        if type(count) is not int or count < 0:
-            return None
-        counts[kind] = count
-    return counts
+def _of_record(record: Mapping[str, Any]) -> Rejected:
+    index = record.get("record_index")
+    return Rejected(
+        code_of(record.get("validation_code"), "Unknown"),
+        text_of(record.get("field_name")),
+        text_of(record.get("message")),
+        names_row=True,
+        index=index if type(index) is int else None,
+    )
 
 
 def _stop(answer: Response) -> Stop:
@@ -238,12 +237,12 @@ def _stop(answer: Response) -> Stop:
         )
     body = read_object(answer.body)
     code = ""
-    for error in _objects(body or {}, "errors"):
+    for error in objects(body or {}, "errors"):
         if error.get("error_code"):
-            code = f", {_code(error['error_code'], 'Unknown')}"
+            code = f", {code_of(error['error_code'], 'Unknown')}"
             break
     if body is None:
-        code = f", with {_what_it_is(answer.body)} as its body"
+        code = f", with {kind_of(answer.body)} as its body"
     return Stop(
         f"{answer.status}: the request is refused{code}",
         "run `dbt-selligent debug`: do list and fields exist?",
@@ -251,8 +250,8 @@ def _stop(answer: Response) -> Stop:
     )
 
 
-def _wait_of(headers: Mapping[str, str]) -> float | None:
-    for name in ("x-ratelimit-reset", "retry-after"):
+def _seconds(headers: Mapping[str, str], *names: str) -> float | None:
+    for name in names:
         try:
             seconds = float(headers[name])
         except (KeyError, ValueError):
@@ -260,16 +259,3 @@ def _wait_of(headers: Mapping[str, str]) -> float | None:
         if 0 <= seconds <= 3600:
             return seconds
     return None
-
-
-def _what_it_is(body: bytes) -> str:
-    start = body[:200].lstrip().lower()
-    if not start:
-        return "nothing"
-    if start.startswith((b"<!doctype html", b"<html")):
-        return "an HTML page (of a proxy?)"
-    return "something else"
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)

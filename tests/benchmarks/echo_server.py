@@ -1,12 +1,27 @@
-"""A server that answers a bulk load at once: it reads the body, counts its rows, keeps none."""
+"""A server that answers a bulk load at once, or after --delay seconds: it reads the body, counts
+its rows, keeps none. A list whose name begins with TYPED has fields with types, all others have not.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-FIELDS = ["ID", "MAIL", "FIRST", "LAST", "SPEND", "ORDERS", "SINCE", "SEEN_AT", "OPTIN", "TIER"]
+TYPES = {
+    "ID": "Long",
+    "MAIL": "Text",
+    "FIRST": "Text",
+    "LAST": "Text",
+    "SPEND": "Float",
+    "ORDERS": "Numeric",
+    "SINCE": "Date",
+    "SEEN_AT": "DateTime",
+    "OPTIN": "Boolean",
+    "TIER": "Text",
+}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -22,12 +37,23 @@ class Handler(BaseHTTPRequestHandler):
         )
 
     def do_GET(self) -> None:
-        self._answer({"fields": [{"name": name, "data_type": "Text"} for name in FIELDS]})
+        typed = "/lists/TYPED" in self.path
+        self._answer(
+            {
+                "fields": [
+                    {"name": name, "data_type": data_type, "length": 40, "allow_null": False}
+                    if typed
+                    else {"name": name, "data_type": "Unknown"}
+                    for name, data_type in TYPES.items()
+                ]
+            }
+        )
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         rows = json.loads(body)
-        assert all(len(row) == len(FIELDS) for row in rows)
+        assert all(len(row) == len(TYPES) for row in rows)
+        time.sleep(delay)
         self._answer({"result_code": "Succeeded", "number_of_inserted_records": len(rows)})
 
     def log_message(self, format: str, *args: object) -> None:
@@ -35,6 +61,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--delay", type=float, default=0.0)
+    delay = parser.parse_args().delay
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()

@@ -5,26 +5,30 @@ It compares nothing, keeps nothing and tries nothing again; that every row was t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
 
 import duckdb
 
 from dbt_selligent.columns import Columns
-from dbt_selligent.payload import Form, Rows, batches
-from dbt_selligent.planning import BYTES_PER_BATCH, ROWS_PER_BATCH
+from dbt_selligent.groups import Absent, Form
+from dbt_selligent.payload import Batch, Rows, cut
 from dbt_selligent.selligent.answer import Accepted, classify
+from dbt_selligent.selligent.calls import APPLIED, Call
 from dbt_selligent.selligent.client import Client
 from dbt_selligent.settings import Destination
 from dbt_selligent.warehouse.macros import render_sql
+
+# As large as the requests of the tool become.
+ROWS_PER_REQUEST, BYTES_PER_REQUEST = 50_000, 20_000_000
 
 
 def load(warehouse: str, relation: str, columns: Columns, destination: Destination) -> int:
     """Posts all rows of a relation; gives their number."""
     settled = ", ".join(
-        f"{render_sql('settled', column=each)} as {each.name}" for each in columns.all
+        f"{render_sql('settled', column=each)} as {each.name}" for each in columns.sent
     )
     values = ", ".join(
-        render_sql("json_value", column=each, value=each.name) for each in columns.all
+        render_sql("json_value", column=each, value=each.name) for each in columns.sent
     )
     connection = duckdb.connect(warehouse, read_only=True)
     rendered = connection.sql(
@@ -32,21 +36,26 @@ def load(warehouse: str, relation: str, columns: Columns, destination: Destinati
         f"from (select {settled} from {relation})"
     )
 
-    def chunks() -> Iterator[Rows]:
-        for batch in rendered.to_arrow_reader(20_000):
-            if batch.num_rows:
-                yield Rows(batch.column(0), batch.column(1))
-
     client = Client(destination)
-    fields = tuple(each.field for each in columns.all)
-    form = Form(fields, only_update=False)
+    form = Form(Call.UPSERT, tuple(columns.sent), Absent.REFUSED, 0)
+    waiting: deque[Batch] = deque()
     sent = 0
-    for batch in batches(0, form, chunks(), most_rows=ROWS_PER_BATCH, most_bytes=BYTES_PER_BATCH):
-        answer = client.load(
-            "PEOPLE", keys=fields[:1], fields=fields, only_update=False, body=batch.body()
+
+    def post() -> int:
+        batch = cut(waiting, ROWS_PER_REQUEST, BYTES_PER_REQUEST)
+        answer = client.bulk(
+            form.call, "PEOPLE", None, keys=form.fields[:1], fields=form.fields, body=batch.body()
         )
-        assert isinstance(classify(answer, len(batch), only_update=False), Accepted)
-        sent += len(batch)
+        assert isinstance(classify(answer, len(batch), APPLIED[form.call]), Accepted)
+        return len(batch)
+
+    for rows in rendered.to_arrow_reader(20_000):
+        if rows.num_rows:
+            waiting.append(Batch(0, form, (Rows(rows.column(0), rows.column(1)),)))
+        while sum(map(len, waiting)) >= ROWS_PER_REQUEST:
+            sent += post()
+    while waiting:
+        sent += post()
     client.close()
     connection.close()
     return sent

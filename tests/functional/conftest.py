@@ -26,6 +26,7 @@ from unittest import mock
 import duckdb
 import pytest
 import yaml
+from sandbox.conformance import assert_conforms
 
 from dbt_selligent import plan, resolve_settings, sync
 from dbt_selligent.cli import main
@@ -53,7 +54,7 @@ CUSTOMERS = {
     },
 }
 LISTS: dict[str, Any] = {
-    "CUSTOMERS": CUSTOMERS,
+    "CUSTOMERS": {**CUSTOMERS, "segments": [{"api_name": "YOUNG", "type": "Dynamic"}]},
     "OTHERS": CUSTOMERS,
     "ORDERS": {
         "business_key": ["STORE", "ORDER_NO"],
@@ -100,7 +101,13 @@ EXPOSURES = [
     exposure(
         "crm",
         "customers",
-        {"list": "CUSTOMERS", "matching_key": {"CUSTOMER_ID": "id"}, "fields": CRM_FIELDS},
+        {
+            "list": "CUSTOMERS",
+            "matching_key": {"CUSTOMER_ID": "id"},
+            "fields": CRM_FIELDS,
+            # Tests count requests, whatever time each takes.
+            "batch": {"rows": 2500},
+        },
         ["crm", "daily"],
     ),
     exposure(
@@ -300,6 +307,10 @@ class Shop:
         new, self.seen = bulk[self.seen :], len(bulk)
         return [(one.path.split("/")[-3], one.query, one.body) for one in new]
 
+    def writes(self) -> list[str]:
+        """All requests that change something, so far."""
+        return [one.path for one in self.sandbox.received if one.method != "GET"]
+
     def records(self, name: str = "CUSTOMERS") -> list[tuple[object, ...]]:
         return [tuple(record.values()) for record in self.sandbox.records(name)]
 
@@ -373,12 +384,20 @@ def check_counts(result: ActivationResult) -> None:
         assert result.status in ("failed", "skipped")
         assert result.error
         return
-    parts = (counts.unchanged, counts.new, counts.changed, counts.invalid, counts.held)
+    parts = (
+        counts.unchanged,
+        counts.new,
+        counts.changed,
+        counts.invalid,
+        counts.held,
+        counts.not_found,
+    )
     assert counts.rows == sum(parts)
     assert min(parts) >= 0
     assert counts.in_doubt <= counts.changed
-    assert counts.new + counts.changed == result.confirmed + result.rejected + result.not_sent
-    assert min(result.confirmed, result.rejected, result.not_sent) >= 0
+    said = (result.confirmed, result.rejected, result.not_found, result.not_sent)
+    assert counts.new + counts.changed == sum(said)
+    assert min(*said, result.removed, result.not_removed) >= 0
 
 
 def clean_environment() -> dict[str, str]:
@@ -439,8 +458,9 @@ def parsed_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def new_sandbox(**chosen: Any) -> Sandbox:
-    config = {name: chosen.pop(name) for name in ("api_key", "api_secret") if name in chosen}
-    return Sandbox(SandboxConfig.model_validate({"lists": LISTS, **config}), **chosen)
+    names = ("api_key", "api_secret", "lists")
+    config = {"lists": LISTS, **{name: chosen.pop(name) for name in names if name in chosen}}
+    return Sandbox(SandboxConfig.model_validate(config), **{"keep_responses": True, **chosen})
 
 
 def empty(folder: Path) -> None:
@@ -464,6 +484,8 @@ def open_shop(parsed_folder: Path) -> Iterator[Callable[..., Shop]]:
             empty(parsed_folder)
             shop = Shop(parsed_folder, sandbox, stack.enter_context(sandbox.running()))
             shop.profile()
+            # Whatever a test is about, every request and every answer is as the API describes it.
+            stack.callback(assert_conforms, sandbox)
             return shop
 
         yield open_it
@@ -485,6 +507,7 @@ def project(tmp_path: Path) -> Iterator[Callable[..., Shop]]:
             write_project(tmp_path / "shop", exposures, **chosen)
             made = Shop(tmp_path / "shop", sandbox, stack.enter_context(sandbox.running()))
             made.profile()
+            stack.callback(assert_conforms, sandbox)
             return made
 
         yield make

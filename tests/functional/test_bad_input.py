@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from dbt_selligent import plan
+from dbt_selligent import plan, sync
 from dbt_selligent.errors import ActivationFaults, Fault
+from dbt_selligent.events import Event, Waiting
 
 from .conftest import MODELS, SECONDS, Shop, exposure, load, wait_until
 from .test_sync import ANN, BEN, WHOLE
@@ -63,8 +64,8 @@ def test_every_fault_of_every_activation_is_told_at_once_as_dbt_parsed_them(
         "other_model": {"model": "custmers"},
         "thin_air": {},
         "unknown_keys": {"feilds": {"MAIL": "email"}, "colour": "red"},
-        "to_come": {"segment": "VIP", "mode": "mirror", "removed": "delete"},
-        "options": {"fields": {"LTV": {"column": "x", "only": "insert"}}},
+        "to_come": {"guard": {"max_changed": "5%"}, "gate": "off", "warnings": ["failed"]},
+        "options": {"fields": {"LTV": {"column": "x", "only": "sometimes"}}},
         "missing": {"matching_key": None, "fields": None},
         "four_keys": {"matching_key": dict.fromkeys("ABCD", "id")},
         "twice": {"fields": {"MAIL": "a", "Mail": "b"}},
@@ -109,14 +110,21 @@ def test_every_fault_of_every_activation_is_told_at_once_as_dbt_parsed_them(
         ("comma", "fields.A,B", "a comma separates fields in the API", "rename the field"),
         ("four_keys", "matching_key", four_keys, ""),
         ("key_too", "fields.customer_id", "already the matching key", "name it in one place only"),
-        ("missing", "fields", "missing", "every activation needs it"),
+        ("missing", "fields", "missing", "every activation needs it, or a segment"),
         ("missing", "matching_key", "missing", "every activation needs it"),
         ("no_model", "depends_on", "no model", "write depends_on: [ref('your_model')]"),
         ("nowhere", "destination", nowhere, ""),
         ("one", "fields.MAIL", "also written to list OTHERS by other", one_only),
-        ("options", "fields.LTV", "options of a field are not supported by this version", ""),
+        (
+            "options",
+            "fields.LTV",
+            "not an option of a field",
+            "write {column: name, only: insert}",
+        ),
         ("other", "fields.mail", "also written to list others by one", one_only),
+        ("other", "list", "there is no list others in the organization", "did you mean OTHERS?"),
         ("other_model", "model", "custmers is not among depends_on", "did you mean customers?"),
+        ("quoted", "list", "there is no list QUOTED in the organization", "did you mean OTHERS?"),
         ("text", "selligent", "not a dictionary", "see the README for an example"),
         (
             "thin_air",
@@ -124,9 +132,9 @@ def test_every_fault_of_every_activation_is_told_at_once_as_dbt_parsed_them(
             "fleeting is ephemeral: there is no table to read",
             "materialize it",
         ),
-        ("to_come", "mode", not_yet, "write upsert"),
-        ("to_come", "removed", not_yet, "write keep"),
-        ("to_come", "segment", not_yet, "remove the key"),
+        ("to_come", "gate", not_yet, "remove the key"),
+        ("to_come", "guard", not_yet, "remove the key"),
+        ("to_come", "warnings", not_yet, "remove the key"),
         ("twice", "fields.MAIL", twice, "name it once"),
         ("twice", "fields.Mail", twice, "name it once"),
         ("two_models", "depends_on", "2 models: customers, things", "name one with `model:`"),
@@ -141,7 +149,7 @@ def test_every_fault_of_every_activation_is_told_at_once_as_dbt_parsed_them(
     assert "models/exposures.yml: exposure unknown_keys: feilds: no such key (did you mean" in (
         done.err
     )
-    assert shop.sandbox.received == []
+    assert shop.writes() == []
     assert list(shop.folder.glob(".dbt_selligent/**/*.duckdb")) == []
 
 
@@ -179,28 +187,40 @@ def test_columns_that_do_not_exist_are_faults_with_the_nearest_name(shop: Shop) 
     ]
     done = shop.invoke("sync")
     assert done.code == 2
-    assert shop.sandbox.received == []
+    assert shop.writes() == []
 
 
-def test_a_list_or_field_that_does_not_exist_fails_that_activation_alone(shop: Shop) -> None:
+def test_a_list_or_field_that_does_not_exist_is_a_fault_and_forgets_nothing(shop: Shop) -> None:
+    shop.declare(exposure("crm", "customers", GOOD))
+    shop.customers(ANN)
+    shop.in_step()
+    shop.sent()
     shop.declare(
         exposure("crm", "customers", faulty(list="CUSTOMRS")),
         exposure("field", "customers", faulty(list="OTHERS", fields={"MALE": "email", "X": "id"})),
         exposure("good", "customers", GOOD),
     )
-    shop.customers(ANN)
-    done = shop.invoke("sync", "--threads", "1")
-    assert done.code == 1
-    crm, field, good = shop.results()["results"]
-    assert (crm["status"], crm["error"]) == (
-        "failed",
-        "there is no list CUSTOMRS in the organization",
-    )
-    assert (field["status"], field["error"]) == ("failed", "list OTHERS has no field MALE, X")
-    assert field["next_step"].startswith("did you mean MAIL?")
-    assert (good["status"], good["confirmed"]) == ("in step", 1)
-    assert [name for name, _, _ in shop.sent()] == ["CUSTOMERS"]
-    # Nothing is lost: mended, the row goes.
+    for command in ("plan", "sync"):
+        done = shop.invoke(command)
+        assert done.code == 2
+        said = done.err.splitlines()
+        where = "  models/exposures.yml: exposure "
+        assert said[:4] == [
+            "Error: 3 faults in the activations:",
+            (
+                f"{where}crm: list: there is no list CUSTOMRS in the organization "
+                "(did you mean CUSTOMERS?)"
+            ),
+            f"{where}field: fields.MALE: list OTHERS has no field MALE (did you mean MAIL?)",
+            (
+                f"{where}field: fields.X: list OTHERS has no field X "
+                "(it has CUSTOMER_ID, MAIL, FIRSTNAME, LTV, OPTIN)"
+            ),
+        ]
+    assert shop.sent() == []
+    # Nothing is lost, and nothing forgotten: mended, the row is known.
+    shop.declare(exposure("crm", "customers", GOOD))
+    assert shop.in_step().requests == 0
     shop.declare(exposure("field", "customers", faulty(list="OTHERS")))
     shop.in_step("field")
     assert shop.sent() == [
@@ -217,7 +237,7 @@ def test_a_project_that_dbt_cannot_parse_is_told_in_dbts_words(
     assert "dbt cannot parse the project" in done.err
     assert "'customer' which was not found" in done.err
     assert "Traceback" not in done.said
-    assert shop.sandbox.received == []
+    assert shop.writes() == []
     assert not shop.state.exists()
 
 
@@ -246,7 +266,7 @@ def test_a_destination_that_is_not_complete_is_an_error_that_says_where(
     assert said in done.err
     assert "profiles.yml" in done.err
     assert "hidden-word" not in done.said
-    assert shop.sandbox.received == []
+    assert shop.writes() == []
 
 
 def test_a_secret_of_another_output_may_be_missing(shop: Shop) -> None:
@@ -348,7 +368,7 @@ def test_a_sync_beside_another_one_says_who_holds_it_and_sends_nothing(shop: Sho
             assert f"activation crm is in use by process {other.pid} on " in done.err
 
 
-def test_a_second_activation_on_the_list_waits_for_its_turn_or_says_who_holds_it(
+def test_a_second_activation_on_the_list_waits_for_its_turn_and_says_for_whom(
     shop: Shop,
 ) -> None:
     shop.declare(
@@ -356,12 +376,18 @@ def test_a_second_activation_on_the_list_waits_for_its_turn_or_says_who_holds_it
         exposure("names", "customers", faulty(fields={"FIRSTNAME": "first_name"})),
     )
     shop.customers(ANN)
-    shop.sandbox.faults(["load:delay=30@1"])
+    shop.sandbox.faults(["load:delay=1@1"])
+    events: list[Event] = []
     with shop.started("sync", "--select", "crm") as other:
         wait_until(shop.sandbox.bulk, "a request is under way")
-        result = shop.sync_one("names")
-        assert f"list CUSTOMERS is in use by process {other.pid} on " in (result.error or "")
-        assert len(shop.sandbox.bulk()) == 1
+        [result] = sync(shop.settings(select=("names",)), emit=events.append).results
+    assert result.status == "in step"
+    [waited] = [each for each in events if isinstance(each, Waiting)]
+    assert f"list CUSTOMERS is in use by process {other.pid} on " in waited.reason
+    assert [query["fields"] for _, query, _ in shop.sent()] == [
+        "CUSTOMER_ID,MAIL",
+        "CUSTOMER_ID,FIRSTNAME",
+    ]
 
 
 def test_an_empty_model_sends_nothing_and_forgets_nothing(shop: Shop) -> None:
@@ -389,7 +415,7 @@ def test_an_empty_model_sends_nothing_and_forgets_nothing(shop: Shop) -> None:
 def test_an_empty_model_at_the_first_sync_sends_nothing(shop: Shop) -> None:
     shop.customers()
     assert shop.sync_one().status == "failed"
-    assert shop.sandbox.received == []
+    assert shop.writes() == []
     shop.customers(ANN)
     shop.in_step()
     assert shop.records() == [ANN]

@@ -122,7 +122,7 @@ def test_another_list_starts_anew_and_says_so(shop: Shop) -> None:
     shop.in_step()
     shop.sent()
     shop.declare(crm(list="OTHERS"))
-    said = "starts anew: list from CUSTOMERS to OTHERS"
+    said = "starts anew: list from CUSTOMERS to OTHERS; 2 records stay as they were sent before"
     assert shop.plan_one().notes == (said,)
     assert said in shop.invoke("plan", "--select", "crm").out
     result = shop.in_step()
@@ -139,7 +139,9 @@ def test_another_matching_key_starts_anew_and_says_so(shop: Shop) -> None:
     shop.sent()
     shop.declare(crm(matching_key={"MAIL": "email"}, fields={"FIRSTNAME": "first_name"}))
     result = shop.sync_one()
-    assert result.notes == ("starts anew: keys from CUSTOMER_ID to MAIL",)
+    assert result.notes == (
+        "starts anew: keys from CUSTOMER_ID to MAIL; 1 records stay as they were sent before",
+    )
     assert [query["keyFields"] for _, query, _ in shop.sent()] == ["MAIL"]
 
 

@@ -79,7 +79,7 @@ def test_rows_that_cannot_be_rendered_fail_the_activation_and_nothing_is_lost(
         length = f"case when rowid > {after} then 1000000 else 0 end"
         return sql.replace("cast(json_array(", f"repeat('x', {length}), cast(json_array(")
 
-    monkeypatch.setattr("dbt_selligent.sending.render_sql", too_much)
+    monkeypatch.setattr("dbt_selligent.rendering.render_sql", too_much)
     done = shop.invoke("sync", "--select", "crm")
     monkeypatch.undo()
 

@@ -107,13 +107,14 @@ FAILING = [
 ]
 
 
-@pytest.mark.parametrize("view", FAILING, ids=[str(n) for n in range(len(FAILING))])
-def test_a_view_that_fails_on_a_value_does_not_tell_the_value(marked: Shop, view: str) -> None:
-    meta = {
-        "list": "CUSTOMERS",
-        "matching_key": {"CUSTOMER_ID": "id"},
-        "fields": {"MAIL": "email"},
-    }
+# The fields of list THINGS that take what these views have, but for texts.
+TAKEN = {1: "AT", 7: "AT", 8: "AMOUNT"}
+
+
+@pytest.mark.parametrize("number", range(len(FAILING)))
+def test_a_view_that_fails_on_a_value_does_not_tell_the_value(marked: Shop, number: int) -> None:
+    view, field = FAILING[number], TAKEN.get(number, "WORDS")
+    meta = {"list": "THINGS", "matching_key": {"ID": "id"}, "fields": {field: "email"}}
     marked.declare(exposure("crm", "customers", meta))
     marked.write("drop table customers", f"create view customers as {view}")
     said = [marked.invoke(command, "--select", "crm") for command in ("plan", "sync")]
@@ -180,6 +181,7 @@ def test_the_state_is_its_owners_alone_and_not_for_git(marked: Shop) -> None:
         ".dbt_selligent/dev/crm.duckdb",
         *[name for name in sorted(found) if name.endswith(".wal")],
         ".dbt_selligent/dev/crm.lock",
+        ".dbt_selligent/dev/destination.json",
         ".dbt_selligent/dev/lists",
         ".dbt_selligent/dev/lists/customers.lock",
     ]

@@ -292,7 +292,7 @@ def test_a_column_of_a_type_no_field_takes_is_a_fault(
     assert done.code == 2
     assert problem.replace('"a"', "a") in done.err.replace('"a"', "a")
     assert "cast it in the model" in done.err
-    assert shop.sandbox.received == []
+    assert shop.writes() == []
 
 
 def test_a_field_named_no_works_when_it_is_quoted(shop: Shop) -> None:

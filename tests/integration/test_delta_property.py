@@ -21,9 +21,15 @@ keys = st.one_of(st.none(), st.sampled_from(["a", "A", "a ", "b", "c", "d", "e",
 values = st.one_of(st.none(), st.sampled_from(["x", "y", "X", "", "x "]))
 numbers = st.one_of(st.none(), st.sampled_from([0.1 + 0.2, 0.3, 1.0, float("nan"), 2.5, -0.0, 0.0]))
 rows = st.lists(st.tuples(keys, values, numbers), max_size=8)
-# What becomes of each row that is sent, by its place: confirmed, rejected, in doubt, not sent.
-fates = st.lists(st.sampled_from(["confirmed", "rejected", "in doubt", "unsent"]), max_size=8)
-rounds = st.lists(st.tuples(rows, fates, st.booleans()), min_size=1, max_size=5)
+# What becomes of each row that is sent, by its place.
+fates = st.lists(
+    st.sampled_from(
+        ["confirmed", "rejected", "taken and rejected", "missing", "in doubt", "unsent"]
+    ),
+    max_size=8,
+)
+retries = st.sampled_from([(), ("held",), ("missing",), ("held", "missing")])
+rounds = st.lists(st.tuples(rows, fates, st.booleans(), retries), min_size=1, max_size=5)
 
 
 @dataclass
@@ -32,7 +38,7 @@ class Known:
 
     snapshot: dict[str, Row] = field(default_factory=dict)
     doubt: set[str] = field(default_factory=set)
-    held: dict[str, Row] = field(default_factory=dict)
+    held: dict[str, tuple[str, Row]] = field(default_factory=dict)  # held or missing
 
 
 def canonical(key: str) -> str:
@@ -51,7 +57,9 @@ def same(one: Row, other: Row) -> bool:
     return one[1:] == other[1:]
 
 
-def expected(known: Known, table: list[Row], full: bool) -> dict[str, Any]:
+def expected(
+    known: Known, table: list[Row], full: bool, retried: tuple[str, ...]
+) -> dict[str, Any]:
     """Kind by key, and the counts, by the words of the design."""
     there = Counter(canonical(row[0]) for row in table if row[0] is not None)
     kinds: dict[str, str] = {}
@@ -68,8 +76,12 @@ def expected(known: Known, table: list[Row], full: bool) -> dict[str, Any]:
             invalid += 1
         elif full:
             kinds[key] = "again" if key in known.snapshot or key in known.doubt else "new"
-        elif key in known.held and repr(known.held[key]) == repr(row):
-            kinds[key] = "held"
+        elif (
+            key in known.held
+            and known.held[key][0] not in retried
+            and repr(known.held[key][1]) == repr(row)
+        ):
+            kinds[key] = known.held[key][0]
         elif key in known.doubt:
             kinds[key] = "again"
         elif key in known.snapshot:
@@ -80,46 +92,54 @@ def expected(known: Known, table: list[Row], full: bool) -> dict[str, Any]:
     return {"kinds": kinds, "invalid": invalid, "removed": removed}
 
 
-def carry_out(bench: Workbench, plan: Plan, fates: list[str], full: bool, known: Known) -> None:
+def carry_out(bench: Workbench, plan: Plan, fates: list[str], known: Known) -> None:
     """Gives each row its fate in the log, and leaves the settling to the next round."""
     group_of = {member: group.number for group in plan.groups for member in group.members}
     with open_state(bench.files, bench.folder) as store:
-        ledger = store.begin("run", "dev", plan.columns, full_refresh=full)
-        with ledger.expecting():
+        ledger = bench.begin(store, plan)
+        with ledger.expecting(all_of_it=True):
             pass  # a first sync whose rows are all confirmed takes what is written here
         known.held = {
-            canonical(row[3]): (row[3], row[4], row[5])
+            canonical(row[3]): (row[1], (row[3], row[4], row[5]))
             for row in bench.staged()
-            if row[1] == "held"
+            if row[1] in ("held", "missing")
         }
-        for key in expected_removed(bench.staged()):
-            known.snapshot.pop(key, None)
-            known.doubt.discard(key)
-        if full:
+        if bench.activation.removed == "keep":
+            for key in expected_removed(bench.staged()):
+                known.snapshot.pop(key, None)
+                known.doubt.discard(key)
+        if plan.full_refresh:
             known.doubt |= set(known.snapshot)
             known.snapshot.clear()
         sent = [row for row in bench.staged() if (row[1], row[2]) in group_of]
         for place, (number, kind, mask, key, text, value) in enumerate(sent):
             fate = fates[place] if place < len(fates) else "confirmed"
+            removal = kind == "removed"
             span = Span(group_of[kind, mask], number, number)
             ledger.note(span, Outcome.SENT)
             name, row = canonical(key), (key, text, value)
+            was_there = known.snapshot.pop(name, None) if fate != "unsent" else None
+            if fate == "unsent":
+                ledger.note(span, Outcome.UNSENT)
+            elif fate == "in doubt":
+                known.doubt.add(name)
+            else:
+                ledger.note(span, Outcome.ANSWERED)
             if fate == "confirmed":
-                ledger.note(span, Outcome.CONFIRMED)
-                known.snapshot[name] = row
+                if not removal:
+                    known.snapshot[name] = row
                 known.doubt.discard(name)
                 known.held.pop(name, None)
-            elif fate == "rejected":
-                ledger.note(span, Outcome.REJECTED)
-                ledger.reject(number, Rejected("Unknown"))
-                known.held[name] = row
-                if known.snapshot.pop(name, None) is not None:
+            elif fate == "missing":
+                ledger.set_apart([number])
+                known.doubt.discard(name)
+                known.held[name] = "missing", row
+            elif fate.endswith("rejected"):
+                taken = fate.startswith("taken")
+                ledger.refuse([number], [Rejected("Unknown")], taken=taken)
+                known.held[name] = "held", row
+                if was_there is not None or taken:
                     known.doubt.add(name)
-            elif fate == "unsent":
-                ledger.note(span, Outcome.UNSENT)
-            else:
-                known.snapshot.pop(name, None)
-                known.doubt.add(name)
         ledger.flush()
 
 
@@ -130,17 +150,19 @@ def expected_removed(staged: list[tuple[Any, ...]]) -> list[str]:
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(rounds, st.sampled_from(["table", "view"]))
+@given(rounds, st.sampled_from(["table", "view"]), st.sampled_from(["keep", "delete"]))
 def test_delta_agrees_with_python(
     tmp_path_factory: pytest.TempPathFactory,
-    rounds: list[tuple[list[Row], list[str], bool]],
+    rounds: list[tuple[list[Row], list[str], bool, tuple[str, ...]]],
     materialized: str,
+    removed: str,
 ) -> None:
-    bench, known = Workbench(tmp_path_factory.mktemp("state"), materialized), Known()
-    for table, fate, full in rounds:
+    bench = Workbench(tmp_path_factory.mktemp("state"), materialized, removed=removed)
+    known = Known()
+    for place, (table, fate, full, retried) in enumerate(rounds):
         bench.fill(table)
-        want = expected(known, table, full)
-        plan = bench.plan(full=full)
+        want = expected(known, table, full, retried)
+        plan = bench.plan(full=full, retried=retried)
         staged = bench.staged()
         kinds = {canonical(row[3]): row[1] for row in staged if row[3] and row[1] != "removed"}
         doubled = {k for k, n in Counter(canonical(r[0]) for r in table if r[0]).items() if n > 1}
@@ -151,15 +173,16 @@ def test_delta_agrees_with_python(
         tally = Counter(want["kinds"].values())
         assert counts.rows == len(table)
         assert counts.invalid == want["invalid"]
-        assert (counts.new, counts.held, counts.unchanged) == (
-            tally["new"], tally["held"], tally["unchanged"],
+        assert (counts.new, counts.held, counts.not_found, counts.unchanged) == (
+            tally["new"], tally["held"], tally["missing"], tally["unchanged"],
         )  # fmt: skip
         assert counts.changed == tally["changed"] + tally["again"]
         assert counts.in_doubt == tally["again"]
         assert counts.removed == len(want["removed"])
+        assert counts.known == (len(known.snapshot) + len(known.doubt) if place else 0)
         for _, kind, mask, key, text, number in staged:
             if kind == "changed":
                 before = known.snapshot[canonical(key)]
                 bits = [str(int(a != b)) for a, b in zip((text, number), before[1:], strict=True)]
                 assert mask == "".join(bits), json.dumps([key, text])
-        carry_out(bench, plan, fate, full, known)
+        carry_out(bench, plan, fate, known)

@@ -21,13 +21,18 @@ WHOLE = Span(0, 0, 9)
 def confirm(ledger: RunLedger, *spans: Span) -> None:
     for span in spans:
         ledger.note(span, Outcome.SENT)
-        ledger.note(span, Outcome.CONFIRMED)
+        ledger.note(span, Outcome.ANSWERED)
 
 
 def refuse(ledger: RunLedger) -> None:
-    confirm(ledger, Span(0, 0, 3), Span(0, 5, 9))
-    ledger.note(Span(0, 4, 4), Outcome.REJECTED)
-    ledger.reject(4, Rejected("Unknown"))
+    """One row of those that are answered."""
+    confirm(ledger, WHOLE)
+    ledger.refuse([4], [Rejected("Unknown")], taken=False)
+
+
+def set_apart(ledger: RunLedger) -> None:
+    confirm(ledger, WHOLE)
+    ledger.set_apart([4])
 
 
 def lose_the_first(ledger: RunLedger) -> None:
@@ -52,8 +57,8 @@ def sync(bench: Workbench, say: Callable[[RunLedger], None], *, settle: bool = T
     """
     plan = bench.plan()
     with open_state(bench.files, bench.folder) as store:
-        ledger = store.begin("run", "dev", plan.columns, full_refresh=False)
-        with ledger.expecting():
+        ledger = bench.begin(store, plan)
+        with ledger.expecting(all_of_it=True):
             pass
         expected = expects(store)
         if expected:
@@ -111,6 +116,7 @@ def test_it_has_the_rows_that_are_sent_and_no_other(bench: Workbench) -> None:
     ("say", "kept"),
     [
         (refuse, [0, 1, 2, 3, 5, 6, 7, 8, 9]),
+        (set_apart, [0, 1, 2, 3, 5, 6, 7, 8, 9]),
         (lose_the_first, [1, 2, 3, 4, 5, 6, 7, 8, 9]),
         (give_up, [0, 1, 2, 3, 4, 5]),
         (stop_at_the_last, [0, 1, 2, 3, 4, 5, 6, 7, 8]),
@@ -129,7 +135,7 @@ def test_that_of_a_run_that_sent_nothing_is_not_taken_by_the_next(bench: Workben
     bench.fill([(f"new{n}", "y", 1.0) for n in range(10)])
     plan = bench.plan()
     with open_state(bench.files, bench.folder) as store:
-        ledger = store.begin("run", "dev", plan.columns, full_refresh=False)
+        ledger = bench.begin(store, plan)
         confirm(ledger, WHOLE)
         ledger.flush()
 
@@ -158,7 +164,7 @@ def test_rows_too_wide_to_be_written_while_others_are_rendered_are_merged_later(
     assert [row[0] for row in snapshot(bench)] == [row[0] for row in PEOPLE]
 
 
-@pytest.mark.parametrize("say", [refuse, lose_the_first])
+@pytest.mark.parametrize("say", [refuse, set_apart, lose_the_first])
 def test_nor_does_one_that_knows_of_rows_in_doubt_or_refused(
     bench: Workbench, say: Callable[[RunLedger], None]
 ) -> None:
@@ -169,6 +175,118 @@ def test_nor_does_one_that_knows_of_rows_in_doubt_or_refused(
     assert not sync(bench, lambda ledger: None)
 
 
+def test_nothing_is_expected_of_a_run_that_sends_a_part(bench: Workbench) -> None:
+    plan = bench.plan(limit=5)
+    with open_state(bench.files, bench.folder) as store:
+        ledger = bench.begin(store, plan)
+        with ledger.expecting(all_of_it=False):
+            confirm(ledger, Span(0, 0, 4))
+            ledger.flush()
+        assert not expects(store)
+
+    assert snapshot(bench) == [(f"k{n}", f"x{n}") for n in range(5)]
+
+
+# refused rows
+
+
+def tables(bench: Workbench) -> dict[str, list[Row]]:
+    with open_state(bench.files, bench.folder) as store:
+        return {
+            table: store.connection.execute(
+                f'select "KEY" from {SCHEMA}.{table} order by 1'
+            ).fetchall()
+            for table in ("snapshot", "doubt", "rejected")
+        }
+
+
+def in_step(bench: Workbench) -> None:
+    plan = bench.plan()
+    with open_state(bench.files, bench.folder) as store:
+        ledger = bench.begin(store, plan)
+        confirm(ledger, WHOLE)
+        ledger.flush()
+
+
+def change_and_say(bench: Workbench, say: Callable[[RunLedger], None]) -> dict[str, list[Row]]:
+    """A run in which two rows changed, numbers 0 and 1 of group 0."""
+    in_step(bench)
+    bench.fill([(key, "new" if key in ("k1", "k2") else x, n) for key, x, n in PEOPLE])
+    plan = bench.plan()
+    assert [group.rows for group in plan.groups] == [2]
+    with open_state(bench.files, bench.folder) as store:
+        ledger = bench.begin(store, plan)
+        confirm(ledger, Span(0, 0, 1))
+        say(ledger)
+        ledger.flush()
+        store.settle()
+    return tables(bench)
+
+
+def test_a_row_that_was_refused_is_in_doubt_and_kept_with_its_reason(bench: Workbench) -> None:
+    why = Rejected("InvalidType", "TEXT", "not so", names_row=True, index=1)
+    found = change_and_say(bench, lambda ledger: ledger.refuse([1], [why], taken=False))
+
+    [(refused,)] = found["rejected"]
+    assert refused in ("k1", "k2")
+    assert found["doubt"] == [(refused,)]
+    assert [key for (key,) in found["snapshot"]] == [k for k, _, _ in PEOPLE if k != refused]
+    with open_state(bench.files, bench.folder) as store:
+        [row] = store.connection.execute(
+            "select _selligent_field, _selligent_code, _selligent_message, _selligent_missing "
+            f"from {SCHEMA}.rejected"
+        ).fetchall()
+    assert row == ("TEXT", "InvalidType", "not so", False)
+
+
+def test_a_row_that_was_not_found_is_neither_known_nor_in_doubt(bench: Workbench) -> None:
+    found = change_and_say(bench, lambda ledger: ledger.set_apart([1]))
+
+    [(missing,)] = found["rejected"]
+    assert found["doubt"] == []
+    assert [key for (key,) in found["snapshot"]] == [k for k, _, _ in PEOPLE if k != missing]
+
+
+def test_a_new_row_of_which_another_call_was_taken_is_in_doubt(bench: Workbench) -> None:
+    """Its record may be there, with a part of its values."""
+    plan = bench.plan()
+    with open_state(bench.files, bench.folder) as store:
+        ledger = bench.begin(store, plan)
+        confirm(ledger, WHOLE)
+        ledger.refuse([4, 5], [Rejected("Unknown")] * 2, taken=True)
+        ledger.refuse([6], [Rejected("Unknown")], taken=False)
+        ledger.flush()
+        store.settle()
+
+    found = tables(bench)
+    assert found["doubt"] == [("k4",), ("k5",)]
+    assert found["rejected"] == [("k4",), ("k5",), ("k6",)]
+    assert len(found["snapshot"]) == 7
+
+
+def test_many_rows_are_refused_in_one_transaction_each_with_its_own_reason(
+    bench: Workbench,
+) -> None:
+    plan = bench.plan()
+    with open_state(bench.files, bench.folder) as store:
+        ledger = bench.begin(store, plan)
+        confirm(ledger, WHOLE)
+        ledger.refuse([7, 2], [Rejected("A", "F", "m"), Rejected("B")], taken=False)
+        ledger.set_apart([3])
+        ledger.flush()
+        ledger.flush()  # what was said is said once
+        rows = store.connection.execute(
+            'select "KEY", _selligent_code, _selligent_field, _selligent_message, '
+            f'_selligent_missing from {SCHEMA}.rejected order by "KEY"'
+        ).fetchall()
+
+    assert rows == [
+        ("k2", "B", None, None, False),
+        ("k3", "NotFound", None, None, True),
+        ("k7", "A", "F", "m", False),
+    ]
+
+
 def test_a_run_that_breaks_does_not_wait_for_it(bench: Workbench) -> None:
     bench.warehouse.execute(
         "create or replace table people as "
@@ -176,10 +294,10 @@ def test_a_run_that_breaks_does_not_wait_for_it(bench: Workbench) -> None:
     )
     plan = bench.plan()
     with open_state(bench.files, bench.folder) as store:
-        ledger = store.begin("run", "dev", plan.columns, full_refresh=False)
+        ledger = bench.begin(store, plan)
 
         def break_off() -> None:
-            with ledger.expecting():
+            with ledger.expecting(all_of_it=True):
                 confirm(ledger, Span(0, 0, 2499))
                 ledger.flush()
                 raise ZeroDivisionError

@@ -41,14 +41,21 @@ def operators(plan: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         yield from operators(operator["children"])
 
 
+def counted(
+    rows: int, unchanged: int, new: int, changed: int, invalid: int, held: int, removed: int
+) -> Counts:
+    """Of records that were sent before, of which none is in doubt or without a record."""
+    return Counts(rows, unchanged, new, changed, invalid, held, 0, 0, removed, known=5000)
+
+
 def in_step(folder: Path) -> Workbench:
     bench = Workbench(folder)
     bench.warehouse.execute("create table people (key varchar, text varchar, number double)")
     bench.warehouse.executemany("insert into people values (?, ?, ?)", PEOPLE)
     plan = bench.plan()
     with open_state(bench.files, bench.folder) as store:
-        ledger = store.begin("run", "dev", plan.columns, full_refresh=False)
-        ledger.note(Span(0, 0, len(PEOPLE)), Outcome.CONFIRMED)
+        ledger = bench.begin(store, plan)
+        ledger.note(Span(0, 0, len(PEOPLE)), Outcome.ANSWERED)
         ledger.flush()
     return bench
 
@@ -66,28 +73,28 @@ def test_an_unchanged_model_and_its_snapshot_are_read_once(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("change", "counts"),
     [
-        ("insert into people values (null, 'x', 1)", Counts(5001, 5000, 0, 0, 1, 0, 0, 0)),
-        ("insert into people values ('new', 'x', 1)", Counts(5001, 5000, 1, 0, 0, 0, 0, 0)),
-        ("update people set text = 'y' where key = 'k7'", Counts(5000, 4999, 0, 1, 0, 0, 0, 0)),
-        ("delete from people where key = 'k7'", Counts(4999, 4999, 0, 0, 0, 0, 0, 1)),
+        ("insert into people values (null, 'x', 1)", counted(5001, 5000, 0, 0, 1, 0, 0)),
+        ("insert into people values ('new', 'x', 1)", counted(5001, 5000, 1, 0, 0, 0, 0)),
+        ("update people set text = 'y' where key = 'k7'", counted(5000, 4999, 0, 1, 0, 0, 0)),
+        ("delete from people where key = 'k7'", counted(4999, 4999, 0, 0, 0, 0, 1)),
         # A key stands twice: in rows alike, in another row beside the one that is confirmed, in two
         # other rows; and where another key left, so that there are as many rows as before.
         (
             "insert into people select * from people where key = 'k7'",
-            Counts(5001, 4999, 0, 0, 2, 0, 0, 0),
+            counted(5001, 4999, 0, 0, 2, 0, 0),
         ),
-        ("insert into people values ('K7 ', 'y', 1)", Counts(5001, 4999, 0, 0, 2, 0, 0, 0)),
+        ("insert into people values ('K7 ', 'y', 1)", counted(5001, 4999, 0, 0, 2, 0, 0)),
         (
             "insert into people values ('new', 'x', 1), ('new', 'y', 1)",
-            Counts(5002, 5000, 0, 0, 2, 0, 0, 0),
+            counted(5002, 5000, 0, 0, 2, 0, 0),
         ),
         (
             "update people set key = 'k8', number = 8 / 7 where key = 'k7'",
-            Counts(5000, 4998, 0, 0, 2, 0, 0, 1),
+            counted(5000, 4998, 0, 0, 2, 0, 1),
         ),
         (
             "update people set key = 'k8' where key = 'k7'",
-            Counts(5000, 4998, 0, 0, 2, 0, 0, 1),
+            counted(5000, 4998, 0, 0, 2, 0, 1),
         ),
     ],
 )
@@ -105,12 +112,12 @@ def test_a_row_in_doubt_that_left_the_model_is_removed(tmp_path: Path) -> None:
     bench.warehouse.execute("insert into people values ('new', 'x', 1)")
     plan = bench.plan()
     with open_state(bench.files, bench.folder) as store:
-        ledger = store.begin("run", "dev", plan.columns, full_refresh=False)
+        ledger = bench.begin(store, plan)
         ledger.note(Span(0, 0, 0), Outcome.SENT)
         ledger.flush()
     bench.warehouse.execute("delete from people where key = 'new'")
 
-    assert bench.plan().counts == Counts(5000, 5000, 0, 0, 0, 0, 0, 1)
+    assert bench.plan().counts == replace(counted(5000, 5000, 0, 0, 0, 0, 1), known=5001)
 
 
 def test_a_view_is_computed_once(tmp_path: Path) -> None:

@@ -11,11 +11,13 @@ import duckdb
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.columns import Columns, match_columns
+from dbt_selligent.groups import Done
+from dbt_selligent.ledger import RunLedger
 from dbt_selligent.manifest import Model
 from dbt_selligent.places import Files, Identity
 from dbt_selligent.planning import Plan, build_plan
-from dbt_selligent.staging import Reader
-from dbt_selligent.state import open_state
+from dbt_selligent.staging import Reader, Staging
+from dbt_selligent.state import StateStore, open_state
 from dbt_selligent.warehouse.duckdb import DuckDBReader
 
 MODEL = Model(
@@ -36,7 +38,7 @@ Row = tuple[Any, ...]
 class Workbench:
     """A list of people by KEY, with a TEXT and a NUMBER."""
 
-    def __init__(self, folder: Path, materialized: str = "table") -> None:
+    def __init__(self, folder: Path, materialized: str = "table", **more: Any) -> None:
         self.files = Files(folder, "people", "people")
         self.folder = folder
         self.warehouse = duckdb.connect()
@@ -44,7 +46,7 @@ class Workbench:
         model = replace(MODEL, materialized=materialized)
         self.activation = Activation(
             "people", "exposure.shop.people", "m.yml", (), model, "dev", "PEOPLE",
-            (("KEY", "key"),), (("TEXT", "text"), ("NUMBER", "number")),
+            (("KEY", "key"),), (("TEXT", "text"), ("NUMBER", "number")), **more,
         )  # fmt: skip
 
     def fill(self, table: Sequence[Row]) -> None:
@@ -60,16 +62,37 @@ class Workbench:
         assert columns is not None, faults
         return columns
 
-    def plan(self, *, full: bool = False, reader: Reader | None = None) -> Plan:
+    def plan(
+        self,
+        *,
+        full: bool = False,
+        reader: Reader | None = None,
+        retried: Sequence[str] = (),
+        limit: int | None = None,
+    ) -> Plan:
         columns = self.columns()
         with open_state(self.files, self.folder) as store:
             first = not store.has_tables()
             store.prepare(IDENTITY, columns)
+        staging = Staging(
+            self.activation.model,
+            columns,
+            skip=self.activation.nulls == "skip",
+            first_sync=first,
+            full_refresh=full,
+            retried=tuple(retried),
+        )
         with self.reader.staging(self.files.state, self.files.delta, 512):
             return build_plan(
-                reader or self.reader, self.activation, columns, self.files.delta,
-                first_sync=first, full_refresh=full,
-            )  # fmt: skip
+                reader or self.reader, self.activation, staging, self.files.delta, limit=limit
+            )
+
+    def begin(self, store: StateStore, plan: Plan) -> RunLedger:
+        """Opens a run as a sync does."""
+        removals = any(group.done is Done.REMOVAL for group in plan.groups)
+        return store.begin(
+            "run", "dev", plan.columns, forget=not removals, full_refresh=plan.full_refresh
+        )
 
     def staged(self) -> list[Row]:
         with duckdb.connect(str(self.files.delta), read_only=True) as delta:

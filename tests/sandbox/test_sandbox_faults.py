@@ -1,5 +1,5 @@
-import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
@@ -7,6 +7,9 @@ import requests
 from dbt_selligent.sandbox import BASE, Sandbox, load_config
 from dbt_selligent.sandbox.faults import FaultPlan, Schedule, parse_fault, parse_faults
 from dbt_selligent.sandbox.quota import Quota
+from dbt_selligent.sandbox.twist import Twist
+
+from .conformance import assert_conforms
 
 HEADERS = {"X-ApiKey": "demo:demo"}
 LOAD = {"keyFields": "CUSTOMER_ID", "fields": "CUSTOMER_ID,MAIL"}
@@ -14,13 +17,14 @@ LOAD = {"keyFields": "CUSTOMER_ID", "fields": "CUSTOMER_ID,MAIL"}
 
 @pytest.fixture
 def sandbox() -> Sandbox:
-    return Sandbox(load_config())
+    return Sandbox(load_config(), keep_responses=True)
 
 
 @pytest.fixture
 def customers(sandbox: Sandbox) -> Iterator[str]:
     with sandbox.running() as url:
         yield f"{url}{BASE}/organizations/DEMO/lists/CUSTOMERS"
+    assert_conforms(sandbox)
 
 
 def load(customers: str, *rows: list[object], timeout: float = 5) -> requests.Response:
@@ -101,6 +105,12 @@ def test_a_refused_value_may_hold_an_at_sign() -> None:
         "load:reject:MAIL",
         "search:reject:MAIL=a",
         "search:counts",
+        "search:short=1",
+        "search:unlisted",
+        "load:short",
+        "load:short=-1",
+        "load:index=x",
+        "load:no-index=1",
         "load:reset",
     ],
 )
@@ -108,7 +118,41 @@ def test_a_bad_spec_lists_the_legal_ones(spec: str) -> None:
     with pytest.raises(ValueError, match="segment-load, any") as caught:
         parse_faults([spec])
 
-    assert "reset-before" in str(caught.value)
+    for word in ("reset-before", "stop-on-error", "short=2", "index=-1", "uncounted-existing"):
+        assert word in str(caught.value)
+
+
+def test_twists_are_combined_and_the_first_of_a_kind_wins() -> None:
+    plan = FaultPlan(
+        [
+            "load:reject:MAIL=a",
+            "any:reject:MAIL=b",
+            "load:short=2",
+            "load:short=1",
+            "load:index=-1",
+            "load:index=5",
+            "load:as-duplicate",
+            "load:uncounted",
+            "load:no-index@2",
+            "delete:unlisted",
+            "load:stop-on-error",
+            "load:uncounted-existing",
+        ]
+    )
+
+    strike = plan.strike("load")
+
+    assert strike.answer is None
+    assert strike.twist == Twist(
+        rejects=(("MAIL", "a"), ("MAIL", "b")),
+        stop_on_error=True,
+        short=2,
+        index=4,
+        unchanged="duplicate",
+        uncounted_existing=True,
+    )
+    assert plan.strike("load").twist.no_index
+    assert plan.strike("delete").twist == Twist(rejects=(("MAIL", "b"),), unlisted=True)
 
 
 def test_the_quota_counts_per_key_and_window() -> None:
@@ -231,21 +275,19 @@ def test_refused_records_leave_the_others_applied(sandbox: Sandbox, customers: s
 
 def test_faults_of_other_operations(sandbox: Sandbox, customers: str) -> None:
     sandbox.faults(["search:503", "fields:500", "delete:502", "segment-load:504"])
-    keys = {"keyFields": "CUSTOMER_ID"}
-    body = json.dumps([["CUSTOMER_ID"], [1]])
+    rows = {"params": {"keyFields": "CUSTOMER_ID"}, "json": [["CUSTOMER_ID"], [1]]}
+    told: list[tuple[str, str, dict[str, Any]]] = [
+        ("POST", "/data/search", {"json": {"fields": ["MAIL"]}}),
+        ("GET", "/fields", {}),
+        ("DELETE", "/data", rows),
+        ("DELETE", "/segments/VIP/data", rows),
+        ("POST", "/segments/VIP/data/load", rows),
+        ("GET", "/records", {}),
+    ]
 
     statuses = [
-        requests.request(
-            method, customers + path, params=keys, data=body, headers=HEADERS, timeout=5
-        )
-        for method, path in [
-            ("POST", "/data/search"),
-            ("GET", "/fields"),
-            ("DELETE", "/data"),
-            ("DELETE", "/segments/VIP/data"),
-            ("POST", "/segments/VIP/data/load"),
-            ("GET", "/records"),
-        ]
+        requests.request(method, customers + path, **parts, headers=HEADERS, timeout=5)
+        for method, path, parts in told
     ]
 
     assert [one.status_code for one in statuses] == [503, 500, 502, 502, 504, 200]
@@ -258,3 +300,124 @@ def test_new_faults_start_counting_again(sandbox: Sandbox, customers: str) -> No
         statuses += [load(customers, [1, "a"]).status_code for _ in range(2)]
 
     assert statuses == [503, 200, 503, 200]
+
+
+BAD_ROWS: list[list[object]] = [[1, "bad"], [2, "b"], [3, "bad"], [4, "d"], [5, "bad"]]
+
+
+@pytest.mark.parametrize(
+    ("twists", "indexes", "applied"),
+    [
+        ([], [0, 2, 4], ["b", "d"]),
+        (["short=2"], [0, 2], ["b", "d"]),
+        (["short=0"], [], ["b", "d"]),
+        (["short=9"], [0, 2, 4], ["b", "d"]),
+        (["index=1"], [1, 3, 5], ["b", "d"]),
+        (["index=-7"], [-7, -5, -3], ["b", "d"]),
+        (["no-index"], [None] * 3, ["b", "d"]),
+        (["stop-on-error"], [0, 2, 4], []),
+        (["short=1", "index=2", "stop-on-error"], [2], []),
+        (["unlisted"], [], ["b", "d"]),
+    ],
+)
+def test_invalid_records_that_are_badly_listed(
+    sandbox: Sandbox,
+    customers: str,
+    twists: list[str],
+    indexes: list[int | None],
+    applied: list[str],
+) -> None:
+    sandbox.faults(["load:reject:MAIL=bad", *(f"load:{twist}" for twist in twists)])
+
+    answer = load(customers, *BAD_ROWS).json()
+
+    assert [one["record_index"] for one in answer["invalid_records"]] == indexes
+    assert (answer["number_of_failed_records"], mails(sandbox)) == (3, applied)
+    assert answer["number_of_inserted_records"] == len(applied)
+    assert answer["result_code"] == ("PartiallySucceeded" if applied else "Failed")
+    assert len(answer["errors"] or []) == ("unlisted" in twists)
+
+
+def test_stop_on_error_lets_a_valid_body_through(sandbox: Sandbox, customers: str) -> None:
+    sandbox.faults(["load:stop-on-error", "load:unlisted", "load:no-index"])
+
+    answer = load(customers, [1, "a"], [1, "b"]).json()
+
+    assert (answer["result_code"], answer["errors"]) == ("Succeeded", None)
+    assert answer["number_of_duplicate_records"] == 1
+    assert mails(sandbox) == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("twists", "updated", "duplicate"),
+    [
+        ([], 2, 0),
+        (["uncounted"], 1, 0),
+        (["as-duplicate"], 1, 1),
+        (["uncounted", "as-duplicate"], 1, 0),
+        (["uncounted-existing"], 2, 0),
+    ],
+)
+def test_updates_that_change_nothing(
+    sandbox: Sandbox, customers: str, twists: list[str], updated: int, duplicate: int
+) -> None:
+    sandbox.put("CUSTOMERS", [{"CUSTOMER_ID": n, "MAIL": "a", "TIER": "gold"} for n in (1, 2)])
+    sandbox.faults([f"load:{twist}" for twist in twists])
+
+    answer = load(customers, [1, "a"], [2, "b"], [3, "c"]).json()
+
+    assert answer["number_of_inserted_records"] == 1
+    assert answer["number_of_updated_records"] == updated
+    assert answer["number_of_duplicate_records"] == duplicate
+    assert answer["result_code"] == "Succeeded"
+    assert mails(sandbox) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(("twists", "duplicate"), [([], 2), (["uncounted-existing"], 1)])
+def test_only_insert_of_records_that_are_there(
+    sandbox: Sandbox, customers: str, twists: list[str], duplicate: int
+) -> None:
+    sandbox.put("CUSTOMERS", [{"CUSTOMER_ID": 1, "MAIL": "a"}])
+    sandbox.faults([f"load:{twist}" for twist in twists])
+
+    answer = requests.post(
+        f"{customers}/data/load",
+        params={**LOAD, "data_import_option": "OnlyInsert"},
+        json=[[1, "x"], [2, "y"], [2, "b"]],
+        headers=HEADERS,
+        timeout=5,
+    ).json()
+
+    assert (answer["number_of_inserted_records"], answer["number_of_duplicate_records"]) == (
+        1,
+        duplicate,
+    )
+    assert mails(sandbox) == ["a", "b"]
+
+
+def test_twists_of_segments_and_deletes(sandbox: Sandbox, customers: str) -> None:
+    sandbox.put("CUSTOMERS", [{"CUSTOMER_ID": n} for n in (1, 2)])
+    sandbox.faults(["segment-load:uncounted", "delete:stop-on-error@1", "delete:index=1@1"])
+    query = {"keyFields": "CUSTOMER_ID", "fields": "CUSTOMER_ID"}
+
+    def send(method: str, path: str, *rows: list[object]) -> dict[str, object]:
+        response = requests.request(
+            method, customers + path, params=query, json=rows, headers=HEADERS, timeout=5
+        )
+        answer: dict[str, object] = response.json()
+        return answer
+
+    send("POST", "/segments/VIP/data/load", [1])
+    joined = send("POST", "/segments/VIP/data/load", [1], [2], [9])
+    stopped = send("DELETE", "/data", [1], ["x"], [9])
+    deleted = send("DELETE", "/data", [1], [9])
+
+    assert (joined["number_of_inserted_records"], joined["number_of_updated_records"]) == (1, 0)
+    assert joined["number_of_records_not_found"] == 1
+    assert (stopped["result_code"], stopped["number_of_failed_records"]) == ("Failed", 1)
+    assert (stopped["number_of_deleted_records"], stopped["number_of_records_not_found"]) == (0, 0)
+    invalid = stopped["invalid_records"]
+    assert isinstance(invalid, list)
+    assert [one["record_index"] for one in invalid] == [2]
+    assert (deleted["number_of_deleted_records"], deleted["number_of_records_not_found"]) == (1, 1)
+    assert sandbox.segment("CUSTOMERS", "VIP") == [2]

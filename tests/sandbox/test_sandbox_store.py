@@ -7,9 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbt_selligent.sandbox import BASE, Sandbox, SandboxConfig
+from dbt_selligent.sandbox.bulk import Bulk
 from dbt_selligent.sandbox.config import ListConfig
-from dbt_selligent.sandbox.store import Bulk, RecordList
+from dbt_selligent.sandbox.store import RecordList
 from dbt_selligent.sandbox.values import canonical
+
+from .conformance import assert_conforms
 
 FIELDS = {
     "ID": {"data_type": "Long", "allow_null": False},
@@ -41,13 +44,14 @@ CONFIG = SandboxConfig.model_validate(
 
 @pytest.fixture
 def sandbox() -> Sandbox:
-    return Sandbox(CONFIG)
+    return Sandbox(CONFIG, keep_responses=True)
 
 
 @pytest.fixture
 def lists(sandbox: Sandbox) -> Iterator[str]:
     with sandbox.running() as url:
         yield f"{url}{BASE}/organizations/DEMO/lists"
+    assert_conforms(sandbox, requests=False)
 
 
 def call(
@@ -303,6 +307,25 @@ def test_a_key_is_found_again_after_it_was_deleted(sandbox: Sandbox, lists: str)
     assert len(sandbox.records("PEOPLE")) == 1
 
 
+def test_deletes_and_loads_take_turns(sandbox: Sandbox, lists: str) -> None:
+    url = f"{lists}/PEOPLE/data"
+    query: dict[str, Any] = {"keyFields": "CODE", "fields": "CODE"}
+    # Two records share the key of the first two.
+    sandbox.put("PEOPLE", [{"ID": n, "CODE": code} for n, code in enumerate(["a", "A", "b", "c"])])
+
+    first = call("DELETE", url, [["a"], ["b"]], **query)
+    second = call("DELETE", url, [["a"], ["b"]], **query)
+    call("POST", f"{url}/load", [["d", 7]], keyFields="CODE", fields="CODE,ID")
+    third = call("DELETE", url, [["d"], ["d"], ["x"]], **query)
+
+    assert [counts(one) for one in (first, second, third)] == [
+        {"deleted": 2},
+        {"deleted": 1, "not_found": 1},
+        {"deleted": 1, "duplicate": 1, "not_found": 1},
+    ]
+    assert [r["ID"] for r in sandbox.records("PEOPLE")] == [3]
+
+
 def test_segments(sandbox: Sandbox, lists: str) -> None:
     sandbox.put("PEOPLE", [{"ID": n, "NAME": f"n{n}"} for n in (1, 2, 3)])
     vip = f"{lists}/PEOPLE/segments/VIP"
@@ -320,7 +343,7 @@ def test_segments(sandbox: Sandbox, lists: str) -> None:
     ]
     assert found["data"] == [["n3"], ["n1"]]
     assert sandbox.segment("PEOPLE", "VIP") == [1]
-    assert len(sandbox.records("PEOPLE")) == 3
+    assert [r["ID"] for r in sandbox.records("PEOPLE")] == [1, 2, 3]
     sandbox.remove("PEOPLE", {"ID": 1})
     assert sandbox.segment("PEOPLE", "VIP") == []
     call("POST", f"{vip}/data/load", [[2]], **query)
@@ -391,6 +414,7 @@ SEARCHED: list[dict[str, object]] = [
         ("SPENT", "LessThan", "2.0", [1]),
         ("SPENT", "LessThanOrEqualTo", 2, [1, 4]),
         ("SINCE", "GreaterThan", "2024-01-01", [2, 4]),
+        ("CODE", "EqualTo", 7, []),
         ("CODE", "Like", "%et%", [2]),
         ("CODE", "Like", "_lpha", [1]),
         ("CODE", "Like", "lph", []),
@@ -456,6 +480,11 @@ def test_search_filters_must_all_hold_and_a_page_has_an_end(sandbox: Sandbox, li
         {
             "fields": ["ID"],
             "filters": [{"field_name": "ID", "operator": "EqualTo", "field_value": "x"}],
+        },
+        {
+            "fields": ["ID"],
+            "order_by": "ID",
+            "filters": [{"field_name": "ID", "operator": "GreaterThan"}],
         },
         ["ID"],
     ],

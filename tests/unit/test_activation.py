@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbt_selligent.activation import Activation, json_schema, read_activations
+from dbt_selligent.activation import Activation, read_activations
 from dbt_selligent.errors import ActivationFaults, Fault
 from dbt_selligent.manifest import Exposure, Manifest, Model
+from dbt_selligent.meta import json_schema
 from dbt_selligent.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -102,7 +103,15 @@ def test_defaults() -> None:
             list="CUSTOMERS",
             keys=(("CUSTOMER_ID", "customer_id"),),
             fields=(("MAIL", "email"), ("FIRSTNAME", "first_name")),
+            once=(),
+            mode="upsert",
+            removed="keep",
+            removed_set=(),
+            segment=None,
             send="changed",
+            nulls="send",
+            batch_rows=None,
+            batch_bytes=20_000_000,
             max_groups=50,
         )
     ]
@@ -110,9 +119,13 @@ def test_defaults() -> None:
 
 def test_everything_given() -> None:
     meta = META | {
+        "fields": {"MAIL": "email", "OPTIN": {"column": " opt_in", "only": "insert"}},
         "mode": "upsert",
-        "removed": "keep",
+        "removed": {"set": {"OPTOUT": True, "REASON": "left", "LEVEL": 0, "SCORE": 1.5, "X": None}},
+        "segment": " VIP ",
         "send": "all",
+        "nulls": "skip",
+        "batch": {"rows": 10, "bytes": "500KB"},
         "max_groups": 3,
         "model": "vips",
         "destination": "prod",
@@ -122,6 +135,18 @@ def test_everything_given() -> None:
     [activation], faults = read(make_exposure(meta, models=("customers", "vips")))
 
     assert faults == []
+    assert activation.fields == (("MAIL", "email"), ("OPTIN", "opt_in"))
+    assert activation.once == ("OPTIN",)
+    assert (activation.mode, activation.segment, activation.nulls) == ("upsert", "VIP", "skip")
+    assert activation.removed == "set"
+    assert [(name, type(value), value) for name, value in activation.removed_set] == [
+        ("OPTOUT", bool, True),
+        ("REASON", str, "left"),
+        ("LEVEL", int, 0),
+        ("SCORE", float, 1.5),
+        ("X", type(None), None),
+    ]
+    assert (activation.batch_rows, activation.batch_bytes) == (10, 500_000)
     assert (activation.send, activation.max_groups) == ("all", 3)
     assert (activation.model.name, activation.destination) == ("vips", "prod")
     assert activation.keys == (("SHOP", "shop"), ("ID", "id"), ("YEAR", "year"))
@@ -134,12 +159,79 @@ def test_the_destination_of_the_command() -> None:
     assert (activation.destination, own.destination) == ("prod", "dev")
 
 
+@pytest.mark.parametrize(
+    ("changes", "mode", "removed", "once"),
+    [
+        ({}, "upsert", "keep", ()),
+        ({"mode": "insert"}, "insert", "keep", ("MAIL", "FIRSTNAME")),
+        ({"mode": "update"}, "update", "keep", ()),
+        ({"mode": "mirror"}, "upsert", "delete", ()),
+        ({"mode": "mirror", "removed": "delete"}, "upsert", "delete", ()),
+        ({"mode": "insert", "removed": "delete"}, "insert", "delete", ("MAIL", "FIRSTNAME")),
+        ({"removed": {"set": {"OPTOUT": True}}}, "upsert", "set", ()),
+        # A segment alone: its members are records that are there.
+        ({"fields": {}, "segment": "VIP"}, "update", "keep", ()),
+        ({"fields": {}, "segment": "VIP", "mode": "upsert"}, "update", "keep", ()),
+        ({"fields": {}, "segment": "VIP", "mode": "update"}, "update", "keep", ()),
+    ],
+)
+def test_what_the_modes_mean(
+    changes: dict[str, Any], mode: str, removed: str, once: tuple[str, ...]
+) -> None:
+    [activation], faults = read(make_exposure(META | changes))
+
+    assert faults == []
+    assert (activation.mode, activation.removed, activation.once) == (mode, removed, once)
+
+
+def test_a_segment_needs_no_fields() -> None:
+    meta = {key: value for key, value in META.items() if key != "fields"}
+
+    [activation], faults = read(make_exposure(meta | {"segment": "VIP"}))
+
+    assert faults == []
+    assert (activation.fields, activation.segment, activation.mode) == ((), "VIP", "update")
+
+
+@pytest.mark.parametrize(
+    ("batch", "rows", "size"),
+    [
+        ({}, None, 20_000_000),
+        ({"rows": "auto"}, None, 20_000_000),
+        ({"rows": 1}, 1, 20_000_000),
+        ({"bytes": "1KB"}, None, 1_000),
+        ({"bytes": "2 MB"}, None, 2_000_000),
+        ({"bytes": "1000B"}, None, 1_000),
+        ({"bytes": "100MB"}, None, 100_000_000),
+    ],
+)
+def test_how_much_goes_in_a_request(batch: dict[str, Any], rows: int | None, size: int) -> None:
+    [activation], faults = read(make_exposure(META | {"batch": batch}))
+
+    assert faults == []
+    assert (activation.batch_rows, activation.batch_bytes) == (rows, size)
+
+
 # keys
 
 
-@pytest.mark.parametrize("key", ["list", "matching_key", "fields"])
-def test_a_key_is_missing(key: str) -> None:
-    assert read_one({}, key) == [(key, "missing", "every activation needs it")]
+@pytest.mark.parametrize(
+    ("key", "mend"),
+    [
+        ("list", "every activation needs it"),
+        ("matching_key", "every activation needs it"),
+        ("fields", "every activation needs it, or a segment"),
+    ],
+)
+def test_a_key_is_missing(key: str, mend: str) -> None:
+    assert read_one({}, key) == [(key, "missing", mend)]
+
+
+def test_a_segment_that_is_null_is_none() -> None:
+    assert read_one({"segment": None}, "fields") == [
+        ("fields", "missing", "every activation needs it, or a segment")
+    ]
+    assert [key for key, _, _ in read_one({"segment": None, "fields": {}})] == ["fields"]
 
 
 @pytest.mark.parametrize(
@@ -160,12 +252,9 @@ def test_an_unknown_key_names_the_nearest(key: str, mend: str) -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("segment", "VIP"),
-        ("nulls", "skip"),
         ("guard", {"max_changed": "50%"}),
         ("schedule", "0 6 * * *"),
         ("warnings", ["failed"]),
-        ("batch", {"rows": 10}),
         ("gate", "last"),
     ],
 )
@@ -174,17 +263,65 @@ def test_a_key_to_come_is_a_fault(key: str, value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "mend"),
+    ("changes", "faults"),
     [
-        ("mode", "insert", "write upsert"),
-        ("mode", "update", "write upsert"),
-        ("mode", "mirror", "write upsert"),
-        ("removed", "delete", "write keep"),
-        ("removed", {"set": {"OPTOUT": True}}, "write keep"),
+        (
+            {"mode": "mirror", "removed": "keep"},
+            [("removed", "mode mirror deletes", "take `removed:` out, or write mode: upsert")],
+        ),
+        (
+            {"mode": "mirror", "removed": {"set": {"OPTOUT": True}}},
+            [("removed", "mode mirror deletes", "take `removed:` out, or write mode: upsert")],
+        ),
+        (
+            {"mode": "update", "fields": {"OPTIN": {"column": "opt_in", "only": "insert"}}},
+            [
+                (
+                    "fields.OPTIN",
+                    "only: insert, and mode update inserts nothing",
+                    "take it out",
+                )
+            ],
+        ),
+        (
+            {"mode": "insert", "segment": "VIP", "fields": {}},
+            [("mode", "insert writes records, and no fields are mapped", "take it out")],
+        ),
+        (
+            {"mode": "mirror", "segment": "VIP", "fields": {}},
+            [("mode", "mirror writes records, and no fields are mapped", "take it out")],
+        ),
+        (
+            {"removed": {"set": {" customer_id": 1, "OPTOUT": True}}},
+            [("removed.set. customer_id", "the matching key cannot be set", "")],
+        ),
+        (
+            {"removed": {"set": {"true": 1}}},
+            [
+                (
+                    "removed.set.true",
+                    "YAML reads a bare on, yes, no, off or null so",
+                    'quote it, like "NO"',
+                )
+            ],
+        ),
+        (
+            {"removed": {"set": {"A,B": 1}}},
+            [("removed.set.A,B", "a comma separates fields in the API", "rename the field")],
+        ),
+        (
+            {"removed": {"set": {"A": 1, "a ": 2}}},
+            [
+                ("removed.set.A", "twice, but for case and blanks", "name it once"),
+                ("removed.set.a ", "twice, but for case and blanks", "name it once"),
+            ],
+        ),
     ],
 )
-def test_a_value_to_come_is_a_fault(key: str, value: object, mend: str) -> None:
-    assert read_one({key: value}) == [(key, "not supported by this version", mend)]
+def test_keys_that_do_not_go_together(
+    changes: dict[str, Any], faults: list[tuple[str, str, str]]
+) -> None:
+    assert read_one(changes) == faults
 
 
 @pytest.mark.parametrize(
@@ -192,7 +329,36 @@ def test_a_value_to_come_is_a_fault(key: str, value: object, mend: str) -> None:
     [
         ({"mode": "upsrt"}, "mode"),
         ({"removed": "drop"}, "removed"),
+        ({"mode": None}, "mode"),
         ({"removed": True}, "removed"),
+        ({"removed": None}, "removed"),
+        ({"removed": []}, "removed"),
+        ({"removed": {}}, "removed"),
+        ({"removed": {"set": {}}}, "removed"),
+        ({"removed": {"set": None}}, "removed"),
+        ({"removed": {"set": "OPTOUT"}}, "removed"),
+        ({"removed": {"set": ["OPTOUT"]}}, "removed"),
+        ({"removed": {"set": {"OPTOUT": [True]}}}, "removed"),
+        ({"removed": {"set": {"": True}}}, "removed"),
+        ({"removed": {"set": {"OPTOUT": True}, "keep": True}}, "removed"),
+        ({"nulls": "keep"}, "nulls"),
+        ({"nulls": None}, "nulls"),
+        ({"segment": ""}, "segment"),
+        ({"segment": ["VIP"]}, "segment"),
+        ({"batch": None}, "batch"),
+        ({"batch": 10}, "batch"),
+        ({"batch": {"size": 10}}, "batch.size"),
+        ({"batch": {"rows": 0}}, "batch.rows"),
+        ({"batch": {"rows": True}}, "batch.rows"),
+        ({"batch": {"rows": 1.0}}, "batch.rows"),
+        ({"batch": {"rows": "10"}}, "batch.rows"),
+        ({"batch": {"rows": None}}, "batch.rows"),
+        ({"batch": {"bytes": 1000}}, "batch.bytes"),
+        ({"batch": {"bytes": "999B"}}, "batch.bytes"),
+        ({"batch": {"bytes": "101MB"}}, "batch.bytes"),
+        ({"batch": {"bytes": "20mb"}}, "batch.bytes"),
+        ({"batch": {"bytes": "1.5MB"}}, "batch.bytes"),
+        ({"batch": {"bytes": "20GB"}}, "batch.bytes"),
         ({"send": "some"}, "send"),
         ({"max_groups": 0}, "max_groups"),
         ({"max_groups": "50"}, "max_groups"),
@@ -271,11 +437,32 @@ def test_a_bare_yaml_word_as_key_of_the_meta() -> None:
 
 
 @pytest.mark.parametrize("others", [{}, {"FIRSTNAME": "first_name"}])
-def test_options_of_a_field_are_one_fault(others: dict[str, str]) -> None:
-    faults = read_one({"fields": {"OPTIN": {"column": "opt_in", "only": "insert"}, **others}})
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"column": "opt_in"},
+        {"only": "insert"},
+        {"column": "opt_in", "only": "update"},
+        {"column": "opt_in", "only": "insert", "more": 1},
+        {"column": "", "only": "insert"},
+        {"column": 5, "only": "insert"},
+        {"column": None, "only": "insert"},
+    ],
+)
+def test_what_is_no_option_of_a_field_is_one_fault(
+    options: dict[str, Any], others: dict[str, str]
+) -> None:
+    assert read_one({"fields": {"OPTIN": options, **others}}) == [
+        ("fields.OPTIN", "not an option of a field", "write {column: name, only: insert}")
+    ]
 
-    assert [(where, problem) for where, problem, _ in faults] == [
-        ("fields.OPTIN", "options of a field are not supported by this version")
+
+def test_a_matching_key_has_no_options() -> None:
+    options = {"column": "customer_id", "only": "insert"}
+
+    assert read_one({"matching_key": {"CUSTOMER_ID": options}}) == [
+        ("matching_key.CUSTOMER_ID", "not the name of a column", "write FIELD: column")
     ]
 
 
@@ -369,6 +556,30 @@ def test_two_activations_that_write_one_field() -> None:
     ]
 
 
+def test_a_field_that_a_removal_sets_is_written_too() -> None:
+    one = make_exposure(META | {"removed": {"set": {"OPTOUT": True}}}, "one")
+    two = make_exposure(META | {"fields": {"optout": "opt_out"}}, "two")
+
+    _, faults = read(one, two)
+
+    assert [(fault.exposure, fault.key, fault.problem) for fault in faults] == [
+        ("one", "fields.OPTOUT", "also written to list CUSTOMERS by two"),
+        ("two", "fields.optout", "also written to list CUSTOMERS by one"),
+    ]
+
+
+@pytest.mark.parametrize("changes", [{"removed": "delete"}, {"mode": "mirror"}])
+def test_beside_an_activation_that_deletes_there_is_no_other(changes: dict[str, str]) -> None:
+    one = make_exposure(META | changes, "one")
+    two = make_exposure(META | {"list": "customers ", "fields": {"X": "x"}}, "two")
+
+    _, faults = read(one, two)
+
+    assert [(fault.exposure, fault.key, fault.problem) for fault in faults] == [
+        ("one", "removed", "deletes records of list CUSTOMERS, which is also fed by two")
+    ]
+
+
 def test_three_activations_that_write_one_field_name_each_other() -> None:
     _, faults = read(*(make_exposure(META, name) for name in ("one", "two", "three")))
 
@@ -381,7 +592,7 @@ def test_three_activations_that_write_one_field_name_each_other() -> None:
 
 def test_every_fault_of_every_activation_in_stable_order() -> None:
     broken = [
-        make_exposure(META | {"lst": "X", "mode": "insert", "fields": {"true": "a"}}, "b"),
+        make_exposure(META | {"lst": "X", "mode": "inser", "fields": {"true": "a"}}, "b"),
         make_exposure(META | {"guard": {}, "destination": "nowhere"}, "a", ("recent",)),
         make_exposure(META | {"list": ""}, "c"),
     ]
@@ -422,9 +633,9 @@ def test_activations_that_are_well_formed_are_read_beside_others() -> None:
 
     assert [activation.name for activation in activations] == ["fine"]
     assert [(fault.exposure, fault.key) for fault in faults] == [
+        ("broken", "fields"),
         ("broken", "list"),
         ("broken", "matching_key"),
-        ("broken", "fields"),
     ]
 
 
@@ -442,7 +653,19 @@ VALUES = st.recursive(
     st.fixed_dictionaries(
         {},
         optional=dict.fromkeys(
-            ("list", "mode", "removed", "send", "max_groups", "model", "x"), VALUES
+            (
+                "list",
+                "mode",
+                "removed",
+                "segment",
+                "send",
+                "nulls",
+                "batch",
+                "max_groups",
+                "model",
+                "x",
+            ),
+            VALUES,
         ),
     ),
     st.dictionaries(st.text(max_size=5), VALUES, max_size=3),
@@ -459,6 +682,7 @@ def test_any_meta_gives_an_activation_or_faults(
     for activation in activations:
         assert len(activation.fields) == len(fields)
         assert len(activation.keys) == len(keys)
+        assert activation.fields or activation.segment
 
 
 # the schema
@@ -474,5 +698,5 @@ def test_the_schema_forbids_unknown_keys_and_describes_each() -> None:
     schema = json_schema()
 
     assert schema["additionalProperties"] is False
-    assert schema["required"] == ["list", "matching_key", "fields"]
+    assert schema["required"] == ["list", "matching_key"]
     assert [key for key, each in schema["properties"].items() if not each.get("description")] == []

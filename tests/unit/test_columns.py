@@ -1,13 +1,16 @@
 """DuckDB's types as it writes them, the family of each, and what no field takes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import duckdb
 import pytest
 
 from dbt_selligent.activation import Activation
-from dbt_selligent.columns import Column, family_of, match_columns, stored_columns
+from dbt_selligent.columns import MEMBER, Column, family_of, match_columns, stored_columns
+from dbt_selligent.errors import Fault
 from dbt_selligent.manifest import Model
+from dbt_selligent.selligent.lists import Field, Listing
 
 MODEL = Model("model.shop.c", "c", "model", "table", '"s"."m"."c"', "s", "m", "models/c.sql")
 THERE = [("customer_id", "BIGINT"), ("Email", "VARCHAR"), ("weight", "DOUBLE"), ("born", "DATE")]
@@ -56,7 +59,7 @@ def described(engine: duckdb.DuckDBPyConnection, sql_type: str) -> str:
         ("double", "float", "DOUBLE"),
         ("decimal", "decimal", "DECIMAL(18,3)"),
         ("decimal(38, 10)", "decimal", "DECIMAL(38,10)"),
-        ("numeric(4,0)", "decimal", "DECIMAL(4,0)"),
+        ("numeric(4,0)", "whole", "DECIMAL(4,0)"),
         ("varchar", "text", "VARCHAR"),
         ("varchar(10)", "text", "VARCHAR"),
         ("text", "text", "VARCHAR"),
@@ -123,7 +126,7 @@ def test_a_long_type_is_cut() -> None:
     assert long[:38] not in fault.problem
 
 
-@pytest.mark.parametrize("sql_type", ["DOUBLE", "FLOAT", "BOOLEAN"])
+@pytest.mark.parametrize("sql_type", ["DOUBLE", "FLOAT", "BOOLEAN", "DECIMAL(9,2)"])
 def test_a_key_by_which_no_record_is_found_again(sql_type: str) -> None:
     there = [("id", sql_type), ("a", sql_type)]
 
@@ -169,13 +172,13 @@ def test_columns_are_in_the_order_of_the_mapping_and_quoted() -> None:
 
     assert faults == []
     assert columns is not None
-    assert columns.all == [
-        Column(
-            'I"D', '"I""D"', '"customer_id"', "integer", "BIGINT", "'I\"D'", "'Europe/Brussels'"
-        ),
-        Column("O'K", '"O\'K"', '"Email"', "text", "VARCHAR", "'O''K'", "'Europe/Brussels'"),
-        Column("BORN", '"BORN"', '"born"', "date", "DATE", "'BORN'", "'Europe/Brussels'"),
-    ]
+    zone = "'Europe/Brussels'"
+    assert columns.sent == (
+        Column('I"D', '"I""D"', '"customer_id"', "integer", "integer", "BIGINT", "'I\"D'", zone),
+        Column("O'K", '"O\'K"', '"Email"', "text", "text", "VARCHAR", "'O''K'", zone),
+        Column("BORN", '"BORN"', '"born"', "date", "date", "DATE", "'BORN'", zone),
+    )
+    assert columns.compared == columns.staged == columns.sent
     assert [column.field for column in columns.keys] == ['I"D']
 
 
@@ -193,16 +196,214 @@ def test_one_column_may_feed_two_fields() -> None:
 
 
 def test_columns_of_the_state_are_those_that_were_settled() -> None:
-    settled, _ = match_columns(
-        make({"ID": "customer_id"}, {"MAIL": "email", "W": "weight", "BORN": "born"}), THERE, "UTC"
+    activation = replace(
+        make({"ID": "customer_id"}, {"MAIL": "email", "W": "weight", "BORN": "born"}),
+        once=("W",),
+        segment="VIP",
     )
+    settled, _ = match_columns(activation, THERE, "UTC")
     assert settled is not None
-    table = [(column.field, column.type) for column in settled.all]
+    table = [(column.field, column.type) for column in settled.compared]
 
     stored = stored_columns(table, keys=1)
 
-    assert [(column.field, column.name, column.type) for column in stored.all] == [
-        (column.field, column.name, column.type) for column in settled.all
+    assert [(column.field, column.name, column.type) for column in stored.compared] == [
+        (column.field, column.name, column.type) for column in settled.compared
     ]
+    assert [column.field for column in stored.compared] == ["ID", "MAIL", "BORN", MEMBER.field]
     assert [column.field for column in stored.keys] == ["ID"]
-    assert [column.source for column in stored.all] == [column.name for column in stored.all]
+    assert [column.field for column in stored.member] == [MEMBER.field]
+    assert [column.source for column in stored.sent] == [column.name for column in stored.sent]
+    assert [(column.origin, column.family) for column in stored.fields] == [
+        ("text", "text"),
+        ("date", "date"),
+    ]
+
+
+# what is sent, what is compared, what is staged
+
+
+def test_what_is_sent_once_is_staged_and_not_compared_and_a_member_is_not_sent() -> None:
+    activation = replace(
+        make({"ID": "customer_id"}, {"MAIL": "email", "W": "weight", "BORN": "born"}),
+        once=("MAIL",),
+        segment="VIP",
+    )
+
+    columns, faults = match_columns(activation, THERE, "UTC")
+
+    assert faults == []
+    assert columns is not None
+    assert [column.field for column in columns.sent] == ["ID", "W", "BORN", "MAIL"]
+    assert [column.field for column in columns.compared] == ["ID", "W", "BORN", MEMBER.field]
+    assert [column.field for column in columns.staged] == ["ID", "W", "BORN", MEMBER.field, "MAIL"]
+    assert columns.parts == {
+        "keys": columns.keys,
+        "fields": columns.fields,
+        "member": (MEMBER,),
+        "once": columns.once,
+    }
+
+
+# the fields of the list
+
+ALL_TYPES = {
+    "boolean": "BOOLEAN",
+    "integer": "INTEGER",
+    "huge": "HUGEINT",
+    "whole": "DECIMAL(9,0)",
+    "decimal": "DECIMAL(9,2)",
+    "real": "FLOAT",
+    "float": "DOUBLE",
+    "text": "VARCHAR",
+    "date": "DATE",
+    "time": "TIMESTAMP",
+    "zoned_time": "TIMESTAMP WITH TIME ZONE",
+}
+# By type of a field: the families that feed it, and the type of the value as it is sent.
+TAKEN = {
+    "Boolean": {"boolean": "BOOLEAN"},
+    "Numeric": {"boolean": "BIGINT", "integer": "BIGINT", "huge": "HUGEINT", "whole": "HUGEINT"},
+    "Long": {"boolean": "BIGINT", "integer": "BIGINT", "huge": "HUGEINT", "whole": "HUGEINT"},
+    "Float": dict.fromkeys(["integer", "huge", "whole", "decimal", "real", "float"], "DOUBLE"),
+    "Date": {"date": "DATE"},
+    "DateTime": dict.fromkeys(["date", "time", "zoned_time"], "TIMESTAMP"),
+    "Text": dict.fromkeys(["integer", "huge", "whole", "text"], "VARCHAR"),
+    "LongText": dict.fromkeys(["integer", "huge", "whole", "text"], "VARCHAR"),
+    "Json": {"text": "VARCHAR"},
+    "Unknown": {
+        "boolean": "BOOLEAN",
+        "integer": "BIGINT",
+        "huge": "HUGEINT",
+        "whole": "DECIMAL(9,0)",
+        "decimal": "DECIMAL(9,2)",
+        "real": "DOUBLE",
+        "float": "DOUBLE",
+        "text": "VARCHAR",
+        "date": "DATE",
+        "time": "TIMESTAMP",
+        "zoned_time": "TIMESTAMP",
+    },
+}
+MENDS = {
+    "Boolean": "boolean",
+    "Numeric": "integer",
+    "Long": "bigint",
+    "Float": "decimal or double",
+    "Date": "date",
+    "DateTime": "timestamp",
+    "Text": "varchar",
+    "LongText": "varchar",
+    "Json": "json",
+}
+
+
+def with_field(field: Field, sql_type: str) -> tuple[Column | None, list[Fault]]:
+    """The column of a type that feeds a field, or what is wrong with it."""
+    listing = Listing("L", (Field("ID", "Long"), field))
+    activation = make({"ID": "customer_id"}, {"X": "x"})
+    columns, faults = match_columns(activation, [*THERE, ("x", sql_type)], "UTC", listing)
+    assert (columns is None) is bool(faults)
+    return (columns.fields[0] if columns else None), faults
+
+
+@pytest.mark.parametrize("family", ALL_TYPES)
+@pytest.mark.parametrize("data_type", TAKEN)
+def test_which_column_feeds_which_field(data_type: str, family: str) -> None:
+    column, faults = with_field(Field("x", data_type), ALL_TYPES[family])
+
+    if family in TAKEN[data_type]:
+        assert faults == []
+        assert column is not None
+        assert (column.origin, column.type) == (family, TAKEN[data_type][family])
+        assert column.field == "x"  # as the list has it
+        assert column.name == '"X"'
+    else:
+        [fault] = faults
+        assert fault.key == "fields.X"
+        assert fault.problem == (
+            f"column x is of type {ALL_TYPES[family]}, which a field of type {data_type} does "
+            "not take"
+        )
+        assert fault.mend == f"cast it in the model to {MENDS[data_type]}"
+
+
+def test_what_a_field_takes_goes_with_its_column() -> None:
+    text, _ = with_field(Field("X", "Text", length=7, allow_null=False), "VARCHAR")
+    number, _ = with_field(Field("X", "Numeric"), "BIGINT")
+    long, _ = with_field(Field("X", "Long"), "BIGINT")
+    unknown, _ = with_field(Field("X", "Unknown", length=7), "VARCHAR")
+
+    assert text
+    assert number
+    assert long
+    assert unknown
+    assert (text.length, text.bits, text.required, text.options) == (7, 64, True, None)
+    assert (number.length, number.bits, number.required, number.options) == (None, 32, False, None)
+    assert (long.bits, unknown.length) == (64, None)
+
+
+def test_options_are_compared_as_selligent_compares() -> None:
+    choice = Field("X", "Text", content="Single", optionlist="GENDER", options=("F ", "o'Neill"))
+    several = replace(choice, content="Multi")
+    unread = replace(choice, options=None)
+
+    found = [with_field(field, "VARCHAR")[0] for field in (choice, several, unread)]
+
+    assert [column.options for column in found if column] == [("'f'", "'o''neill'"), None, None]
+
+
+def test_a_field_that_the_list_does_not_have() -> None:
+    listing = Listing(
+        "L", (Field("ID", "Long"), Field("MAIL", "Text"), Field("AGE", content="ComputedPersisted"))
+    )
+    activation = make({"NO": "customer_id"}, {"MIAL": "email", "AGE": "weight", "QQ": "email"})
+
+    columns, faults = match_columns(activation, THERE, "UTC", listing)
+
+    assert columns is None
+    assert [(fault.key, fault.problem, fault.mend) for fault in faults] == [
+        ("matching_key.NO", "list L has no field NO", "it has ID, MAIL, AGE"),
+        ("fields.MIAL", "list L has no field MIAL", "did you mean MAIL?"),
+        ("fields.AGE", "field AGE of list L is computed by Selligent", "take it out"),
+        ("fields.QQ", "list L has no field QQ", "it has ID, MAIL, AGE"),
+    ]
+
+
+@pytest.mark.parametrize("family", ["boolean", "decimal", "real", "float"])
+def test_a_key_that_cannot_be_one_whatever_the_field(family: str) -> None:
+    listing = Listing("L", (Field("ID", "Unknown"), Field("A", "Unknown")))
+    there = [("id", ALL_TYPES[family]), ("a", "VARCHAR")]
+
+    _, [fault] = match_columns(make({"ID": "id"}, {"A": "a"}), there, "UTC", listing)
+
+    assert "by which no record is found again" in fault.problem
+
+
+def test_constants_and_columns_are_checked_at_once() -> None:
+    listing = Listing("L", (Field("ID", "Long"), Field("OPTOUT", "Boolean")))
+    activation = replace(
+        make({"ID": "customer_id"}, {"MAIL": "email"}),
+        removed="set",
+        removed_set=(("OPTOUT", "yes"),),
+    )
+
+    _, faults = match_columns(activation, THERE, "UTC", listing)
+
+    assert [fault.key for fault in faults] == ["fields.MAIL", "removed.set.OPTOUT"]
+
+
+def test_constants_are_columns_of_which_the_value_is_the_name() -> None:
+    listing = Listing("L", (Field("ID", "Long"), Field("MAIL", "Text"), Field("OptOut", "Boolean")))
+    activation = replace(
+        make({"ID": "customer_id"}, {"MAIL": "email"}),
+        removed="set",
+        removed_set=(("OPTOUT", True),),
+    )
+
+    columns, faults = match_columns(activation, THERE, "UTC", listing)
+
+    assert faults == []
+    assert columns is not None
+    assert [(column.field, column.name) for column in columns.constants] == [("OptOut", "true")]
+    assert [column.field for column in columns.staged] == ["ID", "MAIL"]

@@ -2,8 +2,9 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -17,39 +18,62 @@ from dbt_selligent.delivery import (
     MOST_UNNAMED,
     Delivery,
     Tally,
+    Wire,
 )
 from dbt_selligent.errors import InterruptedRunError, RefusedError, UnreachableError
-from dbt_selligent.payload import Batch, Form, Rows, batches
-from dbt_selligent.selligent.answer import Failure, Rejected, Response
+from dbt_selligent.groups import INSERTS, MEMBERS, REMOVALS, WRITES, Absent, Form
+from dbt_selligent.knowledge import Knowledge
+from dbt_selligent.payload import Batch, Rows
+from dbt_selligent.selligent.answer import REST, Failure, Rejected, Response
+from dbt_selligent.selligent.calls import APPLIED, Call
+from dbt_selligent.selligent.pace import Pace
+from dbt_selligent.settings import Destination, Secret
 from dbt_selligent.spans import Outcome, Settled, Span, resolve
 
-CHANGED = Form(("ID", "MAIL"), only_update=True)
-WHOLE = Form(("ID", "MAIL", "NAME"), only_update=False)
-SENT, CONFIRMED, REJECTED, UNSENT = (
-    Outcome.SENT,
-    Outcome.CONFIRMED,
-    Outcome.REJECTED,
-    Outcome.UNSENT,
-)
+CHANGED = Form(Call.UPDATE, (), Absent.AGAIN, WRITES)
+WHOLE = Form(Call.UPSERT, (), Absent.REFUSED, WRITES)
+APART = replace(CHANGED, absent=Absent.APART)
+DELETE = Form(Call.DELETE, (), Absent.DONE, REMOVALS)
+# Two calls of one group: a field that must not overwrite is inserted, then the rest is written.
+FIRST = Form(Call.INSERT, (), Absent.REFUSED, INSERTS, settles=False, completes=False)
+SECOND = replace(WHOLE, first=False)
+SENT, ANSWERED, UNSENT = Outcome.SENT, Outcome.ANSWERED, Outcome.UNSENT
+COUNTED = {
+    Call.UPSERT: "number_of_inserted_records",
+    Call.INSERT: "number_of_inserted_records",
+    Call.UPDATE: "number_of_updated_records",
+    Call.DELETE: "number_of_deleted_records",
+    Call.JOIN: "number_of_inserted_records",
+    Call.LEAVE: "number_of_deleted_records",
+}
 Answer = Response | Failure
 Server = Callable[[list[int], Batch], Answer]
 
 
 def make_batch(ids: Iterable[int], group: int = 0, form: Form = CHANGED) -> Batch:
-    """A batch of rows whose numbers are their ids."""
+    """Rows as they come from the engine, whose numbers are their ids."""
     numbers = list(ids)
-    texts = [json.dumps([n, *form.fields[1:]]) + "," for n in numbers]
-    rows = Rows(pa.array(numbers, pa.int64()), pa.array(texts, pa.string()))
-    (batch,) = batches(group, form, [rows], most_rows=10**6, most_bytes=10**9)
-    return batch
+    texts = [json.dumps([n, "x"]) + "," for n in numbers]
+    return Batch(group, form, (Rows(pa.array(numbers, pa.int64()), pa.array(texts, pa.string())),))
+
+
+def know(base: int | None = None) -> Knowledge:
+    """What is known of a destination of which nothing is known but this."""
+    nowhere = Destination(
+        "dev", "https://acme.example", "ACME", Secret("k"), Secret("s"), Path("/nowhere")
+    )
+    knowledge = Knowledge(nowhere)
+    if base is not None:
+        knowledge.learn_base(base)
+    return knowledge
 
 
 def answer(code: str, **more: object) -> Response:
     return Response(200, json.dumps({"result_code": code, **more}).encode())
 
 
-def accept(ids: list[int], _batch: Batch | None = None) -> Response:
-    return answer("Succeeded", number_of_inserted_records=len(ids))
+def accept(ids: list[int], batch: Batch) -> Response:
+    return answer("Succeeded", **{COUNTED[batch.form.call]: len(ids)})
 
 
 @dataclass
@@ -57,23 +81,33 @@ class FakeLedger:
     """Keeps what it was told, and how much of it was flushed."""
 
     notes: list[tuple[Span, Outcome]] = field(default_factory=list)
-    rejections: list[tuple[int, Rejected]] = field(default_factory=list)
+    refusals: list[tuple[int, Rejected, bool]] = field(default_factory=list)
+    apart: list[int] = field(default_factory=list)
     durable: list[tuple[Span, Outcome]] = field(default_factory=list)
     flushed: Callable[[], None] = lambda: None
 
     def note(self, span: Span, outcome: Outcome) -> None:
         self.notes.append((span, outcome))
 
-    def reject(self, number: int, rejected: Rejected) -> None:
-        self.rejections.append((number, rejected))
+    def refuse(self, numbers: Sequence[int], why: Sequence[Rejected], *, taken: bool) -> None:
+        self.refusals += [(n, each, taken) for n, each in zip(numbers, why, strict=True)]
+
+    def set_apart(self, numbers: Sequence[int]) -> None:
+        self.apart += numbers
 
     def flush(self) -> None:
         self.durable = list(self.notes)
         self.flushed()
 
     def of(self, batch: Batch) -> list[Outcome]:
-        """What was said of exactly the rows of a batch."""
-        return [outcome for span, outcome in self.notes if span == batch.span]
+        """What was said of the rows of a batch, which is the same of each."""
+        [numbers] = [part.numbers.to_pylist() for part in batch.parts]
+        said = [
+            [o for span, o in self.notes if span.first <= n <= span.last and span.group == 0]
+            for n in numbers
+        ]
+        assert all(each == said[0] for each in said)
+        return said[0]
 
 
 @dataclass
@@ -81,28 +115,33 @@ class Trial:
     """One delivery, and all that it did."""
 
     server: Server
+    rows: int = 1  # of a request
     ledger: FakeLedger = field(default_factory=FakeLedger)
+    knowledge: Knowledge = field(default_factory=know)
     tally: Tally = field(default_factory=Tally)
     calls: list[list[int]] = field(default_factory=list)
     forms: list[Form] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     progress: list[tuple[int, int]] = field(default_factory=list)
     undurable: list[list[int]] = field(default_factory=list)
+    asked: list[tuple[list[int], int]] = field(default_factory=list)
+    absent: Callable[[Batch, int], Sequence[int] | None] = lambda _batch, _missing: None
     under_way: int = 0
     most_under_way: int = 0
+    most_bytes: int = 10**9
     clock: Callable[[], float] = lambda: 0.0
+    stopped: Callable[[], bool] = lambda: False
+    on_progress: Callable[[Tally], None] = lambda _: None
 
     def call(self, batch: Batch, body: bytes) -> Answer:
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         ids = [row[0] for row in json.loads(body)]
         in_doubt = [span for span, outcome in self.ledger.durable if outcome is SENT]
-        covering = [
-            span
-            for span in in_doubt
-            if span.group == batch.group and span.first <= ids[0] and ids[-1] <= span.last
-        ]
-        if not covering:
+        if not all(
+            any(span.group == batch.group and span.first <= n <= span.last for span in in_doubt)
+            for n in ids
+        ):
             self.undurable.append(ids)
         self.calls.append(ids)
         self.forms.append(batch.form)
@@ -115,29 +154,54 @@ class Trial:
         ids = [n for part in batch.parts for n in part.numbers.to_pylist()]
         middle = (len(ids) + 1) // 2  # whole rows may need more than one request
         return [
-            make_batch(part, batch.group, WHOLE) for part in (ids[:middle], ids[middle:]) if part
+            replace(make_batch(part, batch.group, WHOLE), resent=True)
+            for part in (ids[:middle], ids[middle:])
+            if part
         ]
 
-    def run(self, source: Iterable[Batch]) -> None:
-        Delivery(
-            self.call,
-            self.whole_again,
+    def find_absent(self, batch: Batch, missing: int) -> Sequence[int] | None:
+        self.asked.append((batch.numbers(range(len(batch))), missing))
+        return self.absent(batch, missing)
+
+    def make(self, pace: Pace | None = None) -> Delivery:
+        def progress(tally: Tally) -> None:
+            self.progress.append((tally.confirmed, tally.rejected))
+            self.on_progress(tally)
+
+        return Delivery(
+            Wire(
+                self.call,
+                self.whole_again,
+                self.find_absent,
+                self.waits.append,
+                lambda: self.stopped(),
+                lambda: self.clock(),
+            ),
             self.ledger,
+            self.knowledge,
             tally=self.tally,
-            sleep=self.waits.append,
-            clock=self.clock,
-            on_progress=lambda tally: self.progress.append((tally.confirmed, tally.rejected)),
-        ).run(source)
+            pace=pace or Pace(self.rows, self.rows, strict=True),
+            most_bytes=self.most_bytes,
+            on_progress=progress,
+        )
+
+    def run(self, *sources: Iterable[Batch]) -> None:
+        """Sends the rows of each source, one source after the other."""
+        delivery = self.make()
+        for source in sources:
+            delivery.run(source)
         assert self.ledger.durable == self.ledger.notes
 
-    def unaccounted(self, made: Iterable[Batch]) -> list[tuple[Span, list[Outcome]]]:
+    def unaccounted(self, made: Iterable[Batch]) -> list[tuple[list[Span], list[Outcome]]]:
         """Batches of which the ledger does not say what became of them, where all are accepted."""
         called = [ids[0] for ids in self.calls]
-        legal = {True: [[SENT, CONFIRMED]], False: [[], [SENT, UNSENT]]}
-        said = [(batch.span, self.ledger.of(batch)) for batch in made]
-        return [(span, told) for span, told in said if told not in legal[span.first in called]]
+        legal = {True: [[SENT, ANSWERED]], False: [[], [SENT, UNSENT]]}
+        said = [(batch.spans, self.ledger.of(batch)) for batch in made]
+        return [
+            (spans, told) for spans, told in said if told not in legal[spans[0].first in called]
+        ]
 
-    def rows(self, outcome: Outcome, ids: Iterable[int]) -> list[int]:
+    def told(self, outcome: Outcome, ids: Iterable[int]) -> list[int]:
         """Of these rows, those of an outcome, as often as it was said of them."""
         return [
             n
@@ -146,20 +210,30 @@ class Trial:
             if said is outcome and span.first <= n <= span.last
         ]
 
+    @property
+    def refused(self) -> list[int]:
+        return [n for n, _, _ in self.ledger.refusals]
 
-def refusing(bad: set[int], *, names: bool = True) -> Server:
-    """Refuses what holds a bad row, and names one or not."""
 
-    def server(ids: list[int], _batch: Batch) -> Response:
+def refusing(
+    bad: set[int], *, base: int = 0, most: int | None = None, counted: bool = True
+) -> Server:
+    """Refuses bad rows, and names so many of them at most, by an index from ``base``."""
+
+    def server(ids: list[int], batch: Batch) -> Response:
         found = [n for n in ids if n in bad]
         if not found:
-            return accept(ids)
-        named = [{"record_index": ids.index(found[0]), "validation_code": "InvalidType"}]
+            return accept(ids, batch)
+        named = [
+            {"record_index": ids.index(n) + base, "validation_code": "InvalidType"}
+            for n in found[:most]
+        ]
+        taken = len(ids) - len(found) if counted else 0
         return answer(
             "PartiallySucceeded",
             number_of_failed_records=len(found),
-            number_of_inserted_records=len(ids) - len(found),
-            invalid_records=named if names else [],
+            invalid_records=named,
+            **{COUNTED[batch.form.call]: taken},
         )
 
     return server
@@ -172,21 +246,28 @@ def batches_of_rows(draw: st.DrawFn) -> list[list[int]]:
     return [[next(numbers) for _ in range(size)] for size in sizes]
 
 
+def cut_by(rows: list[int], most: int) -> list[list[int]]:
+    return [rows[start : start + most] for start in range(0, len(rows), most)]
+
+
 # order, one at a time, doubt before sending
 
 
-@given(batches_of_rows())
-def test_batches_go_in_order_one_at_a_time_and_in_doubt_before(ids: list[list[int]]) -> None:
-    trial = Trial(accept)
+@given(batches_of_rows(), st.integers(1, 30))
+def test_rows_go_in_order_one_request_at_a_time_and_in_doubt_before(
+    ids: list[list[int]], most: int
+) -> None:
+    rows = [n for batch in ids for n in batch]
+    trial = Trial(accept, most)
 
     trial.run(map(make_batch, ids))
 
-    assert trial.calls == ids
+    assert trial.calls == cut_by(rows, most)
     assert trial.most_under_way == 1
     assert trial.undurable == []
-    assert trial.rows(CONFIRMED, range(1000)) == [n for batch in ids for n in batch]
-    assert (trial.tally.confirmed, trial.tally.requests) == (sum(map(len, ids)), len(ids))
-    assert trial.progress[-1] == (sum(map(len, ids)), 0)
+    assert trial.told(ANSWERED, range(1000)) == rows
+    assert trial.tally == Tally(confirmed=len(rows), requests=len(trial.calls))
+    assert trial.progress[-1] == (len(rows), 0)
     assert trial.waits == []
 
 
@@ -209,6 +290,7 @@ def test_nothing_to_send() -> None:
 
 
 def test_rows_are_drawn_as_they_are_needed() -> None:
+    """Up to what one more request carries, in bytes."""
     drawn: list[int] = []
     ahead: list[int] = []
 
@@ -217,131 +299,525 @@ def test_rows_are_drawn_as_they_are_needed() -> None:
             drawn.append(n)
             yield make_batch([n])
 
-    def server(ids: list[int], _batch: Batch) -> Response:
+    def server(ids: list[int], batch: Batch) -> Response:
         ahead.append(len(drawn) - ids[0])
-        return accept(ids)
+        return accept(ids, batch)
 
-    trial = Trial(server)
+    trial = Trial(server, most_bytes=100)
     trial.run(source())
 
     assert trial.calls == [[n] for n in range(200)]
     assert max(ahead) <= 20
 
 
-# halving
+def test_a_request_has_no_more_bytes_than_it_may() -> None:
+    size = len(make_batch([10]).body())
+    trial = Trial(accept, rows=100, most_bytes=3 * size)
+
+    trial.run([make_batch(range(10, 30))])
+
+    assert trial.calls == cut_by(list(range(10, 30)), 3)
 
 
-@given(batches_of_rows(), st.data(), st.booleans())
-def test_halving_finds_the_bad_rows_and_no_others(
-    ids: list[list[int]], data: st.DataObject, names: bool
+def test_rows_of_another_group_or_form_go_by_themselves() -> None:
+    chunks = [
+        make_batch([0, 1]),
+        make_batch([2, 3]),
+        make_batch([4], 1),
+        make_batch([5, 6], 1, WHOLE),
+        make_batch([7], 1, WHOLE),
+    ]
+    trial = Trial(accept, rows=9)
+
+    trial.run(chunks)
+
+    assert trial.calls == [[0, 1, 2, 3], [4], [5, 6, 7]]
+    assert trial.forms == [CHANGED, CHANGED, WHOLE]
+    assert resolve(trial.ledger.notes) == (
+        Settled(0, 0, 3, "answered"),
+        Settled(1, 4, 7, "answered"),
+    )
+
+
+# how many rows go in a request
+
+
+def slow_by(seconds: Callable[[int], float], trial: Trial) -> Server:
+    """Answers so many rows in so many seconds, by the trial's own clock."""
+    now = [0.0]
+    trial.clock = lambda: now[0]
+
+    def server(ids: list[int], batch: Batch) -> Response:
+        now[0] += seconds(len(ids))
+        return accept(ids, batch)
+
+    return server
+
+
+def test_requests_grow_until_an_answer_takes_its_time() -> None:
+    trial = Trial(accept)
+    trial.server = slow_by(lambda rows: rows / 128, trial)  # 640 rows in the 5 seconds aimed at
+    delivery = trial.make(Pace(10, 10_000))
+
+    delivery.run(make_batch(range(n, n + 100)) for n in range(0, 5000, 100))
+
+    assert [len(ids) for ids in trial.calls] == [10, 640, 640, 640, 640, 640, 640, 640, 510]
+    assert delivery.pace == Pace(640, 10_000)
+    assert [n for ids in trial.calls for n in ids] == list(range(5000))
+
+
+def test_requests_do_not_grow_beyond_the_most() -> None:
+    trial = Trial(accept)
+    delivery = trial.make(Pace(10, 40))
+
+    delivery.run(make_batch(range(n, n + 100)) for n in range(0, 1000, 100))
+
+    sizes = [len(ids) for ids in trial.calls]
+    assert max(sizes[:-1]) == 40
+    assert delivery.pace.rows == 40
+
+
+def test_a_few_rows_at_the_end_go_with_the_last_request() -> None:
+    chunks = [[make_batch(range(n)) for n in (50,)], [make_batch(range(51))]]
+    sizes = []
+    for rows in chunks:
+        trial = Trial(accept)
+        trial.make(Pace(40, 40)).run(rows)
+        sizes.append([len(ids) for ids in trial.calls])
+
+    assert sizes == [[50], [40, 11]]
+
+
+def test_requests_shrink_where_answers_take_too_long() -> None:
+    trial = Trial(accept)
+    trial.server = slow_by(lambda rows: rows / 20, trial)  # 100 rows in the 5 seconds aimed at
+    delivery = trial.make(Pace(1000, 1000))
+
+    delivery.run(make_batch(range(n, n + 100)) for n in range(0, 3000, 100))
+
+    assert [len(ids) for ids in trial.calls] == [1000] + [100] * 20
+    assert delivery.pace.rows == 100
+
+
+@pytest.mark.parametrize(
+    "late", [Failure("no answer in time", late=True), Response(408, b""), Response(413, b"")]
+)
+def test_after_a_request_that_was_too_long_none_is_as_long(late: Answer) -> None:
+    def server(ids: list[int], batch: Batch) -> Answer:
+        return late if len(ids) > 2 else accept(ids, batch)
+
+    trial = Trial(server, 8)
+    delivery = trial.make()
+    delivery.run([make_batch(range(24))])
+
+    assert [len(ids) for ids in trial.calls if len(ids) > 2] in ([8, 4, 4], [8, 8, 4, 4, 4, 4])
+    assert trial.told(ANSWERED, range(24)) == list(range(24))
+    assert (delivery.pace.rows, delivery.pace.most) == (2, 2)
+    assert trial.tally.confirmed == 24
+    # While it may still be worked at, its list is left alone.
+    rests = {REST} if not isinstance(late, Response) or late.status == 408 else set()
+    assert set(trial.waits) == rests
+
+
+def test_requests_that_are_too_long_however_small_come_to_an_end() -> None:
+    trial = Trial(lambda _ids, _batch: Response(408, b""), 2**20)
+
+    with pytest.raises(UnreachableError, match="7 requests in a row were too long"):
+        trial.run([make_batch(range(2000))])
+
+    sizes = [len(ids) for ids in trial.calls]
+    assert sizes == sorted(sizes, reverse=True)
+    assert (sizes[0], len(sizes)) == (2000, MOST_FAILURES)
+    assert resolve(trial.ledger.notes) == (Settled(0, 0, 1999, "in doubt"),)
+
+
+def test_of_a_row_that_alone_is_not_answered_in_time_the_run_says_so() -> None:
+    trial = Trial(lambda _ids, _batch: Failure("no answer in time", late=True))
+
+    with pytest.raises(UnreachableError, match="no answer in time"):
+        trial.run([make_batch([1])])
+
+    assert trial.calls == [[1]] * MOST_FAILURES
+    assert trial.waits == [REST] * (MOST_FAILURES - 1)
+    assert resolve(trial.ledger.notes) == (Settled(0, 1, 1, "in doubt"),)
+
+
+# rows that are refused
+
+
+@given(
+    batches_of_rows(),
+    st.integers(1, 20),
+    st.sampled_from([0, 1]),
+    st.booleans(),
+    st.none() | st.integers(0, 3),
+    st.booleans(),
+    st.data(),
+)
+def test_the_bad_rows_are_found_and_no_others(
+    ids: list[list[int]],
+    size: int,
+    base: int,
+    known: bool,
+    named: int | None,
+    counted: bool,
+    data: st.DataObject,
 ) -> None:
+    """Whatever an index counts from, however few rows are named, and whether counts add up."""
     rows = [n for batch in ids for n in batch]
-    most = len(rows) if names else MOST_UNNAMED - 1
+    most = len(rows) if named != 0 else MOST_UNNAMED - 1
     bad = data.draw(st.sets(st.sampled_from(rows), max_size=most))
-    trial = Trial(refusing(bad, names=names))
+    trial = Trial(refusing(bad, base=base, most=named, counted=counted), size)
+    if known:
+        trial.knowledge = know(base)
 
     trial.run(map(make_batch, ids))
 
-    assert sorted(n for n, _ in trial.ledger.rejections) == sorted(bad)
-    assert [call for call in trial.calls if call in ids] == ids
-    assert trial.rows(REJECTED, rows) == sorted(bad)
-    assert trial.rows(CONFIRMED, rows) == [n for n in rows if n not in bad]
-    assert (trial.tally.confirmed, trial.tally.rejected) == (len(rows) - len(bad), len(bad))
+    assert sorted(trial.refused) == sorted(bad)
+    assert [call for call in trial.calls if call in cut_by(rows, size)] == [
+        call for call in cut_by(rows, size) if call in trial.calls
+    ]
+    assert trial.told(ANSWERED, rows) == rows
+    assert trial.tally.confirmed == len(rows) - len(bad)
+    assert trial.tally.rejected == len(bad)
     assert trial.undurable == []
+    # Settled: all rows are answered, none is in doubt, and those that were refused are kept apart.
+    assert {each.outcome for each in resolve(trial.ledger.notes)} == {"answered"}
     # A batch of 20 is halved five times on the way to a row: two requests each, and one for it.
-    assert len(trial.calls) <= len(ids) + 10 * len(bad)
-    # Settled: the bad rows are rejected, all others confirmed, none is in doubt.
-    found = {each.outcome for each in resolve(trial.ledger.notes)}
-    assert found <= {"rejected", "confirmed"}
+    requests = len(cut_by(rows, size))
+    assert len(trial.calls) <= requests + 10 * len(bad)
+    if named is None and counted:
+        # Named rows are found at once; only what an index counts from has to be found out.
+        assert len(trial.calls) <= requests + (0 if known else 8)
 
 
-@given(batches_of_rows(), st.data())
+@given(batches_of_rows(), st.integers(3, 20), st.integers(2, 9), st.data())
+def test_an_index_that_counts_from_elsewhere_names_no_row(
+    ids: list[list[int]], size: int, base: int, data: st.DataObject
+) -> None:
+    """Neither from 0 nor from 1: halving still tells the bad rows from the good."""
+    rows = [n for batch in ids for n in batch]
+    bad = data.draw(st.sets(st.sampled_from(rows)))
+    trial = Trial(refusing(bad, base=base), size)
+
+    trial.run(map(make_batch, ids))
+
+    assert sorted(trial.refused) == sorted(bad)
+    assert trial.told(ANSWERED, rows) == rows
+    assert {each.outcome for each in resolve(trial.ledger.notes)} == {"answered"}
+    assert trial.knowledge.learned.index_base is None
+
+
+@given(batches_of_rows(), st.integers(1, 20), st.data())
 def test_answers_lost_for_some_rows_keep_all_rows_accounted_for(
-    ids: list[list[int]], data: st.DataObject
+    ids: list[list[int]], size: int, data: st.DataObject
 ) -> None:
     """A server that confirms batches below some size only, by counts that do not add up."""
     most = data.draw(st.integers(1, 8))
+    rows = [n for batch in ids for n in batch]
 
     def server(sent: list[int], _batch: Batch) -> Response:
         return answer("Succeeded", number_of_updated_records=min(len(sent), most))
 
-    trial = Trial(server)
+    trial = Trial(server, size)
     trial.run(map(make_batch, ids))
 
-    assert trial.rows(CONFIRMED, range(1000)) == [n for batch in ids for n in batch]
-    assert trial.ledger.rejections == []
+    assert trial.told(ANSWERED, range(1000)) == rows
+    assert trial.ledger.refusals == []
 
 
-def test_a_batch_is_halved_down_to_the_bad_row() -> None:
-    trial = Trial(refusing({2}))
+def test_a_batch_is_halved_down_to_the_bad_row_that_is_not_named() -> None:
+    trial = Trial(refusing({2}, most=0), 4)
 
     trial.run([make_batch([1, 2, 3, 4]), make_batch([5, 6])])
 
     assert sorted(trial.calls) == [[1], [1, 2], [1, 2, 3, 4], [2], [3, 4], [5, 6]]
-    assert trial.ledger.rejections == [(2, Rejected("InvalidType", names_row=True))]
+    assert trial.ledger.refusals == [(2, Rejected("PartiallySucceeded"), False)]
 
 
-@pytest.mark.parametrize("status", [408, 413])
-def test_a_request_too_long_is_halved_until_it_fits(status: int) -> None:
-    def server(ids: list[int], _batch: Batch) -> Response:
-        return Response(status, b"") if len(ids) > 2 else accept(ids)
+def test_what_an_index_counts_from_is_found_out_once() -> None:
+    """Of the two rows that it may mean, sent alone, one is refused: by it the base is known."""
+    trial = Trial(refusing({3, 13, 23}, base=1), 10)
 
-    trial = Trial(server)
-    trial.run([make_batch(range(8))])
+    trial.run([make_batch(range(30))])
 
-    assert sorted(ids for ids in trial.calls if len(ids) <= 2) == [[0, 1], [2, 3], [4, 5], [6, 7]]
-    assert trial.rows(CONFIRMED, range(8)) == list(range(8))
+    assert trial.knowledge.learned.index_base == 1
+    alone = [ids for ids in trial.calls if len(ids) == 1]
+    assert alone[:2] == [[3], [4]]
+    assert [0, 1, 2, 5, 6, 7, 8, 9] in trial.calls
+    assert list(range(20, 30)) == trial.calls[-1]
+    assert sorted(trial.refused) == [3, 13, 23]
+
+
+def test_a_known_base_needs_no_row_alone() -> None:
+    trial = Trial(refusing({3, 4, 13}, base=1), 10, knowledge=know(1))
+
+    trial.run([make_batch(range(20))])
+
+    assert trial.calls == [list(range(10)), list(range(10, 20))]
+    assert trial.ledger.refusals == [
+        (n, Rejected("InvalidType", names_row=True, index=n % 10 + 1), False) for n in (3, 4, 13)
+    ]
+    assert resolve(trial.ledger.notes) == (Settled(0, 0, 19, "answered"),)
+    assert trial.tally == Tally(confirmed=17, rejected=3, requests=2)
+
+
+def test_named_rows_of_an_answer_that_does_not_add_up_are_sent_alone() -> None:
+    """It names as many as are refused, so that the others need not be parted."""
+    trial = Trial(refusing({3, 7}, counted=False), 10, knowledge=know(0))
+
+    trial.run([make_batch(range(10))])
+
+    assert trial.calls == [list(range(10)), [3], [7], [0, 1, 2, 4, 5, 6, 8, 9]]
+    assert trial.refused == [3, 7]
+
+
+def test_where_fewer_are_named_than_refused_the_others_are_parted() -> None:
+    trial = Trial(refusing({3, 7}, most=1), 10, knowledge=know(0))
+
+    trial.run([make_batch(range(10))])
+
+    assert trial.calls[:3] == [list(range(10)), [3], [0, 1, 2, 4, 5]]
+    assert trial.refused == [3, 7]
+    assert trial.told(ANSWERED, range(10)) == list(range(10))
 
 
 def test_a_kind_of_count_shown_by_a_row_alone_holds_for_batches() -> None:
     def server(ids: list[int], _batch: Batch) -> Response:
         return answer("Succeeded", number_of_duplicate_records=len(ids))
 
-    trial = Trial(server)
+    trial = Trial(server, 2)
     trial.run([make_batch([n, n + 1]) for n in range(0, 10, 2)])
 
     assert [ids for ids in trial.calls if ids in ([0], [1])] == [[0], [1]]
     assert [ids for ids in trial.calls if ids[0] >= 4] == [[4, 5], [6, 7], [8, 9]]
     assert trial.tally.confirmed == 10
+    assert trial.knowledge.learned.applied[Call.UPDATE] == APPLIED[Call.UPDATE] | {"duplicate"}
+    assert trial.knowledge.learned.applied[Call.UPSERT] == APPLIED[Call.UPSERT]
+
+
+def test_what_one_call_counts_says_nothing_of_another() -> None:
+    def server(ids: list[int], _batch: Batch) -> Response:
+        return answer("Succeeded", number_of_duplicate_records=len(ids))
+
+    trial = Trial(server, 2)
+    trial.run([make_batch([0]), make_batch([1, 2], 1, WHOLE)])
+
+    assert trial.calls == [[0], [1, 2], [1], [2]]
+
+
+def test_a_row_alone_that_is_counted_twice_teaches_nothing() -> None:
+    def server(ids: list[int], _batch: Batch) -> Response:
+        return answer(
+            "Succeeded",
+            number_of_updated_records=len(ids),
+            number_of_duplicate_records=len(ids),
+        )
+
+    trial = Trial(server, 2)
+    trial.run([make_batch([0]), make_batch([1, 2])])
+
+    assert trial.knowledge.learned.applied[Call.UPDATE] == APPLIED[Call.UPDATE]
+    assert trial.tally.confirmed == 3
 
 
 # not found
 
 
-def test_rows_not_found_go_whole() -> None:
+def absent_from(gone: set[int]) -> Server:
+    """Has no record of some rows."""
+
     def server(ids: list[int], batch: Batch) -> Response:
-        if batch.form.only_update and 3 in ids:
-            return answer(
-                "Succeeded", number_of_updated_records=len(ids) - 1, number_of_records_not_found=1
-            )
-        return accept(ids)
+        there = [n for n in ids if n not in gone or batch.form.call is Call.UPSERT]
+        return answer(
+            "Succeeded",
+            number_of_records_not_found=len(ids) - len(there),
+            **{COUNTED[batch.form.call]: len(there)},
+        )
 
-    trial = Trial(server)
-    trial.run([make_batch([1, 2]), make_batch([3, 4, 5]), make_batch([6])])
+    return server
 
-    assert [ids for ids in trial.calls if ids not in ([3, 4], [5])] == [[1, 2], [3, 4, 5], [6]]
+
+def test_rows_not_found_go_whole() -> None:
+    trial = Trial(absent_from({3}), 3)
+    trial.run([make_batch([1, 2]), make_batch([3, 4, 5], 0, replace(CHANGED, step=9))])
+
+    assert [ids for ids in trial.calls if ids not in ([3, 4], [5])] == [[1, 2], [3, 4, 5]]
     whole = [ids for ids, form in zip(trial.calls, trial.forms, strict=True) if form == WHOLE]
     assert whole == [[3, 4], [5]]
-    assert trial.rows(CONFIRMED, range(1, 7)) == [1, 2, 3, 4, 5, 6]
+    assert trial.told(ANSWERED, range(1, 6)) == [1, 2, 3, 4, 5]
+    assert trial.tally.confirmed == 5
+
+
+def test_rows_not_found_beside_refused_ones_go_whole_without_these() -> None:
+    def server(ids: list[int], batch: Batch) -> Response:
+        if batch.form.call is Call.UPSERT:
+            return accept(ids, batch)
+        return answer(
+            "PartiallySucceeded",
+            number_of_updated_records=2,
+            number_of_failed_records=1,
+            number_of_records_not_found=1,
+            invalid_records=[{"record_index": 2, "validation_code": "InvalidType"}],
+        )
+
+    trial = Trial(server, 4, knowledge=know(0))
+    trial.run([make_batch(range(4))])
+
+    assert trial.calls == [[0, 1, 2, 3], [0, 1], [3]]
+    assert trial.forms == [CHANGED, WHOLE, WHOLE]
+    assert trial.refused == [2]
+    assert (trial.tally.confirmed, trial.tally.rejected) == (3, 1)
 
 
 def test_rows_not_found_even_whole_are_rejected_and_not_sent_for_ever() -> None:
     def server(ids: list[int], _batch: Batch) -> Response:
         return answer("Succeeded", number_of_records_not_found=len(ids))
 
-    trial = Trial(server)
+    trial = Trial(server, 2)
     trial.run([make_batch([1, 2])])
 
-    assert [n for n, _ in trial.ledger.rejections] == [1, 2]
+    assert trial.refused == [1, 2]
     assert trial.calls == [[1, 2], [1], [2]]
+    assert [why.code for _, why, _ in trial.ledger.refusals] == ["NotFound", "NotFound"]
+
+
+@given(batches_of_rows(), st.integers(1, 20), st.booleans(), st.data())
+def test_rows_that_are_not_found_are_set_apart_and_no_others(
+    ids: list[list[int]], size: int, finds: bool, data: st.DataObject
+) -> None:
+    """Where the list can be read they are looked up, else ever smaller parts tell them."""
+    rows = [n for batch in ids for n in batch]
+    gone = data.draw(st.sets(st.sampled_from(rows)))
+    trial = Trial(absent_from(gone), size)
+    if finds:
+        trial.absent = lambda batch, _: batch.positions_of(gone)
+
+    trial.run(make_batch(batch, 0, APART) for batch in ids)
+
+    assert sorted(trial.ledger.apart) == sorted(gone)
+    assert trial.ledger.refusals == []
+    assert trial.told(ANSWERED, rows) == rows
+    assert trial.tally.not_found == len(gone)
+    assert trial.tally.confirmed == len(rows) - len(gone)
+    if finds:
+        assert trial.calls == cut_by(rows, size)
+    # Where all of a request are missing there is nothing to look for.
+    assert [ids for ids, missing in trial.asked if len(ids) == missing] == []
+
+
+def test_a_search_that_finds_another_number_of_rows_is_not_believed() -> None:
+    """Others may have written to the list meanwhile."""
+    trial = Trial(absent_from({2}), 4, absent=lambda _batch, _missing: [0, 2])
+
+    trial.run([make_batch([0, 1, 2, 3], 0, APART)])
+
+    assert trial.calls[:2] == [[0, 1, 2, 3], [0, 1]]
+    assert trial.ledger.apart == [2]
+
+
+def test_a_record_that_is_not_there_is_deleted() -> None:
+    trial = Trial(absent_from({1, 2}), 4)
+
+    trial.run([make_batch(range(4), 0, DELETE)])
+
+    assert trial.calls == [[0, 1, 2, 3]]
+    assert trial.tally == Tally(removed=4, requests=1)
+    assert (trial.ledger.apart, trial.ledger.refusals) == ([], [])
+
+
+def test_a_removal_that_is_refused_is_kept_and_told_apart() -> None:
+    trial = Trial(refusing({1}), 4, knowledge=know(0))
+
+    trial.run([make_batch(range(4), 0, DELETE)])
+
+    assert trial.refused == [1]
+    assert trial.tally == Tally(removed=3, kept=1, requests=1)
+
+
+# groups of two calls
+
+
+def test_rows_that_a_first_call_refuses_are_left_out_of_the_second() -> None:
+    trial = Trial(refusing({2, 5}), 4, knowledge=know(0))
+    rows = list(range(8))
+
+    trial.run([make_batch(rows, 0, FIRST)], [make_batch(rows, 0, SECOND)])
+
+    assert trial.calls == [[0, 1, 2, 3], [4, 5, 6, 7], [0, 1, 3], [4, 6, 7]]
+    assert trial.refused == [2, 5]
+    assert [taken for _, _, taken in trial.ledger.refusals] == [False, False]
+    assert trial.tally == Tally(confirmed=6, rejected=2, requests=4)
+    assert resolve(trial.ledger.notes) == (Settled(0, 0, 7, "answered"),)
+
+
+def test_a_batch_of_which_every_row_was_refused_is_not_sent_again() -> None:
+    trial = Trial(refusing({0, 1}), 2, knowledge=know(0))
+    rows = list(range(4))
+
+    trial.run([make_batch(rows, 0, FIRST)], [make_batch(rows, 0, SECOND)])
+
+    assert trial.calls == [[0, 1], [2, 3], [2, 3]]
+    assert trial.told(UNSENT, rows) == []
+    assert resolve(trial.ledger.notes) == (Settled(0, 0, 3, "answered"),)
+
+
+def test_what_a_second_call_refuses_was_taken_by_the_first() -> None:
+    def server(ids: list[int], batch: Batch) -> Answer:
+        return (refusing({2}) if batch.form == SECOND else accept)(ids, batch)
+
+    trial = Trial(server, 4, knowledge=know(0))
+    rows = list(range(4))
+
+    trial.run([make_batch(rows, 0, FIRST)], [make_batch(rows, 0, SECOND)])
+
+    assert trial.ledger.refusals == [(2, Rejected("InvalidType", names_row=True, index=2), True)]
+    assert trial.tally == Tally(confirmed=3, rejected=1, requests=2)
+
+
+def test_a_first_call_alone_settles_nothing() -> None:
+    trial = Trial(accept, 4)
+
+    trial.run([make_batch(range(4), 0, FIRST)])
+
+    assert trial.told(ANSWERED, range(4)) == []
+    assert resolve(trial.ledger.notes) == (Settled(0, 0, 3, "in doubt"),)
+    assert trial.tally == Tally(requests=1)
+
+
+@pytest.mark.parametrize("failing", [Response(401, b""), Failure("no connection", reached=False)])
+def test_rows_of_a_second_call_that_never_arrived_are_in_doubt(failing: Answer) -> None:
+    """The first call was made: it is not as if nothing had been sent."""
+
+    def server(ids: list[int], batch: Batch) -> Answer:
+        return failing if batch.form == SECOND else accept(ids, batch)
+
+    trial = Trial(server, 2)
+    rows = list(range(6))
+    with pytest.raises((RefusedError, UnreachableError)):
+        trial.run([make_batch(rows, 0, FIRST)], [make_batch(rows, 0, SECOND)])
+
+    assert trial.told(UNSENT, rows) == []
+    assert resolve(trial.ledger.notes) == (Settled(0, 0, 5, "in doubt"),)
+
+
+def test_a_member_that_is_not_there_is_set_apart() -> None:
+    join = Form(Call.JOIN, (), Absent.APART, MEMBERS, first=False)
+    record = replace(APART, completes=False)
+
+    trial = Trial(lambda ids, b: (absent_from({2}) if b.form == join else accept)(ids, b), 4)
+    trial.run([make_batch(range(4), 0, record)], [make_batch(range(4), 1, join)])
+
+    assert trial.ledger.apart == [2]
+    assert (trial.tally.confirmed, trial.tally.not_found) == (3, 1)
 
 
 # stops
 
 
 def status_at(place: int, status: int) -> Server:
-    def server(ids: list[int], _batch: Batch) -> Response:
-        return Response(status, b"{}") if ids[0] == place else accept(ids)
+    def server(ids: list[int], batch: Batch) -> Response:
+        return Response(status, b"{}") if ids[0] == place else accept(ids, batch)
 
     return server
 
@@ -358,7 +834,7 @@ def test_what_was_never_sent_after_a_stop_is_unsent(
     with pytest.raises(RefusedError, match=str(status)):
         trial.run(made)
 
-    assert trial.ledger.of(made[0]) == [SENT, CONFIRMED]
+    assert trial.ledger.of(made[0]) == [SENT, ANSWERED]
     assert trial.ledger.of(made[1]) == of_the_refused
     later = [trial.ledger.of(batch) for batch in made[2:]]
     assert [said for said in later if said not in ([], [SENT, UNSENT])] == []
@@ -371,12 +847,14 @@ def test_a_part_stays_in_doubt_after_a_stop_that_applied_nothing() -> None:
     def server(ids: list[int], _batch: Batch) -> Response:
         return Response(401, b"") if ids == [0, 1] else answer("Failed")
 
-    trial = Trial(server)
+    trial = Trial(server, 4)
     with pytest.raises(RefusedError):
         trial.run([make_batch(range(4)), make_batch([4])])
 
     settled = [(each.first, each.last, each.outcome) for each in resolve(trial.ledger.notes)]
-    assert settled == [(0, 3, "in doubt"), (4, 4, "rejected")]
+    assert settled == [(0, 3, "in doubt")]
+    assert trial.calls == [[0, 1, 2, 3], [0, 1]]
+    assert trial.ledger.of(make_batch([4])) == [SENT, UNSENT]
 
 
 def test_a_stop_after_an_attempt_that_may_have_arrived_leaves_doubt() -> None:
@@ -414,14 +892,14 @@ def test_a_final_failure(reached: bool, said: list[Outcome]) -> None:
 
 
 def test_twenty_refusals_that_name_no_row_stop() -> None:
-    trial = Trial(refusing(set(range(64)), names=False))
+    trial = Trial(refusing(set(range(65)), most=0), 64)
 
     with pytest.raises(RefusedError, match=f"{MOST_UNNAMED} rows were refused"):
-        trial.run([make_batch(range(64)), make_batch([64])])
+        trial.run([make_batch(range(65))])
 
-    refused = sorted(n for n, _ in trial.ledger.rejections)
+    refused = sorted(trial.refused)
     assert len(refused) == MOST_UNNAMED
-    assert trial.rows(REJECTED, range(64)) == refused
+    assert trial.told(ANSWERED, range(65)) == refused
     assert trial.tally.rejected == MOST_UNNAMED
     settled = resolve(trial.ledger.notes)
     in_doubt = [
@@ -435,19 +913,32 @@ def test_twenty_refusals_that_name_no_row_stop() -> None:
 
 def test_refusals_between_which_a_row_is_taken_do_not_stop() -> None:
     bad = set(range(100)) - {MOST_UNNAMED - 1, 2 * MOST_UNNAMED - 1, 59, 79}
-    trial = Trial(refusing(bad, names=False))
+    trial = Trial(refusing(bad, most=0))
 
     trial.run([make_batch([n]) for n in range(98)])
 
     assert trial.tally.rejected == 94
 
 
-def test_refusals_that_name_rows_do_not_stop() -> None:
-    trial = Trial(refusing(set(range(64))))
+def test_refusals_between_which_an_answer_names_rows_do_not_stop() -> None:
+    named = {n for n in range(98) if n % MOST_UNNAMED >= MOST_UNNAMED - 3}
+
+    def server(ids: list[int], batch: Batch) -> Answer:
+        return refusing(set(range(98)), most=None if named & set(ids) else 0)(ids, batch)
+
+    trial = Trial(server, knowledge=know(0))
+    trial.run([make_batch([n]) for n in range(98)])
+
+    assert trial.tally.rejected == 98
+
+
+@pytest.mark.parametrize("rows", [1, 64])
+def test_refusals_that_name_rows_do_not_stop(rows: int) -> None:
+    trial = Trial(refusing(set(range(64))), rows)
 
     trial.run([make_batch(range(64))])
 
-    assert sorted(n for n, _ in trial.ledger.rejections) == list(range(64))
+    assert sorted(trial.refused) == list(range(64))
 
 
 # retries
@@ -464,7 +955,7 @@ def test_refusals_that_name_rows_do_not_stop() -> None:
 )
 def test_failures_come_to_an_end(failing: Answer, said: list[Outcome]) -> None:
     made = [make_batch([1, 2]), make_batch([3])]
-    trial = Trial(lambda _ids, _batch: failing)
+    trial = Trial(lambda _ids, _batch: failing, 2)
 
     with pytest.raises(UnreachableError):
         trial.run(made)
@@ -492,9 +983,9 @@ def test_one_attempt_that_may_have_arrived_leaves_doubt() -> None:
 def test_failures_are_counted_anew_for_each_batch() -> None:
     last = {"ids": [-1], "tries": 0}
 
-    def server(ids: list[int], _batch: Batch) -> Response:
+    def server(ids: list[int], batch: Batch) -> Response:
         last.update(ids=ids, tries=int(str(last["tries"])) + 1 if last["ids"] == ids else 1)
-        return accept(ids) if last["tries"] == MOST_FAILURES else Response(500, b"")
+        return accept(ids, batch) if last["tries"] == MOST_FAILURES else Response(500, b"")
 
     trial = Trial(server)
     trial.run([make_batch([n]) for n in range(3)])
@@ -503,31 +994,57 @@ def test_failures_are_counted_anew_for_each_batch() -> None:
     assert trial.tally.confirmed == 3
 
 
-def test_the_quota_is_waited_for_as_told() -> None:
+def test_the_quota_is_waited_for_by_the_client_alone() -> None:
+    """It waits for every list of the destination: what is added here would be waited twice."""
     limited = [
         Response(429, b"quota", {"x-ratelimit-reset": "7"}),
         Response(429, b"quota", {"retry-after": "0.5"}),
         Response(429, b"quota", {"retry-after": "90"}),
         Response(429, b"quota"),
     ]
-    answers = iter([*limited, accept([1])])
+    answers: Iterator[Answer] = iter([*limited, accept([1], make_batch([1]))])
     trial = Trial(lambda _ids, _batch: next(answers))
 
     trial.run([make_batch([1])])
 
-    assert trial.waits[:3] == [7.0, 0.5, 90.0]
+    assert trial.waits[:3] == [0.0, 0.0, 0.0]
     assert 0 <= trial.waits[3] <= LONGEST_WAIT
+    assert len(trial.waits) == 4
     assert (trial.tally.confirmed, trial.tally.requests) == (1, 5)
 
 
-def test_the_quota_is_no_failure_but_is_not_waited_for_for_ever() -> None:
-    batch = make_batch([1])
-    trial = Trial(lambda _ids, _batch: Response(429, b"", {"x-ratelimit-reset": "3"}))
+def test_another_call_on_the_list_is_waited_for_as_told() -> None:
+    limited = [
+        Response(429, b"busy", {"retry-after": "0.5"}),
+        Response(429, b"busy", {"retry-after": "90"}),
+        Response(429, b"busy"),
+    ]
+    answers: Iterator[Answer] = iter([*limited, accept([1], make_batch([1]))])
+    trial = Trial(lambda _ids, _batch: next(answers))
+
+    trial.run([make_batch([1])])
+
+    assert trial.waits[:2] == [0.5, 90.0]
+    assert 0 <= trial.waits[2] <= LONGEST_WAIT
+    assert (trial.tally.confirmed, trial.tally.requests) == (1, 4)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "wait"),
+    [
+        (b"quota", {"x-ratelimit-reset": "3"}, 0.0),
+        (b"busy", {"retry-after": "3"}, 3.0),
+    ],
+)
+def test_limits_are_no_failure_but_are_not_waited_for_for_ever(
+    body: bytes, headers: dict[str, str], wait: float
+) -> None:
+    trial = Trial(lambda _ids, _batch: Response(429, body, headers))
 
     with pytest.raises(UnreachableError):
-        trial.run([batch])
+        trial.run([make_batch([1])])
 
-    assert trial.waits == [3.0] * (MOST_ATTEMPTS - 1)
+    assert trial.waits == [wait] * (MOST_ATTEMPTS - 1)
     assert len(trial.calls) == MOST_ATTEMPTS
 
 
@@ -540,15 +1057,15 @@ def test_what_was_confirmed_is_durable_while_a_slow_call_is_under_way() -> None:
     seen = threading.Event()
     in_time: list[bool] = []
 
-    def server(ids: list[int], _batch: Batch) -> Response:
+    def server(ids: list[int], batch: Batch) -> Response:
         if ids == [2]:
             in_time.append(seen.wait(timeout=10))
-        return accept(ids)
+        return accept(ids, batch)
 
     trial = Trial(server)
 
     def flushed() -> None:
-        if (first.span, CONFIRMED) in trial.ledger.durable:
+        if (first.spans[0], ANSWERED) in trial.ledger.durable:
             seen.set()
 
     trial.ledger.flushed = flushed
@@ -563,17 +1080,17 @@ def test_what_was_confirmed_is_durable_soon_while_quick_calls_go_on() -> None:
     told_at: dict[int, float] = {}
     late: list[float] = []
 
-    def server(ids: list[int], _batch: Batch) -> Response:
+    def server(ids: list[int], batch: Batch) -> Response:
         now[0] += 0.1
         told_at[ids[0]] = now[0]
-        return accept(ids)
+        return accept(ids, batch)
 
     trial = Trial(server, clock=lambda: now[0])
     known: list[Span] = []
 
     def flushed() -> None:
         for span, outcome in trial.ledger.durable:
-            if outcome is CONFIRMED and span not in known:
+            if outcome is ANSWERED and span not in known:
                 known.append(span)
                 late.append(now[0] - told_at[span.first])
 
@@ -588,10 +1105,10 @@ def test_what_was_confirmed_is_durable_soon_while_quick_calls_go_on() -> None:
 def test_an_exception_in_a_call_flushes_the_ledger(error: type[BaseException]) -> None:
     made = [make_batch([n]) for n in range(4)]
 
-    def server(ids: list[int], _batch: Batch) -> Response:
+    def server(ids: list[int], batch: Batch) -> Response:
         if ids == [1]:
             raise error
-        return accept(ids)
+        return accept(ids, batch)
 
     trial = Trial(server)
     with pytest.raises(error):
@@ -621,23 +1138,16 @@ def test_an_exception_while_rows_are_drawn_flushes_the_ledger() -> None:
 def test_a_run_that_is_told_to_stop_sends_no_further_batch() -> None:
     made = [make_batch([n]) for n in range(9)]
     trial = Trial(accept)
-    delivery = Delivery(
-        trial.call,
-        trial.whole_again,
-        trial.ledger,
-        tally=trial.tally,
-        sleep=trial.waits.append,
-        stopped=lambda: len(trial.calls) >= 2,
-    )
+    trial.stopped = lambda: len(trial.calls) >= 2
 
     with pytest.raises(InterruptedRunError):
-        delivery.run(made)
+        trial.run(made)
 
     assert trial.calls in ([[0], [1]], [[0], [1], [2]])  # one more may be in line
     assert trial.ledger.durable == trial.ledger.notes
     assert trial.unaccounted(made) == []
     last = len(trial.calls) - 1
-    assert resolve(trial.ledger.notes) == (Settled(0, 0, last, "confirmed"),)
+    assert resolve(trial.ledger.notes) == (Settled(0, 0, last, "answered"),)
 
 
 def test_an_interrupt_between_calls_flushes_the_ledger() -> None:
@@ -647,16 +1157,9 @@ def test_an_interrupt_between_calls_flushes_the_ledger() -> None:
     def interrupt(_tally: Tally) -> None:
         raise KeyboardInterrupt
 
-    delivery = Delivery(
-        trial.call,
-        trial.whole_again,
-        trial.ledger,
-        tally=trial.tally,
-        sleep=trial.waits.append,
-        on_progress=interrupt,
-    )
+    trial.on_progress = interrupt
     with pytest.raises(KeyboardInterrupt):
-        delivery.run(made)
+        trial.run(made)
 
     assert trial.calls in ([[0]], [[0], [1]])  # one more may be in line
     assert trial.ledger.durable == trial.ledger.notes

@@ -5,19 +5,31 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
 import pytest
 
 from dbt_selligent.errors import LockedError
-from dbt_selligent.locks import hold
+from dbt_selligent.locks import hold, take_turn
 
 HOLDER = """
 import sys
 from pathlib import Path
 from dbt_selligent.locks import hold
 with hold(Path(sys.argv[1]), "activation crm"):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+WAITER = """
+import sys, threading
+from pathlib import Path
+from dbt_selligent.locks import take_turn
+said = lambda why: print(why, flush=True)
+with take_turn(Path(sys.argv[1]), "list CUSTOMERS", threading.Event(), said):
     print("held", flush=True)
     sys.stdin.readline()
 """
@@ -34,13 +46,17 @@ except LockedError as error:
 """
 
 
-def start_holder(path: Path) -> "subprocess.Popen[str]":
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(path)],
+def start(script: str, path: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", script, str(path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
+
+
+def start_holder(path: Path) -> "subprocess.Popen[str]":
+    process = start(HOLDER, path)
     assert cast(IO[str], process.stdout).readline() == "held\n"
     return process
 
@@ -125,3 +141,117 @@ def test_it_is_for_its_owner_alone(tmp_path: Path) -> None:
         modes = [stat.S_IMODE(each.stat().st_mode) for each in (path.parent, path)]
 
     assert modes == [0o700, 0o600]
+
+
+# taking turns
+
+
+class Turn:
+    """A thread that takes its turn at a lock, and holds it until it is let go."""
+
+    def __init__(self, path: Path) -> None:
+        self.waits: list[str] = []
+        self.refused: list[str] = []
+        self.stop, self.waiting = threading.Event(), threading.Event()
+        self.held, self.let_go = threading.Event(), threading.Event()
+        self.thread = threading.Thread(target=self._take, args=(path,))
+        self.thread.start()
+
+    def _take(self, path: Path) -> None:
+        try:
+            with take_turn(path, "list CUSTOMERS", self.stop, self._wait):
+                self.held.set()
+                self.let_go.wait(timeout=60)
+        except LockedError as error:
+            self.refused.append(error.message)
+
+    def _wait(self, why: str) -> None:
+        self.waits.append(why)
+        self.waiting.set()
+
+
+@contextmanager
+def taking_turn(path: Path) -> Iterator[Turn]:
+    turn = Turn(path)
+    try:
+        yield turn
+    finally:
+        turn.stop.set()
+        turn.let_go.set()
+        turn.thread.join(timeout=60)
+        assert not turn.thread.is_alive()
+
+
+def test_a_lock_that_is_free_is_taken_at_once(tmp_path: Path) -> None:
+    waits: list[str] = []
+    path = tmp_path / "lists" / "customers.lock"
+
+    with (
+        take_turn(path, "list CUSTOMERS", threading.Event(), waits.append),
+        pytest.raises(LockedError),
+        hold(path, "list CUSTOMERS"),
+    ):
+        pytest.fail("held twice")
+    with hold(path, "list CUSTOMERS"):
+        pass
+
+    assert waits == []
+
+
+def test_a_turn_begins_when_the_one_before_ends_and_it_is_told_once_who_holds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbt_selligent.locks.SECONDS_TO_POLL", 0.001)  # many times while it waits
+    path = tmp_path / "customers.lock"
+    with taking_turn(path) as first:
+        assert first.held.wait(timeout=60)
+        with taking_turn(path) as second:
+            assert second.waiting.wait(timeout=60)
+            assert not second.held.wait(timeout=0.05)
+            first.let_go.set()
+            assert second.held.wait(timeout=60)
+
+    assert first.waits == []
+    [why] = second.waits
+    assert why.startswith(f"list CUSTOMERS is in use by process {os.getpid()} on ")
+    assert (first.refused, second.refused) == ([], [])
+
+
+def test_who_waits_for_its_turn_may_be_told_to_stop(tmp_path: Path) -> None:
+    path = tmp_path / "customers.lock"
+    with hold(path, "list CUSTOMERS"):
+        with taking_turn(path) as turn:
+            assert turn.waiting.wait(timeout=60)
+            turn.stop.set()
+            turn.thread.join(timeout=60)
+
+        assert not turn.held.is_set()
+        assert turn.refused == turn.waits
+        with pytest.raises(LockedError), hold(path, "list CUSTOMERS"):
+            pytest.fail("the lock of its holder was freed")
+
+
+@pytest.mark.parametrize(
+    "end",
+    [lambda one: cast(IO[str], one.stdin).close(), lambda one: one.kill()],
+    ids=["end", "kill"],
+)
+def test_between_processes(
+    tmp_path: Path, end: "Callable[[subprocess.Popen[str]], object]"
+) -> None:
+    path = tmp_path / "customers.lock"
+    first = start_holder(path)
+    second = start(WAITER, path)
+    try:
+        said = cast(IO[str], second.stdout)
+        assert f"list CUSTOMERS is in use by process {first.pid} on " in said.readline()
+        end(first)
+        assert said.readline() == "held\n"
+        with pytest.raises(LockedError, match=f"by process {second.pid} on "):
+            hold(path, "list CUSTOMERS").__enter__()
+    finally:
+        for process in (first, second):
+            process.kill()
+            process.wait()
+            for stream in (process.stdin, process.stdout):
+                cast(IO[str], stream).close()

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,8 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbt_selligent.columns import Column, family_of
+from dbt_selligent.activation import Activation
+from dbt_selligent.columns import Column, match_columns
+from dbt_selligent.manifest import Model
+from dbt_selligent.selligent.lists import Field, Listing
 from dbt_selligent.warehouse.macros import literal, quote, render_sql
+
+MODEL = Model("model.shop.c", "c", "model", "table", '"s"."m"."c"', "s", "m", "models/c.sql")
 
 
 @pytest.fixture(scope="module")
@@ -24,20 +30,33 @@ def engine() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def make_column(sql_type: str, zone: str = "UTC", source: str = "x") -> Column:
-    found = family_of(sql_type)
-    assert found is not None, sql_type
-    family, settled = found
-    return Column("F", '"F"', quote(source), family, settled, literal("F"), literal(zone))
+def make_column(
+    sql_type: str, zone: str = "UTC", source: str = "x", field: Field | None = None
+) -> Column:
+    """The column of a model that feeds a field, of which nothing is known where none is given."""
+    activation = Activation(
+        "crm", "exposure.shop.crm", "m.yml", (), MODEL, "dev", "L", (("K", "k"),), (("F", source),)
+    )  # fmt: skip
+    listing = Listing("L", (Field("K"), replace(field, name="F"))) if field else None
+    there = [("k", "BIGINT"), (source, sql_type)]
+    columns, faults = match_columns(activation, there, zone, listing)
+    assert columns is not None, faults
+    return columns.fields[0]
 
 
 class Value:
     """One value of a model, and what the macros make of it."""
 
-    def __init__(self, engine: duckdb.DuckDBPyConnection, sql: str, zone: str = "UTC") -> None:
+    def __init__(
+        self,
+        engine: duckdb.DuckDBPyConnection,
+        sql: str,
+        zone: str = "UTC",
+        field: Field | None = None,
+    ) -> None:
         self._engine = engine
         [(_, sql_type, *_)] = engine.execute(f"describe select {sql} as x").fetchall()
-        self.column = make_column(str(sql_type), zone)
+        self.column = make_column(str(sql_type), zone, field=field)
         settled = render_sql("settled", column=self.column)
         # From a table, as in the tool, so that nothing is worked out ahead of the run.
         engine.execute(f"create or replace temp table model as select {sql} as x")
@@ -62,12 +81,15 @@ class Value:
     @property
     def unsendable(self) -> str | None:
         """Why it cannot be sent."""
-        condition = render_sql("unsendable", column=self.column, value="f")
-        if not condition:
-            return None
-        reason = render_sql("unsendable_reason", column=self.column)
-        answer = self._one(f"case when {condition} then {reason} end")
-        return None if answer is None else str(answer)
+        reasons, fields = (
+            self._one(
+                "case when false then '' "
+                f"{render_sql('unsendable', column=self.column, value='f', told=told)} end"
+            )
+            for told in ("reason", "field")
+        )
+        assert fields == (None if reasons is None else "F")
+        return None if reasons is None else str(reasons)
 
     @property
     def json(self) -> str:
@@ -112,10 +134,14 @@ def equal(engine: duckdb.DuckDBPyConnection, one: str, other: str, zone: str = "
         ("3.4e38::float", 3.4e38, "DOUBLE", None),
         ("0.1::double + 0.2::double", 0.3, "DOUBLE", "0.3"),
         ("1.0::double / 3", 0.333333333333, "DOUBLE", "0.333333333333"),
-        ("9007199254740991::double", 9007199254740991.0, "DOUBLE", None),
-        ("9007199254740992::double", 9007199254740992.0, "DOUBLE", None),
-        ("-9007199254740991::double", -9007199254740991.0, "DOUBLE", None),
         ("123456789012345::double", 123456789012345.0, "DOUBLE", None),
+        ("999999999999999::double", 999999999999999.0, "DOUBLE", None),
+        ("-999999999999999::double", -999999999999999.0, "DOUBLE", None),
+        # Beyond 15 digits not every whole number is one, and a field holds no more.
+        ("1000000000000000::double", 1e15, "DOUBLE", None),
+        ("1234567890123456::double", 1234567890120000.0, "DOUBLE", None),
+        ("9007199254740991::double", 9007199254740000.0, "DOUBLE", None),
+        ("-9007199254740991::double", -9007199254740000.0, "DOUBLE", None),
         ("123456789012.345::double", 123456789012.0, "DOUBLE", None),
         ("1.23456789012345e-20::double", 1.23456789012e-20, "DOUBLE", None),
         ("1.23456789012345e300::double", 1.23456789012e300, "DOUBLE", None),
@@ -220,7 +246,9 @@ def test_times_are_settled_in_utc_to_the_millisecond(
         ("1e20::double", "1.00000000001e20::double", False),
         ("0.123456789012::double", "0.1234567890121::double", True),
         ("0.123456789012::double", "0.123456789013::double", False),
-        ("9007199254740991::double", "9007199254740990::double", False),
+        ("999999999999999::double", "999999999999998::double", False),
+        ("9007199254740991::double", "9007199254740990::double", True),
+        ("9007199254740991::double", "9007199254770991::double", False),
         ("0.0::double", "-0.0::double", True),
         ("'nan'::double", "'nan'::double", True),
         ("'inf'::double", "'-inf'::double", False),
@@ -250,9 +278,23 @@ def test_what_is_a_change(
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
 
+@pytest.mark.parametrize(
+    ("sql_type", "field", "digits"),
+    [
+        ("DOUBLE", None, 12),
+        ("DOUBLE", Field("F", "Float"), 12),
+        # Of exact numbers, all digits that the field holds: the noise is of doubles alone.
+        ("DECIMAL(38,10)", Field("F", "Float"), 15),
+        ("BIGINT", Field("F", "Float"), 15),
+    ],
+)
 @given(st.lists(FINITE | st.floats(-1e6, 1e6) | st.integers(-(2**53), 2**53).map(float)))
-def test_a_settled_float_has_twelve_digits_and_is_settled_once(values: list[float]) -> None:
-    column = make_column("DOUBLE")
+def test_a_settled_float_has_so_many_digits_and_is_settled_once(
+    sql_type: str, field: Field | None, digits: int, values: list[float]
+) -> None:
+    column = make_column(sql_type, field=field)
+    if digits == 15:  # no decimal, and no integer, is larger
+        values = [value for value in values if abs(value) < 1e38]
     settled = render_sql("settled", column=column)
     with duckdb.connect() as connection:
         rows = connection.execute(
@@ -264,11 +306,33 @@ def test_a_settled_float_has_twelve_digits_and_is_settled_once(values: list[floa
 
     for value, (once, twice) in zip(values, rows, strict=True):
         assert once == twice
-        if value == math.trunc(value) and abs(value) <= 2**53:
+        if value == math.trunc(value) and abs(value) < 1e15:
             assert once == value
         else:
-            assert once == float(f"{once:.12g}")
-            assert math.isclose(once, value, rel_tol=5.0001e-12, abs_tol=5e-324)
+            assert once == float(f"{once:.{digits}g}")
+            assert math.isclose(once, value, rel_tol=5.0001 * 10**-digits, abs_tol=5e-324)
+
+
+@pytest.mark.parametrize(("digits", "most"), [(12, 0.501), (15, 0.6)])
+@given(st.lists(st.floats(-1e300, 1e300) | st.floats(-1e6, 1e6) | st.floats(-1e16, 1e16)))
+def test_rounding_is_to_the_nearest(digits: int, most: float, values: list[float]) -> None:
+    """But near a tie, where the last binary digits of the value times its power of ten decide."""
+    sql = render_sql("rounded", value="x", digits=digits)
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            "with model as (select unnest($1::double[]) as x, unnest($2::int[]) as place) "
+            f"select {sql} from model order by place",
+            [values, list(range(len(values)))],
+        ).fetchall()
+
+    for value, (rounded,) in zip(values, rows, strict=True):
+        if value == math.trunc(value) and abs(value) < 1e15:
+            assert rounded == value
+        else:
+            exact = Decimal(value)
+            step = Decimal(10) ** (exact.adjusted() - digits + 1)
+            assert abs(Decimal(rounded) - exact) <= step * Decimal(most)
+            assert rounded == float(f"{rounded:.{digits}g}")
 
 
 # keys as they are compared
@@ -350,10 +414,139 @@ def test_a_time_that_leaves_the_years_by_its_zone(
 
 
 @pytest.mark.parametrize("sql", ["true", "1", "1.1::decimal(9,2)", "'x'"])
-def test_of_other_families_all_can_be_sent(engine: duckdb.DuckDBPyConnection, sql: str) -> None:
+@pytest.mark.parametrize("told", ["field", "reason"])
+def test_of_other_families_all_can_be_sent(
+    engine: duckdb.DuckDBPyConnection, sql: str, told: str
+) -> None:
     column = Value(engine, sql).column
 
-    assert render_sql("unsendable", column=column, value="f") == ""
+    assert render_sql("unsendable", column=column, value="f", told=told) == ""
+
+
+# what a field takes
+
+TOO_LONG = "longer than 5 UTF-16 units"
+NO_OPTION = "not among the options of the field"
+CHOICE = Field("F", "Text", content="Single", optionlist="GENDER", options=("F", "M ", "o'X"))
+NUMBERS = Field("F", "Numeric", content="Single", optionlist="LEVEL", options=("1", "2"))
+
+
+@pytest.mark.parametrize(
+    ("sql", "field", "reason"),
+    [
+        ("'12345'", Field("F", "Text", length=5), None),
+        ("'123456'", Field("F", "Text", length=5), TOO_LONG),
+        ("'12345 '", Field("F", "Text", length=5), TOO_LONG),
+        ("'ééééé'", Field("F", "Text", length=5), None),
+        ("'éééééé'", Field("F", "Text", length=5), TOO_LONG),
+        ("'€€€€€'", Field("F", "Text", length=5), None),
+        # An emoji counts two, and what is joined counts each.
+        ("'😀😀'", Field("F", "Text", length=5), None),
+        ("'😀😀a'", Field("F", "Text", length=5), None),
+        ("'😀😀😀'", Field("F", "Text", length=5), TOO_LONG),
+        ("'e\u0301e\u0301e'", Field("F", "Text", length=5), None),
+        ("'e\u0301e\u0301e\u0301'", Field("F", "Text", length=5), TOO_LONG),
+        ("''", Field("F", "Text", length=5), None),
+        ("123456::bigint", Field("F", "Text", length=5), TOO_LONG),
+        ("-1234::bigint", Field("F", "Text", length=5), None),
+        ("'123456'", Field("F", "Text"), None),
+        ("'123456'", Field("F", "LongText", length=5), None),
+        ("2147483647::bigint", Field("F", "Numeric"), None),
+        ("2147483648::bigint", Field("F", "Numeric"), "outside the range of 32 bits"),
+        ("-2147483648::bigint", Field("F", "Numeric"), None),
+        ("-2147483649::bigint", Field("F", "Numeric"), "outside the range of 32 bits"),
+        ("2147483648::hugeint", Field("F", "Numeric"), "outside the range of 32 bits"),
+        ("2147483648::decimal(12, 0)", Field("F", "Numeric"), "outside the range of 32 bits"),
+        ("2147483648::bigint", Field("F", "Long"), None),
+        ("9223372036854775808::hugeint", Field("F", "Long"), "outside the range of 64 bits"),
+        ("true", Field("F", "Numeric"), None),
+        ("'inf'::double", Field("F", "Float"), "not a finite number"),
+        ("9223372036854775808::hugeint", Field("F", "Float"), None),
+        ("date '10000-01-01'", Field("F", "DateTime"), "outside the years 1 to 9999"),
+        ("date '9999-12-31'", Field("F", "DateTime"), None),
+        ("null::varchar", Field("F", "Text", length=5), None),
+        (
+            "null::varchar",
+            Field("F", "Text", allow_null=False),
+            "null, which the field does not take",
+        ),
+        ("''", Field("F", "Text", allow_null=False), None),
+        (
+            "null::bigint",
+            Field("F", "Numeric", allow_null=False),
+            "null, which the field does not take",
+        ),
+        ("'M'", CHOICE, None),
+        ("'m  '", CHOICE, None),
+        ("'O''x'", CHOICE, None),
+        ("' m'", CHOICE, NO_OPTION),
+        ("''", CHOICE, NO_OPTION),
+        ("'X'", CHOICE, NO_OPTION),
+        ("null::varchar", CHOICE, None),
+        ("'M'", replace(CHOICE, options=()), NO_OPTION),
+        ("null::varchar", replace(CHOICE, options=()), None),
+        ("'X'", replace(CHOICE, options=None), None),
+        ("2", NUMBERS, None),
+        ("3", NUMBERS, NO_OPTION),
+        ("'x;y'", replace(CHOICE, content="Multi"), None),
+    ],
+)
+def test_what_the_field_does_not_take(
+    engine: duckdb.DuckDBPyConnection, sql: str, field: Field, reason: str | None
+) -> None:
+    assert Value(engine, sql, field=field).unsendable == reason
+
+
+@given(st.text(max_size=12), st.integers(1, 12))
+def test_the_length_of_a_text_is_that_in_utf_16(text: str, length: int) -> None:
+    column = make_column("VARCHAR", field=Field("F", "Text", length=length))
+    cases = render_sql("unsendable", column=column, value="x", told="reason")
+    with duckdb.connect() as connection:
+        [(reason,)] = connection.execute(
+            f"select case when false then '' {cases} end from (select $1::varchar as x)", [text]
+        ).fetchall()
+
+    assert (reason is not None) is (len(text.encode("utf-16-le")) // 2 > length)
+
+
+@pytest.mark.parametrize(
+    ("sql", "field", "settled", "text"),
+    [
+        ("true", Field("F", "Numeric"), 1, "1"),
+        ("false", Field("F", "Long"), 0, "0"),
+        ("12::decimal(9, 0)", Field("F", "Long"), 12, "12"),
+        ("12::decimal(9, 0)", Field("F", "Text"), "12", '"12"'),
+        ("12::bigint", Field("F", "Text"), "12", '"12"'),
+        ("12.50::decimal(9, 2)", Field("F", "Float"), 12.5, "12.5"),
+        ("1234567890123.45::decimal(18, 2)", Field("F", "Float"), 1234567890123.45, None),
+        ("1234567890123.456::decimal(18, 3)", Field("F", "Float"), 1234567890123.46, None),
+        ("9007199254740993::bigint", Field("F", "Float"), 9007199254740990.0, None),
+        ("0.1::float", Field("F", "Float"), 0.1, "0.1"),
+        ("0.1::double + 0.2::double", Field("F", "Float"), 0.3, "0.3"),
+        (
+            "date '2026-01-31'",
+            Field("F", "DateTime"),
+            datetime.fromisoformat("2026-01-31"),
+            '"2026-01-31T00:00:00.000Z"',
+        ),
+        ("date '2026-01-31'", Field("F", "Date"), date(2026, 1, 31), '"2026-01-31"'),
+    ],
+)
+def test_a_value_is_made_one_of_the_field(
+    engine: duckdb.DuckDBPyConnection, sql: str, field: Field, settled: object, text: str | None
+) -> None:
+    value = Value(engine, sql, field=field)
+
+    assert value.settled == settled
+    assert value.type == value.column.type
+    assert value.unsendable is None
+    assert value.json == text or text is None
+
+
+def test_the_midnight_of_a_date_is_that_of_the_zone(engine: duckdb.DuckDBPyConnection) -> None:
+    value = Value(engine, "date '2026-01-31'", "Europe/Brussels", Field("F", "DateTime"))
+
+    assert value.json == '"2026-01-30T23:00:00.000Z"'
 
 
 # JSON
@@ -442,7 +635,11 @@ def test_rows_of_a_group_in_order_and_of_a_span(engine: duckdb.DuckDBPyConnectio
     }
     whole = render_sql("rows", members=[("'changed'", "'10'")], span=None, **arguments)
     part = render_sql("rows", members=[("'changed'", "'10'")], span=Part(3, 6), **arguments)
+    first = render_sql("rows", members=[("'changed'", "'10'")], upto=3, **arguments)
+    none = render_sql("rows", members=[("'changed'", "'01'")], upto=0, **arguments)
 
+    assert engine.execute(first).fetchall() == [(0, "[0],"), (3, "[3],")]
+    assert engine.execute(none).fetchall() == []
     assert engine.execute(whole).fetchall() == [(0, "[0],"), (3, "[3],"), (6, "[6],")]
     assert engine.execute(part).fetchall() == [(3, "[3],"), (6, "[6],")]
 

@@ -31,14 +31,14 @@ def runs(draw: st.DrawFn) -> tuple[dict[int, list[int]], Log]:
 
 def _told(draw: st.DrawFn, group: int, rows: list[int]) -> Log:
     """What answers said of a batch: of all of it, of parts of it, or nothing."""
-    said = draw(st.sampled_from(["confirmed", "unsent", "open", "halved", "halved"]))
+    said = draw(st.sampled_from(["answered", "unsent", "open", "halved", "halved"]))
     if said == "open":
         return []
     span = Span(group, rows[0], rows[-1])
     if said == "halved" and len(rows) > 1:
         middle = (len(rows) + 1) // 2
         return _told(draw, group, rows[:middle]) + _told(draw, group, rows[middle:])
-    return [(span, Outcome.REJECTED if said == "halved" else Outcome(said))]
+    return [(span, Outcome.ANSWERED if said == "halved" else Outcome(said))]
 
 
 def row_by_row(log: Log, group: int, number: int) -> str | None:
@@ -98,35 +98,59 @@ def test_a_log_told_twice_says_no_more(run: tuple[dict[int, list[int]], Log]) ->
 
 def test_neighbours_are_joined() -> None:
     spans = [Span(0, first, first + 8) for first in range(0, 1000, 10)]
-    log = [(span, outcome) for span in spans for outcome in (Outcome.SENT, Outcome.CONFIRMED)]
+    log = [(span, outcome) for span in spans for outcome in (Outcome.SENT, Outcome.ANSWERED)]
 
-    assert resolve(log) == (Settled(0, 0, 998, "confirmed"),)
+    assert resolve(log) == (Settled(0, 0, 998, "answered"),)
 
 
 def test_groups_are_kept_apart() -> None:
     log = [
         (Span(0, 0, 8), Outcome.SENT),
-        (Span(0, 0, 8), Outcome.CONFIRMED),
+        (Span(0, 0, 8), Outcome.ANSWERED),
         (Span(1, 1, 9), Outcome.SENT),
     ]
 
-    assert resolve(log) == (Settled(0, 0, 8, "confirmed"), Settled(1, 1, 9, "in doubt"))
+    assert resolve(log) == (Settled(0, 0, 8, "answered"), Settled(1, 1, 9, "in doubt"))
 
 
-def test_what_is_rejected_or_unsent_is_neither_confirmed_nor_in_doubt() -> None:
+def test_what_is_unsent_is_neither_answered_nor_in_doubt() -> None:
     log = [
         (Span(0, 0, 9), Outcome.SENT),
-        (Span(0, 0, 4), Outcome.CONFIRMED),
-        (Span(0, 5, 5), Outcome.REJECTED),
+        (Span(0, 0, 4), Outcome.ANSWERED),
+        (Span(0, 6, 6), Outcome.ANSWERED),
         (Span(0, 10, 19), Outcome.SENT),
         (Span(0, 10, 19), Outcome.UNSENT),
     ]
 
     assert resolve(log) == (
-        Settled(0, 0, 4, "confirmed"),
-        Settled(0, 5, 5, "rejected"),
-        Settled(0, 6, 9, "in doubt"),
+        Settled(0, 0, 4, "answered"),
+        Settled(0, 5, 5, "in doubt"),
+        Settled(0, 6, 6, "answered"),
+        Settled(0, 7, 9, "in doubt"),
     )
+
+
+def test_what_was_answered_in_parts_and_what_was_never_sent_are_no_neighbours() -> None:
+    """A row between the two that did not reach Selligent parts them."""
+    log = [
+        (Span(0, 0, 9), Outcome.SENT),
+        (Span(0, 0, 3), Outcome.ANSWERED),
+        (Span(0, 4, 5), Outcome.UNSENT),
+        (Span(0, 6, 9), Outcome.ANSWERED),
+    ]
+
+    assert resolve(log) == (Settled(0, 0, 3, "answered"), Settled(0, 6, 9, "answered"))
+
+
+def test_a_span_that_was_answered_twice_is_answered_once() -> None:
+    """A group may take two calls, and rows of a batch may be sent again one by one."""
+    log = [
+        (Span(0, 0, 9), Outcome.SENT),
+        (Span(0, 3, 3), Outcome.ANSWERED),
+        (Span(0, 0, 9), Outcome.ANSWERED),
+    ]
+
+    assert resolve(log) == (Settled(0, 0, 9, "answered"),)
 
 
 def test_an_empty_log() -> None:
@@ -137,8 +161,8 @@ def test_what_was_sent_twice_is_in_doubt_once() -> None:
     log = [(Span(0, 0, 9), Outcome.SENT), (Span(0, 2, 3), Outcome.SENT)]
 
     assert resolve(log) == (Settled(0, 0, 9, "in doubt"),)
-    assert resolve([*log, (Span(0, 2, 3), Outcome.CONFIRMED)]) == (
+    assert resolve([*log, (Span(0, 2, 3), Outcome.ANSWERED)]) == (
         Settled(0, 0, 1, "in doubt"),
-        Settled(0, 2, 3, "confirmed"),
+        Settled(0, 2, 3, "answered"),
         Settled(0, 4, 9, "in doubt"),
     )

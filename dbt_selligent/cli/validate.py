@@ -1,0 +1,30 @@
+"""`dbt-selligent validate`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from dbt_selligent.cli.options import project_options, selection_options, settings_of
+
+
+@click.command()
+@project_options
+@selection_options
+@click.option("--live", is_flag=True, help="also against the lists in Selligent")
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def validate(live: bool, output: str, **flags: Any) -> None:
+    """Say every fault of every activation; without --live, without a network."""
+    from dbt_selligent import validation
+
+    found = validation.validate(settings_of(flags), live=live)
+    if output == "json":
+        click.echo(json.dumps(found.as_dict(), indent=1))
+        sys.exit(found.error.exit_code if found.error else 0)
+    for line in found.lines():
+        click.echo(line)
+    if found.error:
+        raise found.error

@@ -1,0 +1,183 @@
+"""What is wrong with activations, and what is advised: found here for `validate` and `debug`."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from dbt_selligent.activation import Activation
+from dbt_selligent.catalog import Catalog
+from dbt_selligent.columns import Columns, match_columns
+from dbt_selligent.constants import field_fault, read_constants
+from dbt_selligent.errors import ActivationFaults, DbtSelligentError, Fault, WarehouseError
+from dbt_selligent.jobs import make_jobs
+from dbt_selligent.locks import temporary_folder
+from dbt_selligent.matching import needed
+from dbt_selligent.selligent.lists import Listing
+from dbt_selligent.settings import Settings
+from dbt_selligent.warehouse.duckdb import open_warehouse
+
+LONGEST_WAIT = 1.0  # seconds between attempts, where someone sits and waits for the answer
+Described = Sequence[tuple[str, str]]
+
+
+@dataclass
+class Models:
+    """Columns (name, type) of models by activation, faults of models that are not there, and what
+    hindered to look: at one activation's model, or, ``error``, at any.
+    """
+
+    columns: dict[str, Described] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    errors: dict[str, DbtSelligentError] = field(default_factory=dict)
+    error: DbtSelligentError | None = None
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What is no fault, and yet worth knowing; the mend where there is one."""
+
+    what: str
+    said: str
+    mend: str = ""
+
+    def lines(self) -> list[str]:
+        """For a terminal."""
+        return [f"note {self.what}: {self.said}", *([f"     -> {self.mend}"] if self.mend else [])]
+
+
+def wait_briefly(seconds: float) -> None:
+    """Waits as long as is asked for, or as a patient person would."""
+    time.sleep(min(seconds, LONGEST_WAIT))
+
+
+def read_models(settings: Settings, activations: Sequence[Activation]) -> Models:
+    """The columns of the activations' models; raises nothing: what goes wrong is in the result."""
+    models = Models()
+    try:
+        with (
+            temporary_folder(settings.own_target_path) as temporary,
+            open_warehouse(settings, temporary) as reader,
+        ):
+            for each in activations:
+                try:
+                    there = reader.columns(each.model.relation_name or "", each.model.database)
+                    if there is None:
+                        make_jobs(settings, reader, [each], Catalog(), ())  # which says so
+                    else:
+                        models.columns[each.unique_id] = there
+                except ActivationFaults as missing:
+                    models.faults += missing.faults
+                except WarehouseError as error:
+                    models.errors[each.unique_id] = error
+    except DbtSelligentError as error:
+        models.error = error
+    return models
+
+
+def find_faults(
+    settings: Settings, activation: Activation, there: Described | None, listing: Listing | None
+) -> tuple[Columns | None, list[Fault]]:
+    """The columns that feed the list, and what is wrong between model and list.
+
+    ``there`` are the model's columns, None where they are not known, as for ``listing``.
+    """
+    columns: Columns | None = None
+    faults: list[Fault] = []
+    if there is not None:
+        zone = settings.destination_named(activation.destination).timezone
+        columns, faults = match_columns(activation, there, zone, listing)
+    elif listing is not None:
+        for where, pairs in (("matching_key", activation.keys), ("fields", activation.fields)):
+            for name, _ in pairs:
+                if wrong := field_fault(listing, name):
+                    faults.append(activation.fault(f"{where}.{name}", *wrong))
+        faults += read_constants(activation, listing)[1]
+    return columns, faults + (find_unfed(activation, listing) if listing else [])
+
+
+def find_unfed(activation: Activation, listing: Listing) -> list[Fault]:
+    """Fields without which no record can be made, of an activation that makes records."""
+    mapped = {name.casefold() for name, _ in (*activation.keys, *activation.fields)}
+    if activation.mode == "update":
+        return []
+    return [
+        activation.fault(
+            f"fields.{each.name}",
+            f"field {each.name} of list {listing.name} takes no null, and no column feeds it: new "
+            "records are refused",
+            "map a column to it, or write mode: update",
+        )
+        for each in listing.fields
+        if needed(each) and each.name.casefold() not in mapped
+    ]
+
+
+def advise(settings: Settings, activation: Activation, listing: Listing) -> list[Advice]:
+    """What cannot be read of a list, and what is made by itself."""
+    keys = [name for name, _ in activation.keys]
+    told = [
+        Advice(
+            f"unique key of list {activation.list}",
+            f"cannot be read; large requests need one over {', '.join(keys)}",
+            init_command(settings, activation, keys) + " sets it",
+        )
+    ]
+    if activation.segment and listing.segment_type is None:
+        told.append(
+            Advice(
+                f"segment {activation.segment} of list {activation.list}",
+                "not there: the first sync makes it",
+            )
+        )
+    return told
+
+
+def advise_decimals(
+    activation: Activation, columns: Columns | None, listing: Listing
+) -> list[Advice]:
+    """Floating-point columns that feed a Float field."""
+    names = {name.casefold(): column for name, column in activation.fields}
+    inexact = [
+        names.get(column.field.casefold(), column.source)
+        for column in (columns.sent if columns else ())
+        if column.origin in ("float", "real")
+        and (found := listing.find(column.field)) is not None
+        and found.data_type == "Float"
+    ]
+    if not inexact:
+        return []
+    some = "column" if len(inexact) == 1 else "columns"
+    return [
+        Advice(
+            f"{some} {', '.join(inexact)} of model {activation.model.name}",
+            "floating point: the last digits of a rebuilt sum change, so 12 significant ones count",
+            "for all digits, cast to decimal in the model, before it is summed",
+        )
+    ]
+
+
+def init_command(settings: Settings, activation: Activation, keys: Sequence[str] = ()) -> str:
+    """The command that makes what the list of an activation lacks."""
+    words = ["dbt-selligent", "init", "--list", activation.list, "--model", activation.model.name]
+    for key in keys:
+        words += ["--key", key]
+    default = settings.profiles.get(settings.profile, {}).get("target", "default")
+    if settings.target != default:
+        words += ["--target", settings.target]
+    if activation.destination != settings.target:
+        words += ["--destination", activation.destination]
+    return f"`{shlex.join([*words, '--create'])}`"
+
+
+def is_lacking(activation: Activation, listing: Listing | None, fault: Fault) -> bool:
+    """Whether the fault is of a list or field that is not there, and that can be made."""
+    if fault.exposure != activation.name:
+        return False
+    if listing is None:
+        return fault.key == "list"
+    mapped = {f"matching_key.{name}": name for name, _ in activation.keys}
+    mapped.update({f"fields.{name}": name for name, _ in activation.fields})
+    return fault.key in mapped and listing.find(mapped[fault.key]) is None

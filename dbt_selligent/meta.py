@@ -1,0 +1,148 @@
+"""The grammar of `config.meta.selligent`, as pydantic checks it and its JSON Schema tells it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic_core import PydanticCustomError
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Value = bool | int | float | str | None
+SIZES = {"B": 1, "KB": 1_000, "MB": 1_000_000}
+MOST_BYTES = 100_000_000
+
+
+class _Meta(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class FieldMeta(_Meta):
+    """A field with options."""
+
+    column: Name
+    only: Annotated[
+        Literal["insert"],
+        Field(description="sent with a new record; never overwrites what is there"),
+    ]
+
+
+class RemovedMeta(_Meta):
+    """What is set in the record of a row that left the model."""
+
+    set: Annotated[dict[Name, Value], Field(min_length=1, description="field: value")]
+
+
+class BatchMeta(_Meta):
+    """How much goes in a request."""
+
+    rows: Annotated[
+        Literal["auto"] | Annotated[int, Field(ge=1)],
+        Field(description="auto: as many as are answered in time; or so many at most"),
+    ] = "auto"
+    bytes: Annotated[
+        str, Field(pattern=r"^[1-9][0-9]* ?(B|KB|MB)$", description="at most, like 20MB")
+    ] = "20MB"
+
+    @field_validator("rows", mode="before")
+    @classmethod
+    def _rows_is_a_number(cls, found: object) -> object:
+        if found != "auto" and (type(found) is not int or found < 1):
+            raise PydanticCustomError("rows", "must be auto or a number from 1")
+        return found
+
+    @field_validator("bytes", mode="after")
+    @classmethod
+    def _bytes_is_no_more_than_a_server_takes(cls, found: str) -> str:
+        if not 1_000 <= read_bytes(found) <= MOST_BYTES:
+            raise PydanticCustomError("bytes", "must be from 1KB to 100MB")
+        return found
+
+
+class ActivationMeta(_Meta):
+    """What stands under `config.meta.selligent`; its JSON Schema is what editors check against."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, title="dbt-selligent activation")
+
+    list: Annotated[Name, Field(description="API name of the list")]
+    matching_key: Annotated[
+        dict[Name, Name],
+        Field(min_length=1, max_length=3, description="field: column; one to three fields"),
+    ]
+    fields: Annotated[
+        dict[Name, Name | FieldMeta],
+        Field(description="field: column; none where a segment alone is fed"),
+    ] = {}
+    mode: Annotated[
+        Literal["upsert", "insert", "update", "mirror"],
+        Field(
+            description="which records are written: new and changed ones, new ones alone, those "
+            "that are there alone; or, mirror, upsert and delete"
+        ),
+    ] = "upsert"
+    removed: Annotated[
+        Literal["keep", "delete"] | RemovedMeta | None,
+        Field(description="what becomes of the record when its row left the model (keep)"),
+    ] = None
+    segment: Annotated[
+        Name | None, Field(description="the static segment whose members are the model's rows")
+    ] = None
+    send: Annotated[
+        Literal["changed", "all"],
+        Field(description="of a changed row, only the fields that changed, or all of them"),
+    ] = "changed"
+    nulls: Annotated[
+        Literal["send", "skip"],
+        Field(description="skip: a null never overwrites what Selligent has"),
+    ] = "send"
+    batch: Annotated[BatchMeta, Field(description="how much goes in a request")] = BatchMeta()
+    max_groups: Annotated[
+        int, Field(ge=1, description="beyond so many sets of changed fields the rarest go whole")
+    ] = 50
+    model: Annotated[
+        Name | None, Field(description="the model, where the exposure depends on several")
+    ] = None
+    destination: Annotated[
+        Name | None, Field(description="the output of the profile, else the one named like target")
+    ] = None
+
+    @field_validator("removed", mode="before")
+    @classmethod
+    def _removed_is_one_of_three(cls, found: object) -> object:
+        if found not in ("keep", "delete") and not (
+            isinstance(found, dict) and set(found) == {"set"} and _are_constants(found["set"])
+        ):
+            raise PydanticCustomError("removed", "must be keep, delete or {set: {FIELD: value}}")
+        return found
+
+
+def _are_constants(found: object) -> bool:
+    return (
+        isinstance(found, dict)
+        and bool(found)
+        and all(
+            isinstance(name, str) and bool(name.strip()) and isinstance(value, Value)
+            for name, value in found.items()
+        )
+    )
+
+
+def read_bytes(text: str) -> int:
+    """Bytes of a size like 20MB."""
+    number = text.rstrip("BKM ")
+    return int(number) * SIZES[text[len(number) :].strip()]
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of `config.meta.selligent`."""
+    return ActivationMeta.model_json_schema()
+
+
+def _print_schema() -> None:
+    sys.stdout.write(json.dumps(json_schema(), indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    _print_schema()

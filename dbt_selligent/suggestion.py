@@ -1,0 +1,131 @@
+"""The fields that a list lacks for a model, and the fields that may be its matching key: pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from dbt_selligent.columns import KEYLESS, family_of
+from dbt_selligent.errors import ConfigurationError, nearest
+from dbt_selligent.matching import Hints, Pair, Source, column_fault, field_fault, match_names
+from dbt_selligent.selligent.lists import Field
+
+# Steps of the length of a text field, in UTF-16 units; a longer text is a LongText.
+LENGTHS = (50, 100, 255, 500, 1000, 2000, 4000)
+LENGTH_UNKNOWN = 255
+HEADROOM = 1.5  # the longest text of tomorrow, in those of today
+LONGEST_WHOLE = 18  # digits of a decimal that 64 bits surely hold
+MOST_KEYS = 3
+# How names of keys end, the likeliest first.
+KEY_ENDINGS = ("ID", "KEY", "CODE", "NUMBER", "MAIL")
+# Types by which no list is indexed, or no record found again.
+NO_KEYS = ("LongText", "Json", "Float", "Boolean")
+_MADE = {
+    "boolean": "Boolean",
+    "integer": "Long",
+    "huge": "Long",
+    "real": "Float",
+    "float": "Float",
+    "decimal": "Float",
+    "date": "Date",
+    "time": "DateTime",
+    "zoned_time": "DateTime",
+}
+
+
+def new_fields(
+    columns: Sequence[Source], there: Sequence[Field], keys: Sequence[str], hints: Hints
+) -> list[Field]:
+    """The fields that would hold columns which have none; those of ``keys`` take no null.
+
+    A column of a type that no field takes, or whose name would be that of a field, gets none. Where
+    an exposure declares fields, they alone are made.
+    """
+    made: list[Field] = []
+    known = {each.name.casefold() for each in there}
+    wanted = {key.casefold() for key in keys}
+    by_name = {column.name.casefold(): column for column in columns}
+    left = match_names(columns, there, hints).columns
+    named = [(re.sub(r"\W", "_", column.name.upper()), column.name) for column in left]
+    for name, source in hints.declared or named:
+        column = by_name.get(source.casefold())
+        kind = _made_for(column) if column and not column_fault(column.name) else None
+        if kind is None or name.casefold() in known or field_fault(name):
+            continue
+        known.add(name.casefold())
+        data_type, length = kind
+        made.append(Field(name, data_type, length, allow_null=name.casefold() not in wanted))
+    return made
+
+
+def choose_keys(pairs: Sequence[Pair], asked: Sequence[str], why: str) -> tuple[list[Pair], str]:
+    """The pairs of the matching key, and, where it is guessed, what the guess is; else "".
+
+    ``why`` says where ``asked`` stands. Raises ConfigurationError that lists what could be the key,
+    where one that is asked for cannot be, or where there is nothing to go by.
+    """
+    able = [pair for pair in pairs if can_be_key(pair)]
+    names = [pair.field.name for pair in able]
+    listed = ", ".join(names) or "none"
+    if asked:
+        found = {}
+        for name in asked:
+            pair = next((p for p in able if p.field.name.casefold() == name.casefold()), None)
+            if pair is None:
+                like = nearest(name, names)
+                raise ConfigurationError(
+                    f"{why} {name}: no field that a column feeds and that can be a key",
+                    f"did you mean {like}?" if like else f"fields that can: {listed}",
+                )
+            found[pair.field.name] = pair
+        if len(found) > MOST_KEYS:
+            raise ConfigurationError(
+                f"{why}: {len(found)} fields", f"a matching key has {MOST_KEYS} at most"
+            )
+        return list(found.values()), ""
+    sure = [pair for pair in able if not pair.field.allow_null]
+    ranked = sorted(sure, key=lambda pair: _rank(pair.field.name))
+    if not ranked or (len(ranked) > 1 and _rank(ranked[0].field.name) == len(KEY_ENDINGS)):
+        some = "several fields take" if ranked else "no field that a column feeds takes"
+        raise ConfigurationError(
+            f"the matching key cannot be guessed: {some} no null",
+            f"name it with --key FIELD, one to three times; fields that can be: {listed}",
+        )
+    others = ", ".join(pair.field.name for pair in ranked[1:])
+    guess = "a guess: it takes no null" + (f", and so do {others}" if others else "")
+    return [ranked[0]], guess
+
+
+def can_be_key(pair: Pair) -> bool:
+    """Whether records can be found by the field, and rows by the column."""
+    family = family_of(pair.column.sql_type)
+    return family is not None and family[0] not in KEYLESS and pair.field.data_type not in NO_KEYS
+
+
+def written_type(field: Field) -> str:
+    """The type of a field as it is told: Text of 100."""
+    return f"{field.data_type} of {field.length}" if field.length else field.data_type
+
+
+def _rank(name: str) -> int:
+    endings = enumerate(KEY_ENDINGS)
+    return next((at for at, end in endings if name.upper().endswith(end)), len(KEY_ENDINGS))
+
+
+def _made_for(column: Source) -> tuple[str, int | None] | None:
+    """Type and length of the field for a column, None where no field takes its type."""
+    found = family_of(column.sql_type)
+    if found is None:
+        return None
+    family, settled = found
+    if family == "whole":
+        digits = int(settled.removeprefix("DECIMAL(").partition(",")[0])
+        return ("Long" if digits <= LONGEST_WHOLE else "Float"), None
+    if family != "text":
+        return _MADE[family], None
+    if column.sql_type.upper() == "JSON" or (column.length or 0) > LENGTHS[-1]:
+        return "LongText", None
+    if not column.length:
+        return "Text", LENGTH_UNKNOWN
+    wanted = min(column.length * HEADROOM, LENGTHS[-1])
+    return "Text", next(each for each in LENGTHS if each >= wanted)
