@@ -31,6 +31,7 @@ format: $(READY)        ## formats the code
 
 bench: $(READY)         ## speed and memory, as ratios within one run
 	$(BIN)/python tests/benchmarks/bench.py
+	$(BIN)/python tests/benchmarks/pace.py
 
 schema: $(READY)        ## writes the JSON Schema of an activation
 	$(BIN)/python -m dbt_selligent.meta > dbt_selligent/activation.schema.json

@@ -45,7 +45,8 @@ LONGEST_WAIT = 30.0  # seconds, where the answer names no time
 # What an answer said is durable after this many seconds at the latest, and a batch more.
 SECONDS_TO_FLUSH = 0.4
 # An answer that takes longer than this, in seconds, leaves time to see what it says before the
-# next request is cut; where answers are quicker, one more request waits in line.
+# next request is cut; where answers are quicker, or requests do not grow any more, one more waits
+# in line.
 SLOW = 0.05
 # Rows refused alone, one after the other, by answers that name no row: the list refuses everything.
 MOST_UNNAMED = 20
@@ -219,8 +220,8 @@ class Delivery:
         decision, seconds = answer.result()
         self._flying.popleft()
         if decision is not None:
-            self._quick = seconds < SLOW
             self._set_pace(batch, decision, seconds)
+            self._quick = seconds < SLOW or self.pace.settled
             self._take(batch, decision)
         self._on_progress(self.tally)
 

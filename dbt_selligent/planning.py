@@ -129,6 +129,12 @@ def build_plan(
             f"{folded} rows in the rarest sets of changed fields go whole (max_groups: "
             f"{activation.max_groups})"
         )
+    by_values = sum(group.done is Done.RECORD for group in groups)
+    if staging.skip and by_values > activation.max_groups:
+        said.append(
+            f"{by_values} groups of rows by the values they have: with nulls: skip no row goes "
+            f"whole (max_groups: {activation.max_groups})"
+        )
     upto = None
     if limit is not None:
         kinds = [literal(kind) for kind in SENT]

@@ -178,8 +178,8 @@ class Reader:
         found = read_object(answer.body) or {}
         good = answer.status == 200 and found.get("result_code", "Succeeded") == "Succeeded"
         data, wanted = found.get("data"), search["fields"]
-        order = [_bare(each) for each in found.get("fields") or wanted]
         try:
+            order = [_bare(each) for each in found.get("fields") or wanted]
             places = [order.index(_bare(field)) for field in wanted]
             if good and data is not None:
                 return [[record[place] for place in places] for record in data]

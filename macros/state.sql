@@ -139,7 +139,8 @@ group by {% for key in keys %}{{ selligent_canonical(key, 'delta.' ~ key.name) }
 {#- Of a refused row it is known that it was not taken, not that the record is as it was before. #}
 insert into {{ state }}.doubt ({{ selligent_names(keys) }})
 select {{ selligent_names(keys, 'old') }} from {{ state }}.snapshot as old
-semi join {{ state }}.rejected as refused on {{ selligent_same_key(keys, 'old', 'refused') }};
+semi join {{ state }}.rejected as refused on {{ selligent_same_key(keys, 'old', 'refused') }}
+where not exists (select 1 from {{ state }}.doubt as doubt where {{ selligent_same_key(keys, 'old', 'doubt') }});
 delete from {{ state }}.snapshot as old using {{ state }}.rejected as refused
 where {{ selligent_same_key(keys, 'old', 'refused') }};
 {#- Of one that was not found, that there is no record. #}

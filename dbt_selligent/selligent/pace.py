@@ -89,6 +89,11 @@ class Pace:
     most: int = MOST_ROWS
     strict: bool = False
 
+    @property
+    def settled(self) -> bool:
+        """Whether requests are as large as they become."""
+        return self.rows >= self.most
+
     def take(self, left: int | None) -> int:
         """Rows of the next request; ``left`` are those that are left, None if that is not known.
 

@@ -1,5 +1,7 @@
-"""A server that answers a bulk load at once, or after --delay seconds: it reads the body, counts
-its rows, keeps none. A list whose name begins with TYPED has fields with types, all others have not.
+"""A server that answers a bulk load at once, or after --delay seconds.
+
+It reads the body, counts its rows, and keeps none. A list whose name begins with TYPED has fields
+with types, all others have not.
 """
 
 from __future__ import annotations

@@ -249,6 +249,19 @@ class TestNulls:
         assert shop.in_step().counts == shop.plan_one().counts
         assert shop.sent() == []
 
+    def test_more_groups_than_there_should_be_are_said_and_no_row_goes_whole(
+        self, shop: Shop
+    ) -> None:
+        shop.declare(crm(nulls="skip", max_groups=1))
+        shop.customers((1, "ann@acme.example", None, None, None), (2, None, "Ben", None, None))
+        result = shop.in_step()
+        assert result.notes[-1] == (
+            "2 groups of rows by the values they have: with nulls: skip no row goes whole "
+            "(max_groups: 1)"
+        )
+        fields = [query["fields"] for _, query, _ in shop.sent()]
+        assert fields == ["CUSTOMER_ID,MAIL", "CUSTOMER_ID,FIRSTNAME"]
+
     def test_a_record_deleted_by_hand_comes_back_with_what_was_known(self, shop: Shop) -> None:
         shop.declare(crm(nulls="skip"))
         shop.customers(ANN, BEN)

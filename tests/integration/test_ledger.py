@@ -264,6 +264,17 @@ def test_a_new_row_of_which_another_call_was_taken_is_in_doubt(bench: Workbench)
     assert len(found["snapshot"]) == 7
 
 
+def test_a_changed_row_of_which_another_call_was_taken_is_in_doubt_once(bench: Workbench) -> None:
+    """Twice, it would be staged twice, and sent twice."""
+    found = change_and_say(bench, lambda ledger: ledger.refuse([1], [Rejected("X")], taken=True))
+
+    assert found["doubt"] == found["rejected"]
+    assert len(found["doubt"]) == 1
+    bench.fill([(key, "third", n) for key, _, n in PEOPLE])
+    counts = bench.plan().counts
+    assert (counts.changed, counts.in_doubt, counts.known) == (10, 1, 10)
+
+
 def test_many_rows_are_refused_in_one_transaction_each_with_its_own_reason(
     bench: Workbench,
 ) -> None:
