@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 
@@ -84,8 +85,10 @@ _TAKES: Mapping[str, Callable[[Field, object], bool]] = {
     "Boolean": lambda _, value: isinstance(value, bool),
     "Numeric": _whole(32),
     "Long": _whole(64),
-    "Float": lambda _, value: isinstance(value, (int, float)) and not isinstance(value, bool),
-    "Date": _parses(date.fromisoformat),
+    "Float": lambda _, value: (
+        isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    ),
+    "Date": _parses(lambda text: date.fromisoformat(text).isoformat() == text),
     "DateTime": _parses(lambda text: datetime.fromisoformat(text.replace("Z", "+00:00"))),
     "Text": _text,
     "LongText": _text,

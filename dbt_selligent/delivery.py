@@ -418,8 +418,10 @@ class Delivery:
             self._again(*batch.halves())
 
     def _take_rejected(self, batch: Batch, rejected: Rejected) -> None:
-        if self._knowledge.learned.index_base is None and rejected.index in (0, 1):
-            self._knowledge.learn_base(rejected.index)
+        base = self._knowledge.learned.index_base
+        if rejected.index is not None and rejected.index != base:
+            # What was remembered may be of another server: nothing hangs on it any more.
+            self._knowledge.learn_base(rejected.index if base is None else None)
         self._refuse(batch, [0], [rejected])
         self._settle(batch, 1)
         self._unnamed = 0 if rejected.names_row else self._unnamed + 1

@@ -49,7 +49,7 @@ class Knowledge:
     def learn_base(self, base: int | None) -> None:
         """What record_index counts from; None where it proved to be neither 0 nor 1."""
         with self._lock:
-            self._learned = replace(self._learned, index_base=base)
+            self._learned = replace(self._learned, index_base=base if base in (0, 1) else None)
 
     def learn_counts(self, call: Call, kinds: frozenset[str]) -> None:
         """Kinds of counts under which rows of this call stand that were taken."""

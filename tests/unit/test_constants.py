@@ -52,6 +52,9 @@ TAKEN = [
     ("Unknown", 5),
 ]
 NOT_TAKEN = [
+    ("Float", float("nan")),
+    ("Date", "20260131"),
+    ("Date", "2026-W05-6"),
     ("Boolean", 1),
     ("Boolean", "true"),
     ("Numeric", 2**31),

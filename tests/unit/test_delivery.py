@@ -526,6 +526,15 @@ def test_answers_lost_for_some_rows_keep_all_rows_accounted_for(
     assert trial.ledger.refusals == []
 
 
+def test_what_a_row_sent_alone_contradicts_is_not_believed_any_more() -> None:
+    trial = Trial(refusing({1}, base=1), 1)
+    trial.knowledge.learn_base(0)
+
+    trial.run([make_batch([1])])
+
+    assert trial.knowledge.learned.index_base is None
+
+
 def test_a_batch_is_halved_down_to_the_bad_row_that_is_not_named() -> None:
     trial = Trial(refusing({2}, most=0), 4)
 
