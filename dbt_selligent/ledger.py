@@ -30,6 +30,10 @@ class RunLedger:
     """The ledger of one run, over its staged delta."""
 
     def __init__(self, tables: Tables, run_id: str, columns: Columns) -> None:
+        # A row that is staged otherwise than the model has it is staged with its hash.
+        self._hashed = ("_selligent_hash",) in tables.rows(
+            f"select column_name from (describe {DELTA})"
+        )
         self._tables = tables
         self._run_id = run_id
         self._columns = columns
@@ -78,6 +82,7 @@ class RunLedger:
                         delta=DELTA,
                         keys=columns.keys,
                         columns=columns.sent,
+                        hashed=self._hashed,
                     ),
                     {**said, "seen": seen},
                 )

@@ -115,7 +115,7 @@ having count(*) > 1
   found before) | invalid | doubled (its key stands twice) | removed.
   `_selligent_mask` has a 1 for each field, and for the membership, that changed, in the order of
   `fields` and `member`. With `skip`, a null counts as unchanged, and of rows that go whole the mask
-  says which values they have. `retried` are kinds that are tried again, not held. `doubled` is none
+  says which values they have; `_selligent_hash` is of the row as the model has it. `retried` are kinds that are tried again, not held. `doubled` is none
   where no key stands twice.
 #}
 {% macro selligent_delta(target, model, came, gone, doubled, state, keys, fields, member, once, skip, full_refresh, retried) %}
@@ -149,6 +149,9 @@ with matched as (
       {%- endfor -%}
     ) end as _selligent_changed,
     {{ selligent_given(fields, member, 'came') if skip else "''" }} as _selligent_given
+    {%- if skip %},
+    {{ selligent_row_hash(keys + fields + once, 'came') }} as _selligent_hash
+    {%- endif %}
   from {{ came }} as came
   left join {{ gone }} as gone on {{ selligent_same_key(keys, 'came', 'gone') }}
   left join {{ state }}.doubt as doubt on {{ selligent_same_key(keys, 'came', 'doubt') }}
@@ -172,7 +175,7 @@ judged as (
       {%- else %}
       when _selligent_refused is not null
         {%- if retried %} and _selligent_refusal not in ({{ retried | join(', ') }}){% endif %}
-        and _selligent_refused = {{ selligent_row_hash(keys + fields + once, 'matched') }}
+        and _selligent_refused = {% if skip %}_selligent_hash{% else %}{{ selligent_row_hash(keys + fields + once, 'matched') }}{% endif %}
         then _selligent_refusal
       when _selligent_doubt then 'again'
       when _selligent_known and contains(_selligent_changed, '1') then 'changed'
@@ -204,6 +207,7 @@ select
   case _selligent_kind when 'new' then false when 'changed' then {{ column.name }} end as {{ column.name }}
   {%- endfor %}
   {%- for column in once %}, {{ column.name }}{% endfor %}
+  {%- if skip %}, _selligent_hash{% endif %}
 from judged
 where _selligent_kind <> 'unchanged'
 {%- if doubled %}
@@ -211,6 +215,7 @@ union all
 select 'doubled', '', {{ selligent_names(keys + fields) }}
   {%- for column in member %}, cast(null as {{ column.type }}){% endfor %}
   {%- for column in once %}, {{ column.name }}{% endfor %}
+  {%- if skip %}, cast(null as varchar){% endif %}
 from {{ model }} as model
 where exists (
   select 1 from {{ doubled }} as doubled where {{ selligent_same_key(keys, 'model', 'doubled') }})
@@ -218,6 +223,7 @@ where exists (
 union all
 select 'removed', '', {{ selligent_names(keys) }}
   {%- for column in fields + member + once %}, cast(null as {{ column.type }}){% endfor %}
+  {%- if skip %}, cast(null as varchar){% endif %}
 from removed
 {% endmacro %}
 
@@ -244,6 +250,7 @@ select
   {{ selligent_names(keys + fields) }}
   {%- for column in member %}, false as {{ column.name }}{% endfor %}
   {%- for column in once %}, {{ column.name }}{% endfor %}
+  {%- if skip %}, {{ selligent_row_hash(keys + fields + once, 'model') }} as _selligent_hash{% endif %}
 from {{ model }} as model
 {% endmacro %}
 

@@ -201,15 +201,16 @@ alter table {{ state }}.incoming rename to snapshot
 
 {#
   Rows that were refused. $n, $field, $code, $message and $missing are lists of one length: numbers
-  of rows, and what Selligent said of them; $seen is when.
+  of rows, and what Selligent said of them; $seen is when. `hashed` if the delta has their hash.
 #}
-{% macro selligent_reject(state, delta, keys, columns) %}
-  {{- adapter.dispatch('selligent_reject', 'dbt_selligent')(state, delta, keys, columns) -}}
+{% macro selligent_reject(state, delta, keys, columns, hashed=false) %}
+  {{- adapter.dispatch('selligent_reject', 'dbt_selligent')(state, delta, keys, columns, hashed) -}}
 {% endmacro %}
 
-{% macro default__selligent_reject(state, delta, keys, columns) %}
+{% macro default__selligent_reject(state, delta, keys, columns, hashed) %}
 insert into {{ state }}.rejected
-select {{ selligent_names(keys, 'refused') }}, {{ selligent_row_hash(columns, 'refused') }},
+select {{ selligent_names(keys, 'refused') }},
+  {{ 'refused._selligent_hash' if hashed else selligent_row_hash(columns, 'refused') }},
   said.field, said.code, said.message, $seen, $seen, said.missing
 from {{ delta }} as refused
 join (select unnest($n) as n, unnest($field) as field, unnest($code) as code,

@@ -249,6 +249,19 @@ class TestNulls:
         assert shop.in_step().counts == shop.plan_one().counts
         assert shop.sent() == []
 
+    def test_a_refused_row_is_held_although_what_was_known_is_not_known_any_more(
+        self, shop: Shop
+    ) -> None:
+        shop.declare(crm(nulls="skip"))
+        shop.customers(ANN, BEN)
+        shop.in_step()
+        shop.sandbox.faults(["load:reject:FIRSTNAME=Anna"])
+        shop.customers((1, None, "Anna", None, None), BEN)
+        assert shop.sync_one().rejected == 1
+        held = shop.sync_one()
+        assert held.counts is not None
+        assert (held.counts.held, held.rejected, held.requests) == (1, 0, 0)
+
     def test_more_groups_than_there_should_be_are_said_and_no_row_goes_whole(
         self, shop: Shop
     ) -> None:
