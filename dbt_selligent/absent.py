@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 
 from dbt_selligent.comparison import KEYS, RECORD_ID, Comparison
+from dbt_selligent.errors import RefusedError
 from dbt_selligent.jobs import Job
 from dbt_selligent.payload import Batch
 from dbt_selligent.planning import Plan
@@ -39,18 +40,27 @@ class AbsentFinder:
     def find(self, batch: Batch, missing: int) -> Sequence[int] | None:
         """The positions of the rows without a record; None where smaller parts are to be sent.
 
-        Raises UnreachableError, RefusedError where the list cannot be read.
+        Raises UnreachableError.
         """
-        if not self._listed:
-            if self._budget is None:
-                records = self._reader.count(self._plan.activation.list)
-                self._budget = max(LEAST_BUDGET, records / ROWS_PER_PAGE)
-            # Each halving sends two parts, down to the rows that are missing.
-            if 2 * missing * max(1.0, math.log2(len(batch) / missing)) <= self._budget:
-                self._budget -= 2
+        try:
+            if not self._listed and self._parts_are_cheaper(batch, missing):
                 return None
-            self._list_keys()
+            if not self._listed:
+                self._list_keys()
+        except RefusedError:
+            # The key has no right to read: there is no other way than smaller parts.
+            self._budget = math.inf
+            return None
         return self._compare(batch)
+
+    def _parts_are_cheaper(self, batch: Batch, missing: int) -> bool:
+        if self._budget is None:
+            records = self._reader.count(self._plan.activation.list)
+            self._budget = max(LEAST_BUDGET, records / ROWS_PER_PAGE)
+        # Each halving sends two parts, down to the rows that are missing.
+        expected = 2 * missing * max(1.0, math.log2(len(batch) / missing))
+        self._budget -= 2
+        return expected <= self._budget + 2
 
     def _list_keys(self) -> None:
         """Reads the keys of the list into a table, page by page."""

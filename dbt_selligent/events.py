@@ -36,7 +36,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Another process works on the list: it is the turn of this one afterwards."""
+    """Nothing goes on for a while: another process works on the list, or Selligent is silent."""
 
     name: str
     reason: str

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from dataclasses import field as default
 
 from dbt_selligent.activation import OWN_PREFIX, YAML_WORDS
-from dbt_selligent.columns import CASTS, FEEDS, family_of
+from dbt_selligent.fieldtypes import CASTS, FEEDS, family_of
 from dbt_selligent.selligent.lists import Field
 
 SYSTEM = "system."  # how the names of Selligent's own fields begin, casefolded

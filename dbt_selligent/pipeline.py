@@ -19,17 +19,16 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from dbt_selligent.activation import Activation
-from dbt_selligent.catalog import Catalog, read_catalog
+from dbt_selligent.catalog import read_catalog
 from dbt_selligent.errors import (
     ActivationFaults,
     Fault,
-    GuardError,
     MemoryLimitError,
     RunError,
-    StateError,
     WarehouseError,
 )
 from dbt_selligent.events import Emit, Finished, Planned, Waiting, silent
+from dbt_selligent.guards import check_change, check_target
 from dbt_selligent.jobs import Job, make_jobs, open_reader
 from dbt_selligent.locks import hold, take_turn, temporary_folder
 from dbt_selligent.places import copy_state, protect
@@ -39,14 +38,11 @@ from dbt_selligent.selection import read_selected
 from dbt_selligent.sending import Means, send_plan
 from dbt_selligent.settings import Settings
 from dbt_selligent.staging import Staging
-from dbt_selligent.state import StateStore, open_state
+from dbt_selligent.state import open_state
 from dbt_selligent.warehouse.duckdb import DuckDBReader
 from dbt_selligent.warehouse.engine import memory_limits
 
 Sleep = Callable[[float], None]
-# Of the records that are known, in percent, so many may be deleted or set at once.
-MOST_REMOVED = 10
-REMOVING = {"delete": "deleted", "set": "set as removed"}
 
 
 @dataclass(frozen=True)
@@ -93,8 +89,9 @@ def sync(settings: Settings, *, emit: Emit = silent, sleep: Sleep | None = None)
     started, clock, run_id = datetime.now(timezone.utc), time.monotonic(), uuid.uuid4().hex
     activations, faults = _read(settings)
     with ExitStack() as locks, _private(settings, activations) as temporary:
-        catalog = read_catalog(settings, activations, sleep or time.sleep, offline=False)
-        planned, results = _plan_all(settings, activations, catalog, faults, temporary, locks, emit)
+        planned, results = _plan_all(
+            settings, activations, faults, temporary, locks, emit, sleep or time.sleep
+        )
         stop_now = settings.fail_fast and bool(results)
         results += _send_all(settings, planned, temporary, run_id, emit, sleep, stop_now)
     run = RunResults(
@@ -119,11 +116,11 @@ def _read(settings: Settings) -> tuple[tuple[Activation, ...], tuple[Fault, ...]
 def _plan_all(
     settings: Settings,
     activations: Sequence[Activation],
-    catalog: Catalog,
     faults: Sequence[Fault],
     temporary: Path,
     locks: ExitStack,
     emit: Emit,
+    sleep: Sleep,
 ) -> tuple[list[tuple[Job, Plan]], list[ActivationResult]]:
     """Stages every delta under the lock of its activation; then lets the warehouse go."""
     planned: list[tuple[Job, Plan]] = []
@@ -134,6 +131,11 @@ def _plan_all(
         emit(Finished(failed[-1]))
 
     try:
+        # Whether there is a warehouse is known at once; it is not held while Selligent is asked.
+        with open_reader(settings, temporary, faults):
+            pass
+        patience = _Patience(activations[0].name, emit, sleep)
+        catalog = read_catalog(settings, activations, patience, offline=False)
         with open_reader(settings, temporary, [*faults, *catalog.faults]) as reader:
             for job in make_jobs(settings, reader, activations, catalog, faults):
                 try:
@@ -142,11 +144,11 @@ def _plan_all(
                     locks.enter_context(hold(job.files.lock, f"activation {job.activation.name}"))
                     with open_state(job.files, temporary) as store:
                         first = not store.has_tables()
-                        _check_target(settings, store)
+                        check_target(store, settings)
                         anew = store.prepare(job.identity, job.columns, job.activation.segment)
                     where = Prepared(job.files.state, first or anew is not None, anew)
                     made = _plan_job(settings, reader, job, where, job.files.delta)
-                    _guard(made, settings)
+                    check_change(made, settings)
                 except RunError as wrong:
                     fail(job.activation, wrong)
                 else:
@@ -208,6 +210,20 @@ def _send_all(
         except KeyboardInterrupt:
             stop.set()
         return [result for each in filling for result in each.result()]
+
+
+class _Patience:
+    """Sleeps, and says so the first time."""
+
+    def __init__(self, name: str, emit: Emit, sleep: Sleep) -> None:
+        self._name, self._emit, self._sleep = name, emit, sleep
+        self._told = False
+
+    def __call__(self, seconds: float) -> None:
+        if not self._told:
+            self._emit(Waiting(self._name, "Selligent gives no usable answer"))
+        self._told = True
+        self._sleep(seconds)
 
 
 @contextmanager
@@ -281,31 +297,3 @@ def _plan_job(
         with suppress(MemoryLimitError):
             return stage(megabytes)
     return stage(last)
-
-
-def _check_target(settings: Settings, store: StateStore) -> None:
-    before = store.meta("target")
-    if before not in (None, settings.target) and not settings.force:
-        raise StateError(
-            f"the last sync was made for dbt target {before}, this one is for {settings.target}",
-            f"sync with --target {before}, or, if another one is meant, with --force",
-        )
-
-
-def _guard(made: Plan, settings: Settings) -> None:
-    if made.counts.rows == 0 and not settings.force:
-        raise GuardError(
-            f"model {made.activation.model.name} has no rows: nothing was sent",
-            "if it is meant to be empty, sync with --force",
-        )
-    removed, known = made.counts.removed, made.counts.known
-    if (
-        made.activation.removed != "keep"
-        and removed * 100 > MOST_REMOVED * known
-        and not settings.force
-    ):
-        raise GuardError(
-            f"{removed:,} of {known:,} records would be {REMOVING[made.activation.removed]}, more "
-            f"than {MOST_REMOVED}%: nothing was sent",
-            "if so many rows are meant to have left the model, sync with --force",
-        )

@@ -9,12 +9,12 @@ from typing import Any
 
 import tenacity
 
-from dbt_selligent.delivery import LONGEST_WAIT, MOST_FAILURES
 from dbt_selligent.errors import RefusedError, UnreachableError
 from dbt_selligent.selligent.answer import Failure, Response, Retry, Stop, classify
 from dbt_selligent.selligent.body import read_object
 from dbt_selligent.selligent.client import Client
 from dbt_selligent.selligent.lists import Field, Listing, read_fields
+from dbt_selligent.wire import LONGEST_WAIT, MOST_FAILURES
 
 # Records of a page; a server that gives fewer at a time is asked more often.
 ROWS_PER_PAGE = 5000

@@ -9,8 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from dbt_selligent.accounts import Tally
 from dbt_selligent.activation import Activation
-from dbt_selligent.delivery import Tally
 from dbt_selligent.errors import DbtSelligentError
 from dbt_selligent.groups import Done
 from dbt_selligent.planning import Counts, Plan

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dbt_selligent.absent import AbsentFinder
-from dbt_selligent.delivery import Delivery, Tally, Wire
+from dbt_selligent.accounts import Tally
+from dbt_selligent.delivery import Delivery
 from dbt_selligent.errors import (
     DbtSelligentError,
     DestinationError,
@@ -30,6 +31,7 @@ from dbt_selligent.selligent.calls import Call
 from dbt_selligent.selligent.client import Client
 from dbt_selligent.settings import Settings
 from dbt_selligent.state import StateStore, open_state
+from dbt_selligent.wire import Wire
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def _deliver(
         finder = AbsentFinder(store, plan, job, means.sleep)
         open_things.callback(finder.close)
         delivery = Delivery(
-            Wire(call, whole_again, finder.find, means.sleep, means.stopped),
+            Wire(call, whole_again, finder.find, means.sleep, means.stopped, admit=client.admit),
             ledger,
             job.knowledge,
             tally=tally,
@@ -127,13 +129,15 @@ def _deliver(
             on_progress=progress,
         )
         whole = len(records) == 1 and plan.limit is None
+        if activation.batch_rows is None:
+            open_things.callback(
+                lambda: job.knowledge.learn_rows(activation.list, delivery.pace.rows)
+            )
         with ledger.expecting(all_of_it=whole):
             for sent in _steps(plan):
-                if any(form.call is Call.JOIN for _, form in sent):
+                if any(form.call in (Call.JOIN, Call.LEAVE) for _, form in sent):
                     _need_segment(client, plan, means)
                 delivery.run(_batches(store, plan, sent))
-        if activation.batch_rows is None:
-            job.knowledge.learn_rows(activation.list, delivery.pace.rows)
 
 
 def _steps(plan: Plan) -> list[list[tuple[Group, Form]]]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from dbt_selligent.columns import family_of
 from dbt_selligent.errors import ConfigurationError, RefusedError, UnreachableError, nearest
+from dbt_selligent.fieldtypes import family_of
 from dbt_selligent.findings import wait_briefly
 from dbt_selligent.locks import temporary_folder
 from dbt_selligent.manifest import Model, read_manifest

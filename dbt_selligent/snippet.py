@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import yaml
 
-from dbt_selligent.columns import family_of
 from dbt_selligent.errors import ConfigurationError
+from dbt_selligent.fieldtypes import family_of
 from dbt_selligent.matching import (
     Hints,
     Matching,

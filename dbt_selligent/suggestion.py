@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from dbt_selligent.columns import KEYLESS, family_of
 from dbt_selligent.errors import ConfigurationError, nearest
+from dbt_selligent.fieldtypes import KEYLESS, family_of
 from dbt_selligent.matching import Hints, Pair, Source, column_fault, field_fault, match_names
 from dbt_selligent.selligent.lists import Field
 

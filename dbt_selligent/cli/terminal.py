@@ -85,7 +85,7 @@ class Terminal:
                 self._show_progress(event)
             elif isinstance(event, Waiting):
                 if not self._quiet:
-                    self._line(f"  {event.name}: {event.reason}: waits for it")
+                    self._line(f"  {event.name}: {event.reason}: waiting")
             else:
                 self._show_result(event)
 
@@ -236,6 +236,8 @@ def _shown(row: dict[str, Any], made: Plan, show_values: bool) -> str:
     key = ", ".join(f"{field}={values[field]}" for field in values if field in keys)
     if row["kind"] == "removed":
         return key
+    if row["kind"] == "changed" and not row["changed"]:
+        return f"{key}: becomes a member of segment {made.activation.segment}"
     return f"{key}: " + ", ".join(f"{field}={values[field]}" for field in fields)
 
 

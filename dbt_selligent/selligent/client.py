@@ -59,6 +59,10 @@ class Client:
         """Closes the connections."""
         self._session.close()
 
+    def admit(self) -> None:
+        """Waits until the quota has room for a bulk call, and counts it; to be called before."""
+        self._budget.take(self._sleep, self._stopped)
+
     def status(self) -> Response | Failure:
         """Whether the API is up: 200."""
         return self._call("GET", "/status")
@@ -124,7 +128,8 @@ class Client:
     ) -> Response | Failure:
         """Makes a bulk call: ``body`` is a JSON array of arrays of the ``fields``, in order.
 
-        Those of members are made of a ``segment``, all others of the list.
+        Those of members are made of a ``segment``, all others of the list. `admit` comes first, so
+        that the time of an answer is the server's own.
         """
         params = {"keyFields": ",".join(keys), "fields": ",".join(fields)}
         of_members = call in (Call.JOIN, Call.LEAVE)
@@ -132,10 +137,10 @@ class Client:
         if of_members:
             where = self._segment(list_name, segment or "")
         if call in (Call.DELETE, Call.LEAVE):
-            return self._call("DELETE", f"{where}/data", params, body)
+            return self._request("DELETE", f"{where}/data", params, body)
         if not of_members:
             params["data_import_option"] = call.value
-        return self._call("POST", f"{where}/data/load", params, body)
+        return self._request("POST", f"{where}/data/load", params, body)
 
     def _list(self, name: str) -> str:
         return f"{self._organization}/lists/{quote(name, safe='')}"
@@ -143,14 +148,13 @@ class Client:
     def _segment(self, list_name: str, segment: str) -> str:
         return f"{self._list(list_name)}/segments/{quote(segment, safe='')}"
 
-    def _call(
-        self,
-        method: str,
-        path: str,
-        params: dict[str, str] | None = None,
-        body: bytes | None = None,
+    def _call(self, method: str, path: str, *, body: bytes | None = None) -> Response | Failure:
+        self.admit()
+        return self._request(method, path, None, body)
+
+    def _request(
+        self, method: str, path: str, params: dict[str, str] | None, body: bytes | None
     ) -> Response | Failure:
-        self._budget.take(self._sleep, self._stopped)
         try:
             done = self._session.request(
                 method,

@@ -7,6 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from dbt_selligent import sync
+from dbt_selligent.events import Event, Waiting
+
 from .conftest import Shop
 from .test_sync import ANN, BEN
 
@@ -151,6 +154,23 @@ def test_an_unreachable_selligent_is_an_error_and_nothing_is_lost(shop: Shop) ->
     shop.profile()
     assert shop.in_step().confirmed == 1
     assert shop.records() == [ANN]
+
+
+def test_a_missing_warehouse_is_said_before_selligent_is_asked(shop: Shop) -> None:
+    shop.profile(url="http://127.0.0.1:9")
+    result = shop.sync_one()
+    assert result.error == f"there is no warehouse file: {shop.warehouse}"
+    assert shop.waits == []
+
+
+def test_that_selligent_is_waited_for_is_said_once(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.sandbox.faults(["fields:503@first=3"])
+    events: list[Event] = []
+    sync(shop.settings(select=("crm",)), emit=events.append, sleep=shop.waits.append)
+    waited = [each for each in events if isinstance(each, Waiting)]
+    assert waited == [Waiting("crm", "Selligent gives no usable answer")]
+    assert len(shop.waits) == 3
 
 
 def test_some_batches_confirmed_before_the_fault_are_not_sent_again(shop: Shop) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import requests
 
 from .conftest import CRM_FIELDS, Sent, Shop, exposure
 
@@ -98,6 +99,18 @@ class TestUpdate:
         assert [row[0] for row in shop.records()] == [row[0] for row in rows[::3]]
         assert shop.in_step().counts == shop.in_step().counts
 
+    def test_many_are_found_by_smaller_parts_where_the_key_may_not_read(
+        self, open_shop: Callable[..., Shop]
+    ) -> None:
+        shop = open_shop(faults=["search:401"])
+        shop.declare(crm(mode="update"))
+        rows = [(n, f"c{n}@acme.example", "C", 1.0, True) for n in range(60)]
+        put(shop, *rows[::3])
+        shop.customers(*rows)
+        result = shop.in_step()
+        assert (result.confirmed, result.not_found) == (20, 40)
+        assert sum(one.path.endswith("/search") for one in shop.sandbox.received) == 1
+
     def test_few_that_are_not_found_are_found_by_smaller_parts(self, shop: Shop) -> None:
         shop.declare(crm(mode="update"))
         rows = [(n, f"c{n}@acme.example", "C", 1.0, True) for n in range(300)]
@@ -187,6 +200,22 @@ class TestRemoved:
         shop.customers(ANN, BEN, *CROWD)
         shop.in_step()
         assert sorted(shop.records()) == sorted([ANN, BEN, *CROWD])
+
+    @pytest.mark.parametrize("fault", ["delete:reset-before", "delete:reset-after"])
+    def test_a_delete_without_an_answer_is_made_again(
+        self, open_shop: Callable[..., Shop], fault: str
+    ) -> None:
+        shop = open_shop()
+        shop.declare(crm(mode="mirror"))
+        shop.customers(ANN, BEN, *CROWD)
+        shop.in_step()
+        shop.sandbox.faults([fault])
+        shop.customers(ANN, *CROWD)
+        assert shop.sync_one().status == "failed"
+        shop.sandbox.faults([])
+        assert shop.in_step().removed == 1
+        assert shop.records() == [ANN, *CROWD]
+        assert shop.in_step().requests == 0
 
 
 class TestOnce:
@@ -344,6 +373,20 @@ class TestSegment:
         assert shop.in_step().removed == 1
         assert self.members(shop) == [3]
 
+    def test_a_membership_without_an_answer_is_ended_by_the_next_sync(
+        self, open_shop: Callable[..., Shop]
+    ) -> None:
+        shop = open_shop()
+        shop.declare(crm(segment="VIP"))
+        shop.customers(ANN, BEN)
+        shop.in_step()
+        shop.sandbox.faults(["delete:reset-before"])
+        shop.customers(BEN)
+        assert shop.sync_one().status == "failed"
+        shop.sandbox.faults([])
+        assert shop.in_step().removed == 1
+        assert self.members(shop) == [2]
+
     def test_another_segment_gets_its_members_too(self, shop: Shop) -> None:
         shop.declare(crm(segment="VIP"))
         shop.customers(ANN, BEN)
@@ -354,6 +397,26 @@ class TestSegment:
         assert [body for _, _, body in shop.sent()] == [[[1], [2]]]
         assert len(shop.sandbox.segment("CUSTOMERS", "GOLD")) == 2
         assert shop.in_step().requests == 0
+
+    def test_leavers_of_a_segment_deleted_by_hand_are_no_fault(self, shop: Shop) -> None:
+        shop.declare(crm(segment="VIP"))
+        shop.customers(ANN, BEN)
+        shop.in_step()
+        url = f"{shop.url}/Portal/Api/organizations/DEMO/lists/CUSTOMERS/segments/VIP"
+        headers = {"X-ApiKey": "demo:demo"}
+        assert requests.delete(url, headers=headers, timeout=10).status_code == 200
+        shop.customers(BEN)
+        assert shop.in_step().removed == 1
+        assert self.members(shop) == []
+
+    def test_a_plan_says_who_becomes_a_member_and_no_field(self, shop: Shop) -> None:
+        shop.declare(crm())
+        shop.customers(ANN)
+        shop.in_step()
+        shop.declare(crm(segment="VIP"))
+        said = shop.invoke("plan").out
+        assert "  1 rows become members of segment VIP\n" in said
+        assert "  changed: CUSTOMER_ID=***: becomes a member of segment VIP\n" in said
 
     def test_a_segment_that_takes_no_members_is_a_fault(self, shop: Shop) -> None:
         shop.declare(crm(segment="YOUNG"))

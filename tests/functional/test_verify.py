@@ -775,3 +775,23 @@ def test_random_damage_is_told_exactly(
     assert figures(found(shop, "mails")) == expected(
         len(records), len(sent), unexpected=len(foreign)
     )
+
+
+def test_a_membership_whose_answer_was_lost_is_in_doubt_and_no_difference(shop: Shop) -> None:
+    meta = {
+        "list": "CUSTOMERS",
+        "matching_key": {"CUSTOMER_ID": "id"},
+        "fields": {"MAIL": "email"},
+        "segment": "VIP",
+    }
+    shop.declare(exposure("crm", "customers", meta))
+    shop.customers(ANN)
+    shop.sandbox.faults(["segment-load:reset-after"])
+    assert shop.sync_one().status == "failed"
+    shop.sandbox.faults([])
+
+    one = found(shop)
+
+    assert (one["status"], one["in_doubt"]) == ("in doubt", 1)
+    shop.in_step()
+    assert found(shop)["status"] == "in step"

@@ -15,6 +15,7 @@ from dbt_selligent.errors import RefusedError, UnreachableError
 from dbt_selligent.reading import Get, Reader, Sleep, get_once, get_with_retries
 from dbt_selligent.sandbox import Sandbox, SandboxConfig
 from dbt_selligent.selligent.answer import Failure, Response
+from dbt_selligent.selligent.calls import Call
 from dbt_selligent.selligent.client import Client
 from dbt_selligent.settings import Destination, Secret
 
@@ -177,8 +178,7 @@ def test_a_page_further_on_is_asked_for_by_its_key(desk: Desk) -> None:
 def test_the_members_of_a_segment(desk: Desk) -> None:
     name = desk.fill([(f"k{n}", n, None, n) for n in range(9)])
     body = json.dumps([[f"k{n}"] for n in (1, 4, 7, 8)]).encode()
-    path = f"/organizations/DEMO/lists/{name}/segments/VIP/data/load"
-    done = desk.client._call("POST", path, {"keyFields": "A", "fields": "A"}, body)
+    done = desk.client.bulk(Call.JOIN, name, "VIP", keys=["A"], fields=["A"], body=body)
     assert isinstance(done, Response)
     assert done.status == 200, done.body
 

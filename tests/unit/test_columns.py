@@ -7,8 +7,9 @@ import duckdb
 import pytest
 
 from dbt_selligent.activation import Activation
-from dbt_selligent.columns import MEMBER, Column, family_of, match_columns, stored_columns
+from dbt_selligent.columns import MEMBER, Column, match_columns, stored_columns
 from dbt_selligent.errors import Fault
+from dbt_selligent.fieldtypes import family_of
 from dbt_selligent.manifest import Model
 from dbt_selligent.selligent.lists import Field, Listing
 

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbt_selligent.columns import Column, family_of
+from dbt_selligent.columns import Column
 from dbt_selligent.comparison import as_texts
 from dbt_selligent.errors import RefusedError
+from dbt_selligent.fieldtypes import family_of
 from dbt_selligent.warehouse.macros import render_sql
 
 

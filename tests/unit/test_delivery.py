@@ -11,15 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbt_selligent.delivery import (
-    LONGEST_WAIT,
-    MOST_ATTEMPTS,
-    MOST_FAILURES,
-    MOST_UNNAMED,
-    Delivery,
-    Tally,
-    Wire,
-)
+from dbt_selligent.accounts import Tally
+from dbt_selligent.delivery import MOST_UNNAMED, Delivery
 from dbt_selligent.errors import InterruptedRunError, RefusedError, UnreachableError
 from dbt_selligent.groups import INSERTS, MEMBERS, REMOVALS, WRITES, Absent, Form
 from dbt_selligent.knowledge import Knowledge
@@ -29,6 +22,7 @@ from dbt_selligent.selligent.calls import APPLIED, Call
 from dbt_selligent.selligent.pace import Pace
 from dbt_selligent.settings import Destination, Secret
 from dbt_selligent.spans import Outcome, Settled, Span, resolve
+from dbt_selligent.wire import LONGEST_WAIT, MOST_ATTEMPTS, MOST_FAILURES, Wire
 
 CHANGED = Form(Call.UPDATE, (), Absent.AGAIN, WRITES)
 WHOLE = Form(Call.UPSERT, (), Absent.REFUSED, WRITES)
@@ -130,6 +124,7 @@ class Trial:
     most_under_way: int = 0
     most_bytes: int = 10**9
     clock: Callable[[], float] = lambda: 0.0
+    admit: Callable[[], None] = lambda: None
     stopped: Callable[[], bool] = lambda: False
     on_progress: Callable[[Tally], None] = lambda _: None
 
@@ -176,6 +171,7 @@ class Trial:
                 self.waits.append,
                 lambda: self.stopped(),
                 lambda: self.clock(),
+                self.admit,
             ),
             self.ledger,
             self.knowledge,
@@ -422,13 +418,45 @@ def test_after_a_request_that_was_too_long_none_is_as_long(late: Answer) -> None
 def test_requests_that_are_too_long_however_small_come_to_an_end() -> None:
     trial = Trial(lambda _ids, _batch: Response(408, b""), 2**20)
 
-    with pytest.raises(UnreachableError, match="7 requests in a row were too long"):
+    with pytest.raises(UnreachableError, match="7 requests had no answer in time"):
         trial.run([make_batch(range(2000))])
 
     sizes = [len(ids) for ids in trial.calls]
     assert sizes == sorted(sizes, reverse=True)
     assert (sizes[0], len(sizes)) == (2000, MOST_FAILURES)
     assert resolve(trial.ledger.notes) == (Settled(0, 0, 1999, "in doubt"),)
+
+
+def test_what_a_server_takes_is_found_however_little_it_is() -> None:
+    """Of requests that are refused for their size, smaller ones are sent, down to what is taken."""
+
+    def server(ids: list[int], batch: Batch) -> Answer:
+        return accept(ids, batch) if len(ids) <= 3 else Response(413, b"")
+
+    trial = Trial(server, 2**20)
+
+    trial.run([make_batch(range(4096))])
+
+    assert trial.tally.confirmed == 4096
+    assert trial.waits == []
+    assert resolve(trial.ledger.notes) == (Settled(0, 0, 4095, "answered"),)
+
+
+def test_the_wait_for_the_quota_is_no_time_of_an_answer() -> None:
+    now = [0.0]
+
+    def admit() -> None:
+        now[0] += 60.0
+
+    def server(ids: list[int], batch: Batch) -> Answer:
+        now[0] += 0.1
+        return accept(ids, batch)
+
+    trial = Trial(server, clock=lambda: now[0], admit=admit)
+    delivery = trial.make(Pace(2))
+    delivery.run([make_batch(range(100))])
+
+    assert trial.calls == [[0, 1], [*range(2, 100)]]
 
 
 def test_of_a_row_that_alone_is_not_answered_in_time_the_run_says_so() -> None:
