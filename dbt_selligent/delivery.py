@@ -18,7 +18,7 @@ from dbt_selligent.errors import InterruptedRunError, RefusedError, UnreachableE
 from dbt_selligent.groups import Absent
 from dbt_selligent.knowledge import Knowledge
 from dbt_selligent.partial import Located, Suspects, resolve_partial
-from dbt_selligent.payload import Batch, cut
+from dbt_selligent.payload import Batch, Parts, cut
 from dbt_selligent.selligent.answer import (
     Accepted,
     Decision,
@@ -29,6 +29,7 @@ from dbt_selligent.selligent.answer import (
     Split,
     Stop,
 )
+from dbt_selligent.selligent.calls import Call
 from dbt_selligent.selligent.pace import Pace
 from dbt_selligent.spans import Outcome
 from dbt_selligent.wire import MOST_FAILURES, Sent, Wire, send
@@ -70,7 +71,7 @@ class Delivery:
         self._unnamed = 0
         self._late = 0  # requests in a row that had no answer in time
         self._probes = 0
-        self._parts: deque[Batch] = deque()  # of batches whose answer did not account for them
+        self._parts = Parts()  # of batches whose answer did not account for them
         self._ahead: deque[Batch] = deque()  # noted as sent, and not yet sent: one part each
         self._durable = 0  # how many of those are durably in doubt
         self._drawn = True  # whether the source is at its end
@@ -93,7 +94,10 @@ class Delivery:
                 while True:
                     if self._wire.stopped():
                         raise InterruptedRunError("interrupted")
-                    while len(self._flying) <= self._quick and (batch := self._next()):
+                    # A part waits for the answer before it, which may refuse some of its rows.
+                    while len(self._flying) <= (self._quick and not self._parts) and (
+                        batch := self._next()
+                    ):
                         self._flying.append((batch, wire.submit(self._send, batch)))
                     if not self._flying:
                         break
@@ -103,9 +107,9 @@ class Delivery:
                 self._land()
 
     def _next(self) -> Batch | None:
-        while self._parts:
-            if batch := self._accounts.without_refused(self._parts.popleft()):
-                return batch
+        while batch := self._parts.take(self.pace.take, self._most_bytes):
+            if rest := self._accounts.without_refused(batch):
+                return rest
         while True:
             self._fill()
             if not self._ahead:
@@ -245,17 +249,20 @@ class Delivery:
 
     def _learn_counts(self, batch: Batch, kinds: frozenset[str]) -> None:
         """How a row that was sent alone is counted, or that it is not, holds for batches too."""
+        kinds -= {"not_found"}  # never of a row that was taken, though it may be done with
+        if batch.form.removal and batch.form.call is Call.UPDATE:
+            kinds -= {""}  # it may have had no record; of other updates that is to be known
         if kinds - self._knowledge.learned.applied[batch.form.call]:
             self._knowledge.learn_counts(batch.form.call, kinds)
 
     def _again(self, *batches: Batch) -> None:
         """Sends these before anything else, in their order."""
-        self._parts.extendleft(reversed(batches))
+        self._parts.put_first(batches)
 
     def _take_missing(self, batch: Batch, missing: int) -> None:
         absent = batch.form.absent
         if absent is Absent.AGAIN:
-            self._again(*self._wire.whole_again(batch))
+            self._parts.put_first(self._wire.whole_again(batch))
         elif len(batch) == 1 and absent is Absent.REFUSED:
             self._take_rejected(batch, NOT_FOUND)
         elif absent is not Absent.APART:

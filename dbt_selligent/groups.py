@@ -142,7 +142,7 @@ class _Maker:
             for kind, mask in sorted(self._masks)
             if kind in WHOLE or (kind == "changed" and mask.endswith("1"))
         ]
-        absent = Absent.APART if self._activation.mode == "update" else Absent.REFUSED
+        absent = Absent.APART if self._activation.mode == "update" else Absent.AGAIN
         form = Form(Call.JOIN, self._columns.keys, absent, MEMBERS, first=False)
         self._add(Done.MEMBER, members, (form,))
 

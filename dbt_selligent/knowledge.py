@@ -74,8 +74,8 @@ class Knowledge:
             self._listings[listing.name] = listing
 
     def save(self) -> None:
-        """Writes what is known; of two processes that do, the last one is believed."""
-        with self._lock:
+        """Writes what is known, where it can; of two processes that do, the last is believed."""
+        with self._lock, suppress(OSError):
             content = {
                 **self._of,
                 "index_base": self._learned.index_base,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -164,3 +164,32 @@ def cut(waiting: deque[Batch], most_rows: int, most_bytes: int) -> Batch:
             break
         waiting.popleft()
     return replace(head, parts=tuple(parts))
+
+
+class Parts:
+    """Batches that are sent before anything else; a source of them is read as they are sent."""
+
+    def __init__(self) -> None:
+        self._sources: deque[Iterator[Batch]] = deque()
+
+    def __bool__(self) -> bool:
+        """Whether there may be one."""
+        return bool(self._sources)
+
+    def put_first(self, batches: Iterable[Batch]) -> None:
+        """These come before those that are there, in their order."""
+        self._sources.appendleft(iter(batches))
+
+    def take(self, most_rows: Callable[[int], int], most_bytes: int) -> Batch | None:
+        """The next one, None if there is none; what is beyond the limits comes after it.
+
+        ``most_rows`` gives how many rows a request takes where so many are left.
+        """
+        while self._sources:
+            if batch := next(self._sources[0], None):
+                waiting = deque(replace(batch, parts=(rows,)) for rows in batch.parts)
+                taken = cut(waiting, most_rows(len(batch)), most_bytes)
+                self.put_first(waiting)
+                return taken
+            self._sources.popleft()
+        return None

@@ -23,6 +23,7 @@ from dbt_selligent.catalog import read_catalog
 from dbt_selligent.errors import (
     ActivationFaults,
     Fault,
+    LockedError,
     MemoryLimitError,
     RunError,
     WarehouseError,
@@ -188,8 +189,12 @@ def _send_all(
     def fill(turns: Sequence[tuple[Job, Plan]]) -> list[ActivationResult]:
         [first, *_] = turns
         name, what = first[0].activation.name, f"list {first[0].activation.list}"
-        with take_turn(first[0].files.list_lock, what, stop, lambda why: emit(Waiting(name, why))):
-            return [send(job, made) for job, made in turns]
+        turn = take_turn(first[0].files.list_lock, what, stop, lambda why: emit(Waiting(name, why)))
+        try:
+            with turn:
+                return [send(job, made) for job, made in turns]
+        except LockedError:
+            return [send(job, made) for job, made in turns]  # told to stop: none is tried
 
     def send(job: Job, made: Plan) -> ActivationResult:
         if stop.is_set() or (settings.fail_fast and failed.is_set()):

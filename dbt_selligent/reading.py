@@ -157,7 +157,10 @@ class Reader:
             previous, last = last, page[-1][place]
             again = _same(previous, last)
             if page == before or (rest and again):
-                raise UnreachableError(f"list {name} cannot be read back: its pages do not go on")
+                raise RefusedError(
+                    f"list {name} cannot be read back: its pages do not go on",
+                    "report this, with the types of the key's fields",
+                )
             others = [record for record in page if not _same(record[place], last)]
             if rest:
                 # Records of one value may go on on the next page, in an order of their own.

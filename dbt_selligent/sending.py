@@ -106,7 +106,9 @@ def _deliver(
         )
 
     def whole_again(batch: Batch) -> Iterable[Batch]:
-        return list(_whole_again(store, plan, batch))
+        if plan.columns.member and batch.form.completes:
+            _need_segment(client, plan, means)
+        return _whole_again(store, plan, batch)
 
     def progress(so_far: Tally) -> None:
         to_send = plan.counts.to_send
@@ -153,34 +155,28 @@ def _batches(store: StateStore, plan: Plan, sent: Sequence[tuple[Group, Form]]) 
 
 
 def _whole_again(store: StateStore, plan: Plan, batch: Batch) -> Iterator[Batch]:
-    """The rows of a batch of updates, of which some have no record any more, sent whole.
+    """The rows of a batch of which some have no record any more: whole, and then members again.
 
     Where a field must not be overwritten, or not by null, only those that are missing are inserted,
     and then all are updated.
     """
-    columns, completes = plan.columns, batch.form.completes
-    group = plan.groups[batch.group]
+    columns, group = plan.columns, plan.groups[batch.group]
+    write = Form(Call.UPSERT, (*columns.keys, *columns.fields), Absent.REFUSED, batch.form.step)
     if columns.once or plan.activation.nulls == "skip":
-        insert = replace(
-            batch.form,
-            call=Call.INSERT,
-            columns=columns.sent,
-            absent=Absent.REFUSED,
-            settles=False,
-            completes=False,
-            first=False,
-        )
-        yield from _of_spans(store, group, insert, batch)
-        yield replace(batch, form=replace(batch.form, absent=Absent.REFUSED, first=False))
-        return
-    whole = replace(
-        batch.form,
-        call=Call.UPSERT,
-        columns=(*columns.keys, *columns.fields),
-        absent=Absent.REFUSED,
-        completes=completes,
-    )
-    yield from _of_spans(store, group, whole, batch)
+        write = replace(write, call=Call.INSERT, columns=columns.sent)
+    forms = [write]
+    if batch.form.call is Call.UPDATE and write.call is Call.INSERT:
+        forms.append(replace(batch.form, absent=Absent.REFUSED))
+    if columns.member and batch.form.completes:
+        forms.append(Form(Call.JOIN, columns.keys, Absent.REFUSED, batch.form.step))
+    *before, last = forms
+    forms = [
+        *(replace(form, settles=False, completes=False) for form in before),
+        replace(last, settles=batch.form.settles, completes=batch.form.completes),
+    ]
+    for number, form in enumerate(forms):
+        form = replace(form, first=batch.form.first and not number)
+        yield from _of_spans(store, group, form, batch)
 
 
 def _of_spans(store: StateStore, group: Group, form: Form, batch: Batch) -> Iterator[Batch]:

@@ -92,6 +92,6 @@ def _pause(state: tenacity.RetryCallState) -> float:
     """Seconds to wait: as long as the answer says, else ever longer."""
     decision = state.outcome.result() if state.outcome else None
     if isinstance(decision, Retry) and decision.after is not None:
-        # `admit`, here and of every other list, waits for the quota.
-        return 0.0 if decision.limited == "quota" else decision.after
+        # Where the answer told the client when the quota is renewed, `admit` has no more to wait.
+        return decision.after
     return float(tenacity.wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT)(state))

@@ -185,14 +185,15 @@ judged as (
     end as _selligent_kind
   from matched
 ),
+{#- Keys as they were sent: how Selligent compares them is not relied upon where a record ends. #}
 removed as (
-  (
-    select {{ selligent_canonical_names(keys, 'gone') }} from {{ gone }} as gone
-    union all
-    select {{ selligent_canonical_names(keys, 'doubt') }} from {{ state }}.doubt as doubt
-  )
-  except
-  select {{ selligent_canonical_names(keys, 'came') }} from {{ came }} as came
+  select {{ selligent_names(keys, 'gone') }} from {{ gone }} as gone
+  anti join {{ came }} as came on {{ selligent_same_key(keys, 'gone', 'came') }}
+  union all
+  select {{ selligent_names(keys, 'doubt') }} from {{ state }}.doubt as doubt
+  anti join {{ came }} as came on {{ selligent_same_key(keys, 'doubt', 'came') }}
+  where not exists (
+    select 1 from {{ gone }} as gone where {{ selligent_same_key(keys, 'gone', 'doubt') }})
 )
 select
   _selligent_kind,

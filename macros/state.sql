@@ -210,7 +210,9 @@ alter table {{ state }}.incoming rename to snapshot
 {% macro default__selligent_reject(state, delta, keys, columns, hashed) %}
 insert into {{ state }}.rejected
 select {{ selligent_names(keys, 'refused') }},
-  {{ 'refused._selligent_hash' if hashed else selligent_row_hash(columns, 'refused') }},
+  {#- Of a row that left the model there is nothing that a row of the model could be equal to. #}
+  case when refused._selligent_kind <> 'removed' then
+    {{ 'refused._selligent_hash' if hashed else selligent_row_hash(columns, 'refused') }} end,
   said.field, said.code, said.message, $seen, $seen, said.missing
 from {{ delta }} as refused
 join (select unnest($n) as n, unnest($field) as field, unnest($code) as code,

@@ -124,6 +124,10 @@ class Pace:
         """How many requests ``rows`` rows take if every answer is quick."""
         pace, requests = self, 0
         while rows > 0:
+            if pace.settled and rows > 2 * pace.rows:
+                # All but the last two are alike.
+                alike = rows // pace.rows - 2
+                rows, requests = rows - alike * pace.rows, requests + alike
             sent = min(rows, pace.take(rows))
             rows, requests = rows - sent, requests + 1
             pace = pace.answered(sent, 0.0)

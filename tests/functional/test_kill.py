@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from .conftest import Shop, wait_until
+from dbt_selligent.locks import hold
+
+from .conftest import Shop, exposure, wait_until
 
 Row = tuple[Any, ...]
 COUNT = 5001  # three batches
@@ -128,6 +130,23 @@ def test_an_interrupted_sync_ends_its_request_and_keeps_what_it_confirmed(
     assert again.confirmed == COUNT - result["confirmed"]
     assert sum(len(body) for _, _, body in shop.sent()) == again.confirmed
     assert in_list(shop) == OLD
+
+
+def test_interrupted_while_it_waits_for_a_list_it_tells_what_was_done(shop: Shop) -> None:
+    mails = {"list": "MAILS", "matching_key": {"MAIL": "mail"}, "fields": {"SCORE": "score"}}
+    crm = {"list": "CUSTOMERS", "matching_key": {"CUSTOMER_ID": "id"}, "fields": {"MAIL": "email"}}
+    shop.declare(exposure("crm", "customers", crm), exposure("mails", "mails", mails))
+    shop.customers((1, "ann@acme.example", None, None, None))
+    shop.table("mails", "select 'ann@acme.example' as mail, 1 as score")
+    lock = shop.state / "dev" / "lists" / "customers.lock"
+    with hold(lock, "list CUSTOMERS"), shop.started("sync") as process:
+        wait_until(lambda: shop.records("MAILS"), "the other list is filled")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 1
+    told = {one["name"]: (one["status"], one["error"]) for one in shop.results()["results"]}
+    assert told["crm"] == ("skipped", "not tried: interrupted")
+    assert told["mails"][0] in ("in step", "failed")  # its answer may have been under way
+    assert shop.records() == []
 
 
 @pytest.mark.parametrize("back", [False, True], ids=["forward", "back"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -115,6 +116,33 @@ def test_a_record_deleted_by_hand_comes_back_whole_and_not_as_a_stump(shop: Shop
     assert sorted(again[2]) == [[1, *ANN[1:3], 11.5, True], list(ben)]
     assert (result.confirmed, result.requests) == (2, 2)
     assert shop.records() == [(*ANN[:3], 11.5, True), ben]
+
+
+def test_rows_that_go_whole_after_all_keep_within_the_bytes_of_a_request(shop: Shop) -> None:
+    shop.declare(
+        exposure(
+            "things",
+            "things",
+            {
+                "list": "THINGS",
+                "matching_key": {"ID": "id"},
+                "fields": {"WORDS": "words", "NO": "no"},
+                "batch": {"bytes": "100KB"},
+            },
+        )
+    )
+    model = "select i as id, repeat('x', 2000) as words, {} as no from range(300) t(i)"
+    shop.table("things", model.format(1))
+    shop.in_step("things")
+    shop.sandbox.remove("THINGS", {"ID": 5})
+    shop.sent()
+    shop.table("things", model.format(2))
+    assert shop.in_step("things").confirmed == 300
+    changed, *whole = [body for _, _, body in shop.sent()]
+    assert len(changed) == 300
+    assert sum(map(len, whole)) == 300
+    assert max(len(json.dumps(body, separators=(",", ":"))) for body in whole) <= 100_000
+    assert len(shop.records("THINGS")) == 300
 
 
 def test_send_all_sends_changed_rows_with_every_mapped_attribute(shop: Shop) -> None:

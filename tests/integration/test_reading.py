@@ -245,7 +245,7 @@ def test_pages_that_do_not_go_on_are_an_error(keys: list[str], rows: int) -> Non
     """A server that takes neither filters nor `skip` would be read for ever."""
     page = {"data": [["x", 1]] * rows}
 
-    with pytest.raises(UnreachableError, match="its pages do not go on"):
+    with pytest.raises(RefusedError, match="its pages do not go on"):
         read_from(lambda _: page, keys)
 
 

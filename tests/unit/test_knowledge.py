@@ -153,6 +153,16 @@ def test_it_is_written_beside_the_state_whole_or_not_at_all(tmp_path: Path) -> N
     assert "secret" not in path_in(tmp_path).read_text()
 
 
+def test_where_it_cannot_be_written_nothing_is_lost_but_what_was_learned(tmp_path: Path) -> None:
+    learn(tmp_path)
+    path_in(tmp_path).unlink()
+    path_in(tmp_path).mkdir()
+
+    learn(tmp_path)
+
+    assert Knowledge(destination(tmp_path)).learned == Learned()
+
+
 def test_threads_learn_and_save_side_by_side(tmp_path: Path) -> None:
     knowledge = Knowledge(destination(tmp_path))
     start = threading.Barrier(4)

@@ -111,10 +111,23 @@ def test_a_few_rows_more_where_they_save_a_request(
         (Pace(10, 10, strict=True), 10, 1),
         (Pace(10, 10, strict=True), 11, 2),
         (Pace(10, 10, strict=True), 101, 11),
+        (Pace(1, 1, strict=True), 10**12, 10**12),
     ],
 )
 def test_how_many_requests_are_expected(pace: Pace, rows: int, requests: int) -> None:
     assert pace.expect(rows) == requests
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.booleans(), st.integers(0, 2000))
+def test_as_many_are_expected_as_quick_answers_make(
+    rows: int, most: int, strict: bool, left: int
+) -> None:
+    pace = started = Pace(min(rows, most), most, strict)
+    expected, requests = started.expect(left), 0
+    while left > 0:
+        sent = min(left, pace.take(left))
+        left, requests, pace = left - sent, requests + 1, pace.answered(sent, 0.0)
+    assert requests == expected
 
 
 # the requests of a minute

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbt_selligent.groups import WRITES, Absent, Form
-from dbt_selligent.payload import Batch, Rows, cut
+from dbt_selligent.payload import Batch, Parts, Rows, cut
 from dbt_selligent.selligent.calls import Call
 from dbt_selligent.spans import Span
 
@@ -172,6 +172,35 @@ def test_the_size_of_a_request_may_change_between_two() -> None:
 
     assert sizes == [3, 1, 5, 1]
     assert not waiting
+
+
+@given(chunked(), st.integers(1, 9), st.integers(2, 60))
+def test_parts_are_taken_in_order_within_the_limits(
+    whole: tuple[list[Row], list[Rows]], most_rows: int, most_bytes: int
+) -> None:
+    rows, chunks = whole
+    of_one = [Batch(3, FORM, tuple(chunks))] if chunks else []
+    parts, made = Parts(), []
+    parts.put_first(of_one)
+    while batch := parts.take(lambda _: most_rows, most_bytes):
+        made.append(batch)
+
+    assert not parts
+    assert [row for batch in made for row in rows_of(batch)] == rows
+    assert all(len(batch) <= most_rows for batch in made)
+    assert all(len(batch) == 1 or len(batch.body()) <= most_bytes for batch in made)
+
+
+def test_parts_that_are_put_first_come_before_those_that_are_left() -> None:
+    parts = Parts()
+    parts.put_first(Batch(0, FORM, (make_rows([[n], [n + 1]], first=n),)) for n in (0, 2))
+
+    first = parts.take(lambda _: 1, 1000)
+    parts.put_first([Batch(0, OTHER, (make_rows([[9]], first=9),))])
+    rest = list(iter(lambda: parts.take(lambda left: left, 1000), None))
+
+    assert first is not None
+    assert [numbers_of(batch) for batch in (first, *rest)] == [[0], [9], [1], [2, 3]]
 
 
 def test_halving_ends_with_each_row_alone() -> None:
