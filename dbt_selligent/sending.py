@@ -170,13 +170,11 @@ def _whole_again(store: StateStore, plan: Plan, batch: Batch) -> Iterator[Batch]
     if columns.member and batch.form.completes:
         forms.append(Form(Call.JOIN, columns.keys, Absent.REFUSED, batch.form.step))
     *before, last = forms
-    forms = [
+    for form in (
         *(replace(form, settles=False, completes=False) for form in before),
         replace(last, settles=batch.form.settles, completes=batch.form.completes),
-    ]
-    for number, form in enumerate(forms):
-        form = replace(form, first=batch.form.first and not number)
-        yield from _of_spans(store, group, form, batch)
+    ):
+        yield from _of_spans(store, group, replace(form, first=False), batch)
 
 
 def _of_spans(store: StateStore, group: Group, form: Form, batch: Batch) -> Iterator[Batch]:

@@ -192,8 +192,6 @@ removed as (
   union all
   select {{ selligent_names(keys, 'doubt') }} from {{ state }}.doubt as doubt
   anti join {{ came }} as came on {{ selligent_same_key(keys, 'doubt', 'came') }}
-  where not exists (
-    select 1 from {{ gone }} as gone where {{ selligent_same_key(keys, 'gone', 'doubt') }})
 )
 select
   _selligent_kind,

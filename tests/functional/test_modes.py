@@ -372,6 +372,12 @@ class TestSegment:
         )
         return sorted(key for (key,) in answer.json()["data"])
 
+    @staticmethod
+    def delete_segment(shop: Shop) -> None:
+        url = f"{shop.url}/Portal/Api/organizations/DEMO/lists/CUSTOMERS/segments/VIP"
+        headers = {"X-ApiKey": "demo:demo"}
+        assert requests.delete(url, headers=headers, timeout=10).status_code == 200
+
     def test_it_is_made_and_its_members_are_the_models_rows(self, shop: Shop) -> None:
         shop.declare(crm(segment="VIP"))
         shop.customers(ANN, BEN)
@@ -423,6 +429,16 @@ class TestSegment:
         assert shop.in_step().confirmed == 1
         assert (sorted(shop.records()), self.members(shop)) == ([changed, BEN], [1, 2])
         assert shop.in_step().requests == 0
+
+    def test_the_segment_is_made_for_a_member_that_comes_back(self, shop: Shop) -> None:
+        shop.declare(crm(segment="VIP"))
+        shop.customers(ANN, BEN)
+        shop.in_step()
+        shop.sandbox.remove("CUSTOMERS", {KEYS: 1})
+        self.delete_segment(shop)
+        shop.customers((*ANN[:2], "Anna", 1.5, True), BEN)
+        assert shop.in_step().confirmed == 1
+        assert self.members(shop) == [1]  # only `verify` finds who else was
 
     def test_what_comes_back_and_is_refused_as_a_member_is_in_doubt(
         self, open_shop: Callable[..., Shop]
@@ -510,9 +526,7 @@ class TestSegment:
         shop.declare(crm(segment="VIP"))
         shop.customers(ANN, BEN)
         shop.in_step()
-        url = f"{shop.url}/Portal/Api/organizations/DEMO/lists/CUSTOMERS/segments/VIP"
-        headers = {"X-ApiKey": "demo:demo"}
-        assert requests.delete(url, headers=headers, timeout=10).status_code == 200
+        self.delete_segment(shop)
         shop.customers(BEN)
         assert shop.in_step().removed == 1
         assert self.members(shop) == []
