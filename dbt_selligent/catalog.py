@@ -18,22 +18,24 @@ from dbt_selligent.settings import Settings
 class Catalog:
     """Lists by activation, what hinders them to be read, and what is wrong with them.
 
-    ``known`` is what was learned of each destination, by its name.
+    ``known`` is what was learned of each destination, by its name; ``unread``, offline, why a list
+    could not be read.
     """
 
     listings: dict[str, Listing] = field(default_factory=dict)
     errors: dict[str, DestinationError] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     known: dict[str, Knowledge] = field(default_factory=dict)
-    remembered: set[str] = field(default_factory=set)
+    unread: dict[str, str] = field(default_factory=dict)
 
     def notes(self, activation: Activation) -> list[str]:
         """What a plan says of how the list is known."""
-        if activation.unique_id in self.remembered:
-            return ["Selligent cannot be reached: the list's fields are those of the last sync"]
-        if activation.unique_id in self.listings:
+        why = self.unread.get(activation.unique_id)
+        if why is None:
             return []
-        return ["Selligent cannot be reached: no value is checked against the list's fields"]
+        if activation.unique_id in self.listings:
+            return [f"{why}: the list's fields are those of the last sync"]
+        return [f"{why}: no value is checked against the list's fields"]
 
 
 def read_catalog(
@@ -80,9 +82,12 @@ def _read_lists(
             failed = error if isinstance(error, UnreachableError) else None
             if not offline:
                 catalog.errors[each.unique_id] = error
-            elif remembered is not None:
-                catalog.listings[each.unique_id] = remembered
-                catalog.remembered.add(each.unique_id)
+            else:
+                catalog.unread[each.unique_id] = (
+                    "Selligent cannot be reached" if failed else error.message
+                )
+                if remembered is not None:
+                    catalog.listings[each.unique_id] = remembered
             continue
         listing = there[key]
         if listing is None:

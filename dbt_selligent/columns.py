@@ -139,7 +139,11 @@ class _Matcher:
         self.faults: list[Fault] = []
         self._activation = activation
         self._there = there
-        self._types = {name.casefold(): (name, sql_type) for name, sql_type in there}
+        # As DuckDB does: whatever its case, and one that is written so exactly before all others.
+        self._types = {
+            **{name.lower(): (name, sql_type) for name, sql_type in there},
+            **{name: (name, sql_type) for name, sql_type in there},
+        }
         self._timezone = timezone
         self._listing = listing
 
@@ -172,6 +176,8 @@ class _Matcher:
             )
             return None
         takes = {} if field is None else _what_it_takes(field)
+        if self._activation.mode == "update" and self._activation.nulls == "skip":
+            takes["required"] = takes.get("required", False) and where == "matching_key"
         return Column(
             field=field.name if field else name,
             name=quote(name),
@@ -195,7 +201,8 @@ class _Matcher:
 
     def _find_source(self, source: str, key: str) -> tuple[str, str, str, str] | None:
         """Name, type, family and settled type of a column of the model."""
-        if source.casefold() not in self._types:
+        column = self._types.get(source) or self._types.get(source.lower())
+        if column is None:
             like = nearest(source, [name for name, _ in self._there])
             names = ", ".join(name for name, _ in self._there)
             self._fault(
@@ -204,7 +211,7 @@ class _Matcher:
                 f"did you mean {like}?" if like else f"it has {names}",
             )
             return None
-        name, sql_type = self._types[source.casefold()]
+        name, sql_type = column
         found = family_of(sql_type)
         if found is None:
             shown = sql_type if len(sql_type) <= 40 else sql_type[:37] + "..."
@@ -223,7 +230,7 @@ class _Matcher:
 def _what_it_takes(field: Field) -> dict[str, Any]:
     options = None
     if field.takes_one_option and field.options is not None:
-        options = tuple(literal(each.lower().rstrip(" ")) for each in field.options)
+        options = tuple(map(literal, field.options))
     return {
         "length": field.length if field.data_type == "Text" else None,
         "bits": BITS.get(field.data_type, 64),

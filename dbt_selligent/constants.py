@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import math
+import re
+import sys
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 
@@ -57,8 +58,15 @@ def read_constants(
 def _takes(field: Field, value: object) -> bool:
     if value is None:
         return field.allow_null
+    limited = field.takes_one_option and field.options is not None
+    if limited and _canonical(value) not in map(_canonical, field.options or ()):
+        return False
     takes = _TAKES.get(field.data_type)
     return takes is None or takes(field, value)
+
+
+def _canonical(value: object) -> str:
+    return str(value).lower().rstrip(" ")
 
 
 def _whole(bits: int) -> Callable[[Field, object], bool]:
@@ -81,15 +89,18 @@ def _parses(parse: Callable[[str], object]) -> Callable[[Field, object], bool]:
     return takes
 
 
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 _TAKES: Mapping[str, Callable[[Field, object], bool]] = {
     "Boolean": lambda _, value: isinstance(value, bool),
     "Numeric": _whole(32),
     "Long": _whole(64),
     "Float": lambda _, value: (
-        isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and -sys.float_info.max <= value <= sys.float_info.max
     ),
     "Date": _parses(lambda text: date.fromisoformat(text).isoformat() == text),
-    "DateTime": _parses(lambda text: datetime.fromisoformat(text.replace("Z", "+00:00"))),
+    "DateTime": _parses(lambda text: _MOMENT.fullmatch(text) and datetime.fromisoformat(text[:19])),
     "Text": _text,
     "LongText": _text,
 }

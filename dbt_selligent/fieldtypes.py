@@ -57,6 +57,7 @@ CASTS: Mapping[str, str] = {
     "LongText": "varchar",
     "Json": "json",
 }
+MOST_DIGITS = 38  # of a decimal
 BITS: Mapping[str, int] = {"Numeric": 32}
 KEYLESS = ("float", "real", "boolean", "decimal")
 
@@ -64,8 +65,12 @@ KEYLESS = ("float", "real", "boolean", "decimal")
 def family_of(sql_type: str) -> tuple[str, str] | None:
     """Family and settled type of a type as DuckDB writes it, or None if it cannot be sent."""
     upper = sql_type.upper()
-    if decimal := re.fullmatch(r"DECIMAL\(\d+,\s*(\d+)\)", upper):
-        return "decimal" if int(decimal[1]) else "whole", upper.replace(" ", "")
+    if decimal := re.fullmatch(r"DECIMAL\((\d+),\s*(\d+)\)", upper):
+        digits, places = int(decimal[1]), int(decimal[2])
+        if digits == places:
+            # Without a digit before the point it would be written without one, which no JSON is.
+            digits, places = min(digits + 1, MOST_DIGITS), min(places, MOST_DIGITS - 1)
+        return "decimal" if places else "whole", f"DECIMAL({digits},{places})"
     if upper.startswith("ENUM(") and upper.endswith(")"):
         return "text", TYPES["text"]
     for family, names in FAMILIES.items():

@@ -72,6 +72,7 @@ def match_names(columns: Sequence[Source], fields: Sequence[Field], hints: Hints
     matcher = _Matcher(columns, fields)
     for field, column in hints.declared:
         matcher.declare(field, column)
+    matcher.match(lambda column, field: column == field)
     matcher.match(lambda column, field: column.casefold() == field.casefold())
     matcher.match(lambda column, field: bool(_plain(column)) and _plain(column) == _plain(field))
     return matcher.done()
@@ -81,7 +82,11 @@ class _Matcher:
     """Takes columns and fields from those that are left, and puts them together."""
 
     def __init__(self, columns: Sequence[Source], fields: Sequence[Field]) -> None:
-        self._columns = {column.name.casefold(): column for column in columns}
+        self._columns = {
+            **{column.name.lower(): column for column in columns},
+            **{column.name: column for column in columns},
+        }
+        self._places = {column.name: place for place, column in enumerate(columns)}
         self._left = list(columns)
         self._free = list(fields)
         self._pairs: list[Pair] = []
@@ -89,7 +94,7 @@ class _Matcher:
 
     def declare(self, field: str, column: str) -> None:
         """Puts these two together, if they are there; a column may feed several fields."""
-        source = self._columns.get(column.casefold())
+        source = self._columns.get(column) or self._columns.get(column.lower())
         found = next((f for f in self._free if f.name.casefold() == field.casefold()), None)
         if source and found:
             self._put(source, found)
@@ -113,8 +118,7 @@ class _Matcher:
 
     def done(self) -> Matching:
         """What came of it, in the order of the columns."""
-        places = {column.name: place for place, column in enumerate(self._columns.values())}
-        pairs = sorted(self._pairs, key=lambda pair: places[pair.column.name])
+        pairs = sorted(self._pairs, key=lambda pair: self._places[pair.column.name])
         return Matching(tuple(pairs), tuple(self._mismatches), tuple(self._left), tuple(self._free))
 
 

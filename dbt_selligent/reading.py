@@ -20,7 +20,6 @@ from dbt_selligent.wire import LONGEST_WAIT, MOST_FAILURES
 ROWS_PER_PAGE = 5000
 # The field of an option list that holds what a record holds, as far as is known.
 OPTION_CODE = "CODE"
-MOST_OPTIONS = 10_000
 
 Get = Callable[[], Response | Failure]
 Sleep = Callable[[float], None]
@@ -218,13 +217,11 @@ class Reader:
                 code = Listing(field.optionlist, there).find(OPTION_CODE)
             if code is None:
                 return field
-            search = {"fields": [code.name], "take": MOST_OPTIONS}
-            page = self._page(field.optionlist, search, None)
+            pages = self.pages(field.optionlist, [code.name], [code.name])
+            options = tuple(str(record[0]) for page in pages for record in page)
         except (RefusedError, UnreachableError):
             return field  # a value that is none of them is refused by Selligent, row by row
-        if len(page) >= MOST_OPTIONS:
-            return field
-        return replace(field, options=tuple(str(record[0]) for record in page))
+        return replace(field, options=options)
 
 
 def _filter(field: str, operator: str, of_null: str, value: object) -> Filter:

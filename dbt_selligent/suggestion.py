@@ -44,12 +44,16 @@ def new_fields(
     made: list[Field] = []
     known = {each.name.casefold() for each in there}
     wanted = {key.casefold() for key in keys}
-    by_name = {column.name.casefold(): column for column in columns}
+    by_name = {
+        **{column.name.lower(): column for column in columns},
+        **{column.name: column for column in columns},
+    }
     left = match_names(columns, there, hints).columns
     named = [(re.sub(r"\W", "_", column.name.upper()), column.name) for column in left]
     for name, source in hints.declared or named:
-        column = by_name.get(source.casefold())
-        kind = _made_for(column) if column and not column_fault(column.name) else None
+        column = by_name.get(source) or by_name.get(source.lower())
+        able = column and not column_fault(column.name) and re.search(r"[^\W_]", column.name)
+        kind = _made_for(column) if column and able else None
         if kind is None or name.casefold() in known or field_fault(name):
             continue
         known.add(name.casefold())

@@ -9,7 +9,7 @@
     label     the field as a quoted SQL string
     zone      of times without zone, a quoted SQL string
     length    UTF-16 units that the field takes, or none; bits, of a whole number; required, if it
-              takes no null; options that it takes, canonical, as quoted SQL strings, or none
+              takes no null; options that it takes, as quoted SQL strings, or none
 #}
 
 {# The value as it is sent: what the snapshot holds and the diff compares, never an implicit cast. #}
@@ -34,19 +34,28 @@
 
 {#
   A double with so many significant digits. Whole numbers are exact up to 15 digits, and may be
-  identifiers, and + 0 makes -0 the 0 that it equals. round() is exact where the power of ten is, and
+  identifiers: no other is rounded beyond the point, so that one near it comes to be it. + 0 makes -0
+  the 0 that it equals. round() is exact where the power of ten is, and
   many times faster than a way by text.
 #}
 {% macro selligent_rounded(value, digits) %}
     case when {{ value }} = trunc({{ value }}) and abs({{ value }}) < 1e15 then {{ value }} + 0
          when abs({{ value }}) between 1e-{{ 22 - digits }} and 1e15
-         then round({{ value }}, {{ digits - 1 }} - cast(floor(log10(abs({{ value }}))) as integer))
+         then round({{ value }}, greatest(0, {{ digits - 1 }} - cast(floor(log10(abs({{ value }}))) as integer)))
          else cast(format('{:.{{ digits }}g}', {{ value }}) as double) end
 {% endmacro %}
 
+{# A time so far out of range that no cast takes it is one that the checks find to be out of it. #}
 {% macro selligent_in_utc(column) %}
   {%- if column.origin == 'zoned_time' -%} timezone('UTC', {{ column.source }})
-  {%- elif column.zone == "'UTC'" -%} cast({{ column.source }} as timestamp)
+  {%- else -%}
+    case when coalesce(try_cast({{ column.source }} as timestamp) not between timestamp '0001-01-01 (BC)' and timestamp '10000-12-31', {{ column.source }} is not null)
+         then timestamp '10000-01-01' else {{ selligent_from_zone(column) }} end
+  {%- endif -%}
+{% endmacro %}
+
+{% macro selligent_from_zone(column) %}
+  {%- if column.zone == "'UTC'" -%} cast({{ column.source }} as timestamp)
   {%- else -%} timezone('UTC', timezone({{ column.zone }}, cast({{ column.source }} as timestamp)))
   {%- endif -%}
 {% endmacro %}
@@ -93,7 +102,9 @@
   {%- endif %}
   {%- if column.options is not none and column.options is defined %}
     when {{ value }} is not null
-    {%- if column.options %} and rtrim(lower(cast({{ value }} as varchar)), ' ') not in ({{ column.options | join(', ') }}){% endif %}
+    {%- if column.options %} and rtrim(lower(cast({{ value }} as varchar)), ' ') not in (
+      {%- for option in column.options -%} rtrim(lower({{ option }}), ' '){{ ', ' if not loop.last }}{%- endfor -%}
+    ){% endif %}
     then {{ selligent_told(column, told, 'not among the options of the field') }}
   {%- endif %}
 {% endmacro %}

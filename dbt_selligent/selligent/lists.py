@@ -44,8 +44,9 @@ class Listing:
         return [field.name for field in self.fields]
 
     def find(self, name: str) -> Field | None:
-        """The field of this name, whatever its case."""
-        return next((each for each in self.fields if each.name.casefold() == name.casefold()), None)
+        """The field of this name, whatever its case; one that is written so before others."""
+        same = [each for each in self.fields if each.name.casefold() == name.casefold()]
+        return next((each for each in same if each.name == name), same[0] if same else None)
 
 
 def read_fields(body: bytes) -> tuple[Field, ...] | None:
@@ -58,12 +59,13 @@ def read_fields(body: bytes) -> tuple[Field, ...] | None:
 
 def _read_field(found: dict[str, Any]) -> Field:
     length, options = found.get("length"), found.get("options")
+    optionlist = found.get("optionlist")
     return Field(
         name=str(found["name"]),
         data_type=str(found.get("data_type") or "Unknown"),
         length=length if type(length) is int and length > 0 else None,
         allow_null=found.get("allow_null") is not False,
         content=str(found.get("content") or "Free"),
-        optionlist=found.get("optionlist") or None,
+        optionlist=optionlist if isinstance(optionlist, str) and optionlist else None,
         options=tuple(map(str, options)) if isinstance(options, list) else None,
     )

@@ -183,6 +183,31 @@ def test_a_profile_that_cannot_be_used_is_an_error(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
+    ("spoilt", "said", "known"),
+    [
+        ({"url": "http://127.0.0.1:9"}, "Selligent cannot be reached", False),
+        ({"api_secret": "wrong"}, "401: the key is refused", False),
+        ({"api_secret": "wrong"}, "401: the key is refused", True),
+    ],
+)
+def test_a_plan_says_why_the_list_is_not_known(
+    shop: Shop, spoilt: dict[str, Any], said: str, known: bool
+) -> None:
+    shop.customers(ANN)
+    shop.declare(crm())
+    if known:
+        shop.in_step()
+    shop.profile(**spoilt)
+    done = shop.invoke("plan")
+    what = (
+        "the list's fields are those of the last sync"
+        if known
+        else "no value is checked against the list's fields"
+    )
+    assert (done.code, f"  {said}: {what}\n" in done.out) == (0, True), done.said
+
+
+@pytest.mark.parametrize(
     ("spoil", "said"),
     [
         (lambda shop: shop.profile(url="http://127.0.0.1:9"), "Selligent cannot be reached"),

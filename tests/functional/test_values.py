@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import duckdb
@@ -132,6 +133,7 @@ def test_a_time_without_zone_is_of_the_zone_of_the_destination(shop: Shop) -> No
         ("AT", "timestamp '2024-01-01 12:00:00'", "timestamptz '2024-01-01 13:00:00+01'"),
         ("AMOUNT", "0.3::double", "0.1::double + 0.2::double"),
         ("AMOUNT", "0.1::double", "0.1::float"),
+        ("AMOUNT", "1234567890123.0::double", "1234567890123.0002::double"),
         ("NO", "7::integer", "7::hugeint"),
         ("WORDS", "'red'", "'red'::enum('red', 'green')"),
         ("AMOUNT", "0.0::double", "-0.0::double"),
@@ -166,7 +168,7 @@ UNSENDABLE = [
     (
         "'inf'::double",
         "18446744073709551615::ubigint",
-        "date '20000-01-01'",
+        "date '300000-01-01'",
         "timestamp '12000-01-01 00:00:00'",
     ),
     (
@@ -176,6 +178,80 @@ UNSENDABLE = [
         "'infinity'::timestamptz",
     ),
 ]
+
+
+FAR = [
+    ("UTC", "date '300000-01-01'", "date"),
+    ("Europe/Brussels", "date '300000-01-01'", "date"),
+    ("Europe/Brussels", "timestamp '290309-12-22 (BC)'", "timestamp"),
+    ("Europe/Brussels", "timestamp '294247-01-10'", "timestamp"),
+    ("UTC", "timestamp_s '294247-01-10'", "timestamp_s"),
+]
+
+
+@pytest.mark.parametrize(("zone", "sql", "sql_type"), FAR)
+def test_a_time_that_no_cast_takes_is_invalid_and_the_others_go(
+    shop: Shop, zone: str, sql: str, sql_type: str
+) -> None:
+    shop.profile(timezone=zone)
+    meta = {"list": "THINGS", "matching_key": {"ID": "id"}, "fields": {"AT": "at"}}
+    shop.declare(exposure("things", "things", meta))
+    shop.table(
+        "things",
+        f"select 1 as id, {sql} as at union all select 2, '2024-07-01'::{sql_type} "
+        f"union all select 3, null::{sql_type} order by 1",
+    )
+    result = shop.in_step("things")
+    assert [(one["field"], one["reason"], one["rows"]) for one in result.problems] == [
+        ("AT", YEARS, 1)
+    ]
+    hour = "2024-07-01T00" if zone == "UTC" else "2024-06-30T22"
+    assert shop.sent()[0][2] == [[2, f"{hour}:00:00.000Z"], [3, None]]
+
+
+def test_columns_that_only_look_alike_in_another_case_feed_their_own_fields(shop: Shop) -> None:
+    fields = {"FIRSTNAME": "strasse", "MAIL": "stra\u00dfe"}
+    meta = {"list": "CUSTOMERS", "matching_key": {"CUSTOMER_ID": "id"}, "fields": fields}
+    shop.declare(exposure("crm", "customers", meta))
+    shop.table("customers", "select 1 as id, 'one' as strasse, 'other' as \"stra\u00dfe\"")
+    shop.in_step()
+    assert shop.sent()[0][2] == [[1, "one", "other"]]
+
+
+def test_options_are_folded_by_one_and_the_same_engine(open_shop: Callable[..., Shop]) -> None:
+    options = ["\u039f\u0394\u039f\u03a3", "\u0130ZM\u0130R", *map(str, range(6000))]
+    field = {"data_type": "Text", "content": "Single", "options": options}
+    fields = {"ID": {"data_type": "Long", "allow_null": False}, "WORDS": field}
+    shop = open_shop(lists={"THINGS": {"business_key": ["ID"], "fields": fields}})
+    meta = {"list": "THINGS", "matching_key": {"ID": "id"}, "fields": {"WORDS": "words"}}
+    shop.declare(exposure("things", "things", meta))
+    # The last one is on the second page of the options.
+    rows = [f"select {n} as id, '{word}' as words" for n, word in enumerate((*options[:2], "5999"))]
+    shop.table("things", " union all ".join([*rows, "select 9, 'none'"]))
+    result = shop.in_step("things")
+    assert (result.confirmed, result.counts and result.counts.invalid) == (3, 1)
+
+
+def test_a_null_that_is_never_sent_is_not_refused(open_shop: Callable[..., Shop]) -> None:
+    fields = {
+        "ID": {"data_type": "Long", "allow_null": False},
+        "WORDS": {"data_type": "Text", "allow_null": False},
+        "NO": {"data_type": "Numeric"},
+    }
+    shop = open_shop(lists={"THINGS": {"business_key": ["ID"], "fields": fields}})
+    meta = {
+        "list": "THINGS",
+        "matching_key": {"ID": "id"},
+        "fields": {"WORDS": "words", "NO": "no"},
+    }
+    shop.declare(exposure("things", "things", {**meta, "mode": "update", "nulls": "skip"}))
+    shop.sandbox.put("THINGS", [{"ID": 1, "WORDS": "own"}])
+    shop.table(
+        "things", "select 1 as id, null::varchar as words, 5 as no union all select null, 'x', 6"
+    )
+    result = shop.in_step("things")
+    assert (result.confirmed, result.counts and result.counts.invalid) == (1, 1)
+    assert shop.records("THINGS") == [(1, "own", 5)]
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["first sync", "later"])

@@ -344,14 +344,14 @@ def test_what_a_field_takes_goes_with_its_column() -> None:
     assert (long.bits, unknown.length) == (64, None)
 
 
-def test_options_are_compared_as_selligent_compares() -> None:
+def test_options_are_those_of_the_list() -> None:
     choice = Field("X", "Text", content="Single", optionlist="GENDER", options=("F ", "o'Neill"))
     several = replace(choice, content="Multi")
     unread = replace(choice, options=None)
 
     found = [with_field(field, "VARCHAR")[0] for field in (choice, several, unread)]
 
-    assert [column.options for column in found if column] == [("'f'", "'o''neill'"), None, None]
+    assert [column.options for column in found if column] == [("'F '", "'o''Neill'"), None, None]
 
 
 def test_a_field_that_the_list_does_not_have() -> None:

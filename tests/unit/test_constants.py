@@ -69,7 +69,13 @@ NOT_TAKEN = [
     ("Date", "2026-02-30"),
     ("Date", "2026-01-31T12:00:00"),
     ("Date", 20260131),
+    ("Float", 10**400),
     ("DateTime", "soon"),
+    ("DateTime", "2026-01-31"),
+    ("DateTime", "2026-01-31 12:00:00"),
+    ("DateTime", "2026-01-31T12:00"),
+    ("DateTime", "2026-01-31T25:00:00"),
+    ("DateTime", "2026-01-31T12:00:00.123456"),
     ("DateTime", 5),
     ("Text", "123456"),
     ("Text", "😀😀😀"),
@@ -114,6 +120,25 @@ def test_a_field_is_called_as_the_list_calls_it() -> None:
     fields = listing(Field("OptOut", "Boolean"))
 
     assert read_constants(setting(OPTOUT=True), fields) == ([("OptOut", "true")], [])
+
+
+@pytest.mark.parametrize(
+    ("value", "options", "faults"),
+    [
+        ("gone", ("in", "Gone "), 0),
+        ("out", ("in", "gone"), 1),
+        ("out", None, 0),
+        (None, ("in",), 0),
+    ],
+)
+def test_a_value_is_among_the_options_of_its_field(
+    value: object, options: tuple[str, ...] | None, faults: int
+) -> None:
+    field = Field("X", "Text", content="Single", optionlist="STATES", options=options)
+
+    _, found = read_constants(setting(X=value), listing(field))
+
+    assert len(found) == faults
 
 
 def test_every_fault_at_once() -> None:

@@ -206,6 +206,15 @@ def test_names_are_matched_without_regard_to_case_underscores_and_blanks() -> No
     }
 
 
+def test_names_that_only_look_alike_in_another_case_are_two() -> None:
+    columns, fields = texts("strasse", "stra\u00dfe"), [Field("strasse"), Field("stra\u00dfe")]
+    pairs = {"strasse": "strasse", "stra\u00dfe": "stra\u00dfe"}
+    assert fed(columns, fields) == pairs
+    assert fed(columns, fields[::-1]) == pairs
+    made = new_fields(columns, (), (), NO_HINTS)
+    assert [each.name for each in made] == ["STRASSE"]
+
+
 def test_the_same_name_comes_before_a_like_one() -> None:
     fields = text_fields("MAIL_TO", "MAILTO")
     assert fed(texts("mailto", "mail_to"), fields) == {"MAILTO": "mailto", "MAIL_TO": "mail_to"}
@@ -290,7 +299,7 @@ def test_the_field_for_a_column(sql_type: str, length: int | None, made: str) ->
 
 def test_no_field_is_made_for_what_has_one_or_cannot_have_one() -> None:
     columns = [
-        *texts("mail", "spent", "rowid", "_selligent_x", "{{ x }}", "new", "a b", "a-b"),
+        *texts("mail", "spent", "rowid", "_selligent_x", "{{ x }}", "new", "a b", "a-b", "~", "_"),
         Source("tags", "INTEGER[]"),
     ]
     there = [Field("MAIL", "Text"), Field("SPENT", "Float"), Field("a_b", "Text")]
