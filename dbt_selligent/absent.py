@@ -58,9 +58,10 @@ class AbsentFinder:
             records = self._reader.count(self._plan.activation.list)
             self._budget = max(LEAST_BUDGET, records / ROWS_PER_PAGE)
         # Each halving sends two parts, down to the rows that are missing.
-        expected = 2 * missing * max(1.0, math.log2(len(batch) / missing))
+        if 2 * missing * max(1.0, math.log2(len(batch) / missing)) > self._budget:
+            return False
         self._budget -= 2
-        return expected <= self._budget + 2
+        return True
 
     def _list_keys(self) -> None:
         """Reads the keys of the list into a table, page by page."""

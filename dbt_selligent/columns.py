@@ -10,6 +10,7 @@ from dbt_selligent.activation import OWN_PREFIX, Activation
 from dbt_selligent.constants import field_fault, read_constants
 from dbt_selligent.errors import Fault, nearest
 from dbt_selligent.fieldtypes import BITS, CASTS, FEEDS, KEYLESS, SENT_AS, TYPES, family_of
+from dbt_selligent.naming import find_named
 from dbt_selligent.selligent.lists import Field, Listing
 from dbt_selligent.warehouse.macros import literal, quote
 
@@ -139,11 +140,6 @@ class _Matcher:
         self.faults: list[Fault] = []
         self._activation = activation
         self._there = there
-        # As DuckDB does: whatever its case, and one that is written so exactly before all others.
-        self._types = {
-            **{name.lower(): (name, sql_type) for name, sql_type in there},
-            **{name: (name, sql_type) for name, sql_type in there},
-        }
         self._timezone = timezone
         self._listing = listing
 
@@ -176,8 +172,11 @@ class _Matcher:
             )
             return None
         takes = {} if field is None else _what_it_takes(field)
-        if self._activation.mode == "update" and self._activation.nulls == "skip":
-            takes["required"] = takes.get("required", False) and where == "matching_key"
+        if where == "fields" and (self._activation.mode, self._activation.nulls) == (
+            "update",
+            "skip",
+        ):
+            takes |= {"required": False}  # its null is never sent
         return Column(
             field=field.name if field else name,
             name=quote(name),
@@ -201,7 +200,7 @@ class _Matcher:
 
     def _find_source(self, source: str, key: str) -> tuple[str, str, str, str] | None:
         """Name, type, family and settled type of a column of the model."""
-        column = self._types.get(source) or self._types.get(source.lower())
+        column = find_named(source, self._there, lambda pair: pair[0])
         if column is None:
             like = nearest(source, [name for name, _ in self._there])
             names = ", ".join(name for name, _ in self._there)
@@ -228,14 +227,11 @@ class _Matcher:
 
 
 def _what_it_takes(field: Field) -> dict[str, Any]:
-    options = None
-    if field.takes_one_option and field.options is not None:
-        options = tuple(map(literal, field.options))
     return {
         "length": field.length if field.data_type == "Text" else None,
         "bits": BITS.get(field.data_type, 64),
         "required": not field.allow_null,
-        "options": options,
+        "options": None if field.choices is None else tuple(map(literal, field.choices)),
     }
 
 

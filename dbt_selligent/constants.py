@@ -9,6 +9,7 @@ from datetime import date, datetime
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.errors import Fault, nearest
+from dbt_selligent.naming import canonical
 from dbt_selligent.selligent.lists import Field, Listing
 from dbt_selligent.warehouse.macros import literal
 
@@ -58,15 +59,10 @@ def read_constants(
 def _takes(field: Field, value: object) -> bool:
     if value is None:
         return field.allow_null
-    limited = field.takes_one_option and field.options is not None
-    if limited and _canonical(value) not in map(_canonical, field.options or ()):
+    if field.choices is not None and canonical(str(value)) not in map(canonical, field.choices):
         return False
     takes = _TAKES.get(field.data_type)
     return takes is None or takes(field, value)
-
-
-def _canonical(value: object) -> str:
-    return str(value).lower().rstrip(" ")
 
 
 def _whole(bits: int) -> Callable[[Field, object], bool]:

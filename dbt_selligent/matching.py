@@ -13,6 +13,7 @@ from dataclasses import field as default
 
 from dbt_selligent.activation import OWN_PREFIX, YAML_WORDS
 from dbt_selligent.fieldtypes import CASTS, FEEDS, family_of
+from dbt_selligent.naming import find_named
 from dbt_selligent.selligent.lists import Field
 
 SYSTEM = "system."  # how the names of Selligent's own fields begin, casefolded
@@ -73,7 +74,7 @@ def match_names(columns: Sequence[Source], fields: Sequence[Field], hints: Hints
     for field, column in hints.declared:
         matcher.declare(field, column)
     matcher.match(lambda column, field: column == field)
-    matcher.match(lambda column, field: column.casefold() == field.casefold())
+    matcher.match(lambda column, field: column.lower() == field.lower())
     matcher.match(lambda column, field: bool(_plain(column)) and _plain(column) == _plain(field))
     return matcher.done()
 
@@ -82,11 +83,7 @@ class _Matcher:
     """Takes columns and fields from those that are left, and puts them together."""
 
     def __init__(self, columns: Sequence[Source], fields: Sequence[Field]) -> None:
-        self._columns = {
-            **{column.name.lower(): column for column in columns},
-            **{column.name: column for column in columns},
-        }
-        self._places = {column.name: place for place, column in enumerate(columns)}
+        self._columns = columns
         self._left = list(columns)
         self._free = list(fields)
         self._pairs: list[Pair] = []
@@ -94,8 +91,8 @@ class _Matcher:
 
     def declare(self, field: str, column: str) -> None:
         """Puts these two together, if they are there; a column may feed several fields."""
-        source = self._columns.get(column) or self._columns.get(column.lower())
-        found = next((f for f in self._free if f.name.casefold() == field.casefold()), None)
+        source = find_named(column, self._columns, lambda each: each.name)
+        found = find_named(field, self._free, lambda each: each.name)
         if source and found:
             self._put(source, found)
 
@@ -118,7 +115,7 @@ class _Matcher:
 
     def done(self) -> Matching:
         """What came of it, in the order of the columns."""
-        pairs = sorted(self._pairs, key=lambda pair: self._places[pair.column.name])
+        pairs = sorted(self._pairs, key=lambda pair: self._columns.index(pair.column))
         return Matching(tuple(pairs), tuple(self._mismatches), tuple(self._left), tuple(self._free))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import tenacity
 
 from dbt_selligent.errors import RefusedError, UnreachableError
+from dbt_selligent.naming import canonical
 from dbt_selligent.selligent.answer import Failure, Response, Retry, Stop, classify
 from dbt_selligent.selligent.body import read_object
 from dbt_selligent.selligent.client import Client
@@ -154,13 +155,13 @@ class Reader:
             segment,
         ):
             previous, last = last, page[-1][place]
-            again = _same(previous, last)
+            again = canonical(previous) == canonical(last)
             if page == before or (rest and again):
                 raise RefusedError(
                     f"list {name} cannot be read back: its pages do not go on",
                     "report this, with the types of the key's fields",
                 )
-            others = [record for record in page if not _same(record[place], last)]
+            others = [record for record in page if canonical(record[place]) != canonical(last)]
             if rest:
                 # Records of one value may go on on the next page, in an order of their own.
                 if others:
@@ -234,10 +235,3 @@ def _filter(field: str, operator: str, of_null: str, value: object) -> Filter:
 def _bare(field: object) -> str:
     """A field as an answer may name it: in another case, or with its scope before it."""
     return str(field).casefold().removeprefix("master.")
-
-
-def _same(one: object, other: object) -> bool:
-    """Equal as Selligent compares: without regard to case and trailing blanks."""
-    if isinstance(one, str) and isinstance(other, str):
-        return one.lower().rstrip(" ") == other.lower().rstrip(" ")
-    return one == other

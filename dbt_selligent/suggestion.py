@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dbt_selligent.errors import ConfigurationError, nearest
 from dbt_selligent.fieldtypes import KEYLESS, family_of
 from dbt_selligent.matching import Hints, Pair, Source, column_fault, field_fault, match_names
+from dbt_selligent.naming import find_named
 from dbt_selligent.selligent.lists import Field
 
 # Steps of the length of a text field, in UTF-16 units; a longer text is a LongText.
@@ -44,14 +45,10 @@ def new_fields(
     made: list[Field] = []
     known = {each.name.casefold() for each in there}
     wanted = {key.casefold() for key in keys}
-    by_name = {
-        **{column.name.lower(): column for column in columns},
-        **{column.name: column for column in columns},
-    }
     left = match_names(columns, there, hints).columns
     named = [(re.sub(r"\W", "_", column.name.upper()), column.name) for column in left]
     for name, source in hints.declared or named:
-        column = by_name.get(source) or by_name.get(source.lower())
+        column = find_named(source, columns, lambda each: each.name)
         able = column and not column_fault(column.name) and re.search(r"[^\W_]", column.name)
         kind = _made_for(column) if column and able else None
         if kind is None or name.casefold() in known or field_fault(name):
@@ -74,7 +71,7 @@ def choose_keys(pairs: Sequence[Pair], asked: Sequence[str], why: str) -> tuple[
     if asked:
         found = {}
         for name in asked:
-            pair = next((p for p in able if p.field.name.casefold() == name.casefold()), None)
+            pair = find_named(name, able, lambda each: each.field.name)
             if pair is None:
                 like = nearest(name, names)
                 raise ConfigurationError(

@@ -55,11 +55,21 @@ where _selligent_id is not null and {{ selligent_number('listed') }} not in (
 {% endmacro %}
 
 {% macro default__selligent_stored(column, value) %}
-  {%- if column.family == 'float' -%} {{ selligent_rounded(value, 12) }}
-  {%- elif column.family == 'decimal' -%} {{ selligent_rounded('cast(' ~ value ~ ' as double)', 15) }}
+  {%- if column.family == 'decimal' -%} {{ selligent_rounded('cast(' ~ value ~ ' as double)', 15) }}
   {%- elif column.family == 'time' -%} date_trunc('millisecond', {{ value }})
   {%- elif column.family == 'json' -%} case when json_valid({{ value }}) then cast(json({{ value }}) as varchar) else {{ value }} end
   {%- else -%} {{ value }}
+  {%- endif -%}
+{% endmacro %}
+
+{#
+  Whether a value of the snapshot, not null, and one that was read back are alike. A float was settled to 12
+  digits or to 15, as its column was: none of 15 is rounded to 12 ever.
+#}
+{% macro selligent_alike(column, kept, told) %}
+  {%- if column.family == 'float' -%}
+    {{ selligent_rounded(kept, 15) }} in ({{ selligent_rounded(told, 12) }}, {{ selligent_rounded(told, 15) }})
+  {%- else -%} {{ selligent_stored(column, kept) }} = {{ selligent_stored(column, told) }}
   {%- endif -%}
 {% endmacro %}
 
@@ -107,7 +117,7 @@ compared as (
     {%- for field in fields %},
       case when kept.{{ field.name }} is null
         then case when {{ 'true' if skip else 'record._selligent_null_' ~ loop.index }} then '0' else '1' end
-        when {{ selligent_stored(field, 'kept.' ~ field.name) }} = {{ selligent_stored(field, 'record.' ~ field.name) }}
+        when {{ selligent_alike(field, 'kept.' ~ field.name, 'record.' ~ field.name) }}
         then '0' else '1' end
     {%- endfor %}) as _selligent_mask,
     {%- if members %}

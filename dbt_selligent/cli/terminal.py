@@ -136,7 +136,7 @@ class Terminal:
         if not event.sending:
             for field, rows in made.changed_fields:
                 self._line(f"  changed: {field} in {rows:,} rows")
-            self._line(f"  {made.expected_requests:,} requests expected")
+            self._line(f"  {_requests(made.expected_requests)} expected")
             for row in made.sample:
                 self._line(f"  {row['kind']}: {_shown(row, made, self._show_values)}")
 
@@ -225,8 +225,12 @@ def _result_line(result: ActivationResult) -> str:
         parts.append(f"{result.not_sent:,} not sent")
     if result.not_removed:
         parts.append(f"{result.not_removed:,} not removed")
-    requests = f"{result.requests:,} request{'s' if result.requests != 1 else ''}"
-    return f"{result.name}: {result.status}, {', '.join(parts)}, {requests}, {result.seconds:.1f} s"
+    parts.append(_requests(result.requests))
+    return f"{result.name}: {result.status}, {', '.join(parts)}, {result.seconds:.1f} s"
+
+
+def _requests(count: int) -> str:
+    return f"{count:,} request{'s' if count != 1 else ''}"
 
 
 def _shown(row: dict[str, Any], made: Plan, show_values: bool) -> str:

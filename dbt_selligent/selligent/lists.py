@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from dbt_selligent.naming import find_named
+
 
 @dataclass(frozen=True)
 class Field:
@@ -29,6 +31,11 @@ class Field:
         """Whether a value has to be one of its option list."""
         return self.content == "Single" and self.optionlist is not None
 
+    @property
+    def choices(self) -> tuple[str, ...] | None:
+        """The options that a value has to be one of; None if it may be any, or they are unknown."""
+        return self.options if self.takes_one_option else None
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -45,8 +52,7 @@ class Listing:
 
     def find(self, name: str) -> Field | None:
         """The field of this name, whatever its case; one that is written so before others."""
-        same = [each for each in self.fields if each.name.casefold() == name.casefold()]
-        return next((each for each in same if each.name == name), same[0] if same else None)
+        return find_named(name, self.fields, lambda field: field.name)
 
 
 def read_fields(body: bytes) -> tuple[Field, ...] | None:

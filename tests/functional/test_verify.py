@@ -261,6 +261,34 @@ def test_a_value_that_selligent_holds_alike_is_no_difference(
     assert figures(found(shop, "things")) == expected(2, 2)
 
 
+@pytest.mark.parametrize(
+    ("sent", "told", "alike"),
+    [
+        ("12345678901.2345::decimal(18, 4)", 12345678901.2345, True),
+        ("12345678901.2345::decimal(18, 4)", 12345678901.2346, False),
+        ("1234567890123.45::decimal(18, 2)", 1234567890123.99, False),
+        ("123456789012345::bigint", 123456789012346, False),
+        ("12345678901.2345::double", 12345678901.2, True),
+        ("12345678901.2345::double", 12345678901.3, False),
+    ],
+)
+def test_a_float_is_compared_with_as_many_digits_as_its_column_sent(
+    shop: Shop, sent: str, told: float, alike: bool
+) -> None:
+    shop.declare(
+        exposure(
+            "things",
+            "things",
+            {"list": "THINGS", "matching_key": {"ID": "id"}, "fields": {"AMOUNT": "amount"}},
+        )
+    )
+    shop.table("things", f"select 1 as id, {sent} as amount")
+    shop.in_step("things")
+    assert found(shop, "things")["in_step"] == 1
+    shop.sandbox.put("THINGS", [{"ID": 1, "AMOUNT": told}])
+    assert found(shop, "things")["different"] == int(not alike)
+
+
 def test_the_ends_of_every_type_are_read_back_as_they_were_sent(shop: Shop) -> None:
     things(
         shop,

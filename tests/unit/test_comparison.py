@@ -47,11 +47,9 @@ def read_back(engine: duckdb.DuckDBPyConnection, sql_type: str, told: object) ->
 
 def same(engine: duckdb.DuckDBPyConnection, sql_type: str, one: str, other: str) -> bool:
     typed = "VARCHAR" if sql_type == "JSON" else sql_type
-    left, right = (
-        render_sql("stored", column=column(sql_type), value=f"cast({each} as {typed})")
-        for each in (one, other)
-    )
-    [(found,)] = engine.execute(f"select {left} = {right}").fetchall()
+    kept, told = (f"cast({each} as {typed})" for each in (one, other))
+    sql = render_sql("alike", column=column(sql_type), kept=kept, told=told)
+    [(found,)] = engine.execute(f"select {sql}").fetchall()
     return bool(found)
 
 
