@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import ValidationError
-
 from dbt_selligent.conflicts import Writer, find_conflicts
 from dbt_selligent.errors import Fault, ProfileError, nearest
+from dbt_selligent.grammar import mapping_of, read_keys, validate_keys
+from dbt_selligent.guards import UNGUARDED, Guard, Limit
 from dbt_selligent.manifest import Exposure, Manifest, Model
 from dbt_selligent.meta import ActivationMeta, FieldMeta, RemovedMeta, Value, read_bytes
 from dbt_selligent.settings import Settings
 
-MakeFault = Callable[..., Fault]
-# Keys of the grammar that this version does not carry out: a fault, never ignored.
-KEYS_TO_COME = ("guard", "schedule", "warnings", "gate")
-# How a bare key of YAML comes here: dbt writes the manifest as JSON.
-YAML_WORDS = ("true", "false", "null", True, False, None)
-YAML_FAULT = ("YAML reads a bare on, yes, no, off or null so", 'quote it, like "NO"')
-TWICE_FAULT = ("twice, but for case and blanks", "name it once")
-COMMA_FAULT = ("a comma separates fields in the API", "rename the field")
-OWN_PREFIX = "_selligent_"  # of the columns that the tool adds to its tables
+# At most so many of the records are deleted or set at once, where nothing else is said.
+MOST_REMOVED = "10%"
 
 
 @dataclass(frozen=True)
@@ -55,6 +46,8 @@ class Activation:
     batch_rows: int | None = None
     batch_bytes: int = 20_000_000
     max_groups: int = 50
+    guard: Guard = UNGUARDED
+    gate: Literal["last", "require", "off"] = "last"
 
     def fault(self, key: str, problem: str, mend: str = "") -> Fault:
         """A fault of this activation."""
@@ -69,8 +62,8 @@ def read_activations(
     faults: list[Fault] = []
     writers: list[Writer] = []
     for exposure in manifest.exposures:
-        given, found = _read_keys(exposure)
-        meta, invalid = _validate(exposure, given)
+        given, found = read_keys(exposure)
+        meta, invalid = validate_keys(exposure, given)
         model, no_model = _find_model(exposure, given.get("model"), manifest)
         destination, no_destination = _find_destination(exposure, given, settings)
         wrong = [*found, *invalid, *no_model, *no_destination]
@@ -113,6 +106,20 @@ def _activation(
         batch_rows=None if meta.batch.rows == "auto" else meta.batch.rows,
         batch_bytes=read_bytes(meta.batch.bytes),
         max_groups=meta.max_groups,
+        guard=_guard(meta, removed),
+        gate=meta.gate,
+    )
+
+
+def _guard(meta: ActivationMeta, removed: str) -> Guard:
+    given = meta.guard
+    most_removed = given.max_removed
+    if most_removed is None and removed != "keep":
+        most_removed = MOST_REMOVED
+    return Guard(
+        max_changed=None if given.max_changed is None else Limit.read(given.max_changed),
+        max_removed=None if most_removed is None else Limit.read(most_removed),
+        max_rejected=Limit.read(given.max_rejected),
     )
 
 
@@ -136,7 +143,7 @@ def _removal(
 def _writer(exposure: Exposure, destination: str | None, given: dict[str, Any]) -> Writer:
     removed = given.get("removed")
     set_fields = removed.get("set") if isinstance(removed, dict) else None
-    fields = [*_mapping(given, "fields"), *(set_fields if isinstance(set_fields, dict) else ())]
+    fields = [*mapping_of(given, "fields"), *(set_fields if isinstance(set_fields, dict) else ())]
     segment = given.get("segment")
     return Writer(
         exposure,
@@ -146,160 +153,6 @@ def _writer(exposure: Exposure, destination: str | None, given: dict[str, Any]) 
         segment if isinstance(segment, str) else None,
         removed == "delete" or given.get("mode") == "mirror",
     )
-
-
-def _read_keys(exposure: Exposure) -> tuple[dict[str, Any], list[Fault]]:
-    """The keys that this version carries out, and a fault for each of the others."""
-
-    def fault(key: str, problem: str, mend: str = "") -> Fault:
-        return Fault(exposure.file, exposure.name, key, problem, mend)
-
-    if not isinstance(exposure.meta, dict):
-        return {}, [fault("selligent", "not a dictionary", "see the README for an example")]
-    faults: list[Fault] = []
-    given: dict[str, Any] = {}
-    for key, value in exposure.meta.items():
-        if key in KEYS_TO_COME:
-            faults.append(fault(str(key), "not supported by this version", "remove the key"))
-        elif key not in ActivationMeta.model_fields:
-            like = nearest(str(key), [*ActivationMeta.model_fields, *KEYS_TO_COME])
-            faults.append(fault(str(key), "no such key", f"did you mean {like}?" if like else ""))
-        else:
-            given[key] = value.strip() if isinstance(value, str) else value
-    for key in ("matching_key", "fields"):
-        if isinstance(given.get(key), dict):
-            faults += _check_mapping(key, given[key], fault)
-            given[key] = {str(k).strip(): v for k, v in given[key].items()}
-    keys = {name.casefold() for name in _mapping(given, "matching_key")}
-    faults += [
-        fault(f"fields.{name}", "already the matching key", "name it in one place only")
-        for name in _mapping(given, "fields")
-        if name.casefold() in keys
-    ]
-    return given, [*faults, *_check_together(given, keys, fault)]
-
-
-def _check_together(given: dict[str, Any], keys: Collection[str], fault: MakeFault) -> list[Fault]:
-    """What is wrong with keys that are right by themselves."""
-    faults = []
-    mode, removed = given.get("mode", "upsert"), given.get("removed", "keep")
-    fields = _mapping(given, "fields")
-    alone = given.get("segment") is not None
-    if "fields" not in given and not alone:
-        faults.append(fault("fields", "missing", "every activation needs it, or a segment"))
-    elif given.get("fields") == {} and not alone:
-        faults.append(fault("fields", "empty", "name at least one field: column"))
-    if not fields and alone and mode not in ("upsert", "update"):
-        faults.append(
-            fault("mode", f"{mode} writes records, and no fields are mapped", "take it out")
-        )
-    if mode == "mirror" and "removed" in given and removed != "delete":
-        faults.append(
-            fault("removed", "mode mirror deletes", "take `removed:` out, or write mode: upsert")
-        )
-    if mode == "update":
-        faults += [
-            fault(f"fields.{name}", "only: insert, and mode update inserts nothing", "take it out")
-            for name, value in fields.items()
-            if isinstance(value, dict)
-        ]
-    if isinstance(removed, dict) and isinstance(removed.get("set"), dict):
-        folded = Counter(str(name).strip().casefold() for name in removed["set"])
-        for name in removed["set"]:
-            if str(name).strip().casefold() in keys:
-                faults.append(fault(f"removed.set.{name}", "the matching key cannot be set"))
-            elif name in YAML_WORDS:
-                faults.append(fault(f"removed.set.{name}", *YAML_FAULT))
-            elif folded[str(name).strip().casefold()] > 1:
-                faults.append(fault(f"removed.set.{name}", *TWICE_FAULT))
-            elif "," in str(name):
-                faults.append(fault(f"removed.set.{name}", *COMMA_FAULT))
-    return faults
-
-
-def _mapping(given: dict[str, Any], key: str) -> dict[str, Any]:
-    found = given.get(key)
-    return found if isinstance(found, dict) else {}
-
-
-def _validate(
-    exposure: Exposure, given: dict[str, Any]
-) -> tuple[ActivationMeta | None, list[Fault]]:
-    if not isinstance(exposure.meta, dict):
-        return None, []
-    # What `_check_mapping` found wrong is said once; a column of any name stands in for it here.
-    checked = {
-        key: {
-            field: column if _is_name(column) or (key == "fields" and _is_options(column)) else "_"
-            for field, column in value.items()
-        }
-        if key in ("matching_key", "fields") and isinstance(value, dict)
-        else value
-        for key, value in given.items()
-    }
-    try:
-        return ActivationMeta.model_validate(checked), []
-    except ValidationError as invalid:
-        return None, [_from_pydantic(error, exposure) for error in invalid.errors()]
-
-
-def _is_name(found: object) -> bool:
-    return isinstance(found, str) and bool(found.strip())
-
-
-def _is_options(found: object) -> bool:
-    return (
-        isinstance(found, dict)
-        and _is_name(found.get("column"))
-        and found
-        == {
-            "column": found["column"],
-            "only": "insert",
-        }
-    )
-
-
-def _check_mapping(key: str, mapping: dict[Any, Any], fault: MakeFault) -> list[Fault]:
-    faults = []
-    # dbt writes the manifest as JSON, where a bare `on:` or `no:` has become true or false.
-    folded = Counter(str(field).strip().casefold() for field in mapping)
-    for field, column in mapping.items():
-        where = f"{key}.{field}"
-        if field in YAML_WORDS:
-            faults.append(fault(where, *YAML_FAULT))
-        elif isinstance(column, bool) or column is None:
-            faults.append(
-                fault(where, "YAML reads this column's name as a boolean or null", "quote it")
-            )
-        elif isinstance(column, dict) and key == "fields":
-            if not _is_options(column):
-                faults.append(
-                    fault(where, "not an option of a field", "write {column: name, only: insert}")
-                )
-        elif not _is_name(column):
-            faults.append(fault(where, "not the name of a column", "write FIELD: column"))
-        elif folded[str(field).strip().casefold()] > 1:
-            faults.append(fault(where, *TWICE_FAULT))
-        elif str(field).casefold().startswith(OWN_PREFIX):
-            faults.append(fault(where, f"names that begin with {OWN_PREFIX} are the tool's own"))
-        elif str(field).strip().casefold() == "rowid":
-            faults.append(fault(where, "a name that the tool's tables cannot hold"))
-        elif "," in str(field):
-            faults.append(fault(where, *COMMA_FAULT))
-    return faults
-
-
-def _from_pydantic(error: Any, exposure: Exposure) -> Fault:
-    where = ".".join(str(part) for part in error["loc"] if part != "[key]")
-    kind = error["type"]
-    if kind == "missing":
-        problem, mend = "missing", "every activation needs it"
-    elif kind == "literal_error":
-        problem, mend = f"must be {error['ctx']['expected']}", ""
-    else:
-        message = str(error["msg"])
-        problem, mend = message[:1].lower() + message[1:], ""
-    return Fault(exposure.file, exposure.name, where, problem, mend)
 
 
 def _find_model(

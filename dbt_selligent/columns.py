@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dbt_selligent.activation import OWN_PREFIX, Activation
+from dbt_selligent.activation import Activation
 from dbt_selligent.constants import field_fault, read_constants
 from dbt_selligent.errors import Fault, nearest
 from dbt_selligent.fieldtypes import BITS, CASTS, FEEDS, KEYLESS, SENT_AS, TYPES, family_of
+from dbt_selligent.grammar import OWN_PREFIX
 from dbt_selligent.naming import find_named
 from dbt_selligent.selligent.lists import Field, Listing
 from dbt_selligent.warehouse.macros import literal, quote

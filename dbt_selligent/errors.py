@@ -12,6 +12,7 @@
         ├── StateError            the tool's own tables
         │   └── LockedError       another run holds them
         ├── GuardError            the change is not one to send unasked
+        ├── GateError             dbt's last run of the model, or a test on it, failed
         ├── InterruptedRunError   someone stopped it
         └── DestinationError      Selligent
             ├── UnreachableError  no answer that says anything, for long enough
@@ -83,6 +84,10 @@ class LockedError(StateError):
 
 class GuardError(RunError):
     """The model looks wrong, so nothing was sent."""
+
+
+class GateError(RunError):
+    """The model, or a test on it, failed in dbt, so nothing was sent."""
 
 
 class InterruptedRunError(RunError):

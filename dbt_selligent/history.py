@@ -57,6 +57,8 @@ class History:
                 if counts.get(name) or (name in counts and name in ALWAYS_TOLD)
             )
             said.append(f"  {run['started_at']:%Y-%m-%d %H:%M:%S} UTC  {run['status']}  {figures}")
+            if run["forced"]:
+                said.append(f"    forced: {run['forced']}")
             if run["error"]:
                 said.append(f"    {run['error']}")
         for what, rows, total in (

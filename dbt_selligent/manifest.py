@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ class Model:
     """A node that an exposure may depend on: a model, snapshot or seed.
 
     ``relation_name`` is quoted by dbt, e.g. ``"shop"."main"."customers"``; None for ephemerals.
+    ``tests`` are those on it, unit tests too, whose failure is an error: (unique id, name).
     """
 
     unique_id: str
@@ -33,6 +35,7 @@ class Model:
     database: str
     schema: str
     file: str
+    tests: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ def _check_schema(content: object, path: Path) -> None:
 
 
 def _manifest(content: Mapping[str, Any]) -> Manifest:
+    tests = _tests(content)
     models = {
         unique_id: Model(
             unique_id=unique_id,
@@ -103,6 +107,7 @@ def _manifest(content: Mapping[str, Any]) -> Manifest:
             database=node["database"] or "",
             schema=node["schema"],
             file=node["original_file_path"],
+            tests=tuple(tests[unique_id]),
         )
         for unique_id, node in content["nodes"].items()
         if node["resource_type"] in ("model", "snapshot", "seed")
@@ -127,3 +132,16 @@ def _manifest(content: Mapping[str, Any]) -> Manifest:
             )
     exposures.sort(key=lambda exposure: exposure.unique_id)
     return Manifest(models=models, exposures=tuple(exposures))
+
+
+def _tests(content: Mapping[str, Any]) -> Mapping[str, list[tuple[str, str]]]:
+    """The tests by the node that they are on: a generic one is on the node it is declared at."""
+    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    nodes = [node for node in content["nodes"].values() if node["resource_type"] == "test"]
+    for node in [*nodes, *(content.get("unit_tests") or {}).values()]:
+        severity = (node.get("config") or {}).get("severity") or "error"
+        if str(severity).lower() == "error":
+            attached = node.get("attached_node")
+            for unique_id in [attached] if attached else node["depends_on"]["nodes"]:
+                found[unique_id].append((node["unique_id"], node["name"]))
+    return found

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as default
 
-from dbt_selligent.activation import OWN_PREFIX, YAML_WORDS
 from dbt_selligent.fieldtypes import CASTS, FEEDS, family_of
+from dbt_selligent.grammar import OWN_PREFIX, YAML_WORDS
 from dbt_selligent.naming import find_named
 from dbt_selligent.selligent.lists import Field
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 
+from dbt_selligent.guards import LIMIT
+
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Value = bool | int | float | str | None
+MetaLimit = Annotated[int, Field(ge=0)] | Annotated[str, StringConstraints(pattern=LIMIT)]
 SIZES = {"B": 1, "KB": 1_000, "MB": 1_000_000}
 MOST_BYTES = 100_000_000
 
@@ -61,6 +65,35 @@ class BatchMeta(_Meta):
         return found
 
 
+class GuardMeta(_Meta):
+    """How much may change in a run: a number of rows, or percent; what is over it is stopped."""
+
+    max_changed: Annotated[
+        MetaLimit | None,
+        Field(description="new and changed rows, of the records that were sent before"),
+    ] = None
+    max_removed: Annotated[
+        MetaLimit | None,
+        Field(
+            description="rows that left the model, of the records that were sent before (10% where "
+            "their records are deleted or set)"
+        ),
+    ] = None
+    max_rejected: Annotated[
+        MetaLimit, Field(description="rows that are refused or held, without an exit code of 1")
+    ] = 0
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _limit_is_a_number_or_percent(cls, found: object) -> object:
+        if found is not None and not (
+            (type(found) is int and found >= 0)
+            or (isinstance(found, str) and re.fullmatch(LIMIT, found))
+        ):
+            raise PydanticCustomError("limit", "must be a number of rows, or percent, like 10%")
+        return found
+
+
 class ActivationMeta(_Meta):
     """What stands under `config.meta.selligent`; its JSON Schema is what editors check against."""
 
@@ -101,6 +134,16 @@ class ActivationMeta(_Meta):
     max_groups: Annotated[
         int, Field(ge=1, description="beyond so many sets of changed fields the rarest go whole")
     ] = 50
+    guard: Annotated[
+        GuardMeta, Field(description="how much may change in a run, unless it is forced")
+    ] = GuardMeta()
+    gate: Annotated[
+        Literal["last", "require", "off"],
+        Field(
+            description="last: not if dbt's last run of the model, or a test on it, failed; "
+            "require: only if they are known and passed"
+        ),
+    ] = "last"
     model: Annotated[
         Name | None, Field(description="the model, where the exposure depends on several")
     ] = None

@@ -13,8 +13,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -23,36 +22,28 @@ from dbt_selligent.catalog import read_catalog
 from dbt_selligent.errors import (
     ActivationFaults,
     Fault,
+    GateError,
+    GuardError,
     LockedError,
-    MemoryLimitError,
     RunError,
     WarehouseError,
 )
 from dbt_selligent.events import Emit, Finished, Planned, Waiting, silent
-from dbt_selligent.guards import check_change, check_target
+from dbt_selligent.gate import Gates
+from dbt_selligent.guards import stop
 from dbt_selligent.jobs import Job, make_jobs, open_reader
 from dbt_selligent.locks import hold, take_turn, temporary_folder
-from dbt_selligent.places import copy_state, protect
-from dbt_selligent.planning import Plan, build_plan
-from dbt_selligent.results import ActivationResult, RunResults, failure_of
+from dbt_selligent.places import protect
+from dbt_selligent.planning import Plan
+from dbt_selligent.preparing import plan_job, prepare_state, state_to_read
+from dbt_selligent.results import ActivationResult, RunResults, failure_of, stopped
 from dbt_selligent.selection import read_selected
 from dbt_selligent.sending import Means, send_plan
 from dbt_selligent.settings import Settings
-from dbt_selligent.staging import Staging
 from dbt_selligent.state import open_state
 from dbt_selligent.warehouse.duckdb import DuckDBReader
-from dbt_selligent.warehouse.engine import memory_limits
 
 Sleep = Callable[[float], None]
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A state file that can be planned on: settled, in the columns of the mapping."""
-
-    state: Path
-    first: bool
-    anew: str | None
 
 
 def plan(settings: Settings, *, sample: int = 0, emit: Emit = silent) -> tuple[Plan, ...]:
@@ -68,14 +59,16 @@ def plan(settings: Settings, *, sample: int = 0, emit: Emit = silent) -> tuple[P
         open_reader(settings, temporary, faults) as reader,
     ):
         catalog = read_catalog(settings, activations, time.sleep, offline=True)
+        gates = Gates(settings, keep=False)
         for job in make_jobs(settings, reader, activations, catalog, faults):
             with ExitStack() as locks:
                 if job.files.state.exists():
                     locks.enter_context(hold(job.files.lock, f"activation {job.activation.name}"))
-                where = _state_to_read(job, temporary)
+                verdicts = gates.judge(job.activation, job.destination.state)
+                where = state_to_read(settings, job, temporary, verdicts)
                 delta = temporary / job.files.delta.name
                 notes = catalog.notes(job.activation)
-                plans.append(_plan_job(settings, reader, job, where, delta, sample, notes))
+                plans.append(plan_job(settings, reader, job, where, delta, sample, notes))
             emit(Planned(plans[-1], sending=False))
     return tuple(plans)
 
@@ -90,18 +83,17 @@ def sync(settings: Settings, *, emit: Emit = silent, sleep: Sleep | None = None)
     started, clock, run_id = datetime.now(timezone.utc), time.monotonic(), uuid.uuid4().hex
     activations, faults = _read(settings)
     with ExitStack() as locks, _private(settings, activations) as temporary:
-        planned, results = _plan_all(
-            settings, activations, faults, temporary, locks, emit, sleep or time.sleep
-        )
-        stop_now = settings.fail_fast and bool(results)
-        results += _send_all(settings, planned, temporary, run_id, emit, sleep, stop_now)
+        planner = _Planner(settings, temporary, run_id, locks, emit)
+        planned = planner.plan_all(activations, faults, sleep or time.sleep)
+        stop_now = settings.fail_fast and bool(planner.ended)
+        sent = _send_all(settings, planned, temporary, run_id, emit, sleep, stop_now)
     run = RunResults(
         run_id=run_id,
         command="sync",
         target=settings.target,
         started_at=started.isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - clock, 3),
-        results=tuple(sorted(results, key=lambda result: result.name)),
+        results=tuple(sorted([*planner.ended, *sent], key=lambda result: result.name)),
     )
     run.write(settings.target_path)
     return run
@@ -114,54 +106,84 @@ def _read(settings: Settings) -> tuple[tuple[Activation, ...], tuple[Fault, ...]
     return activations, faults
 
 
-def _plan_all(
-    settings: Settings,
-    activations: Sequence[Activation],
-    faults: Sequence[Fault],
-    temporary: Path,
-    locks: ExitStack,
-    emit: Emit,
-    sleep: Sleep,
-) -> tuple[list[tuple[Job, Plan]], list[ActivationResult]]:
-    """Stages every delta under the lock of its activation; then lets the warehouse go."""
-    planned: list[tuple[Job, Plan]] = []
-    failed: list[ActivationResult] = []
+class _Planner:
+    """Stages every delta under the lock of its activation; then lets the warehouse go.
 
-    def fail(activation: Activation, error: RunError) -> None:
-        failed.append(failure_of(activation, error, "failed"))
-        emit(Finished(failed[-1]))
+    What cannot be planned, or is not to be sent, has its result in ``ended``.
+    """
 
-    try:
-        # Whether there is a warehouse is known at once; it is not held while Selligent is asked.
-        with open_reader(settings, temporary, faults):
-            pass
-        patience = _Patience(activations[0].name, emit, sleep)
-        catalog = read_catalog(settings, activations, patience, offline=False)
-        with open_reader(settings, temporary, [*faults, *catalog.faults]) as reader:
-            for job in make_jobs(settings, reader, activations, catalog, faults):
-                try:
-                    if error := catalog.errors.get(job.activation.unique_id):
-                        raise error
-                    locks.enter_context(hold(job.files.lock, f"activation {job.activation.name}"))
-                    with open_state(job.files, temporary) as store:
-                        first = not store.has_tables()
-                        check_target(store, settings)
-                        anew = store.prepare(job.identity, job.columns, job.activation.segment)
-                    where = Prepared(job.files.state, first or anew is not None, anew)
-                    made = _plan_job(settings, reader, job, where, job.files.delta)
-                    check_change(made, settings)
-                except RunError as wrong:
-                    fail(job.activation, wrong)
-                else:
-                    planned.append((job, made))
-                    emit(Planned(made, sending=True))
-    except WarehouseError as error:
-        tried = {result.unique_id for result in failed}
-        planned.clear()
-        for activation in activations:
-            if activation.unique_id not in tried:
-                fail(activation, error)
-    return planned, failed
+    def __init__(
+        self, settings: Settings, temporary: Path, run_id: str, locks: ExitStack, emit: Emit
+    ) -> None:
+        self.ended: list[ActivationResult] = []
+        self._settings = settings
+        self._temporary = temporary
+        self._run_id = run_id
+        self._locks = locks
+        self._emit = emit
+        self._gates = Gates(settings, keep=True)
+
+    def plan_all(
+        self, activations: Sequence[Activation], faults: Sequence[Fault], sleep: Sleep
+    ) -> list[tuple[Job, Plan]]:
+        """The plans that are to be carried out; raises ConfigurationError."""
+        settings, temporary = self._settings, self._temporary
+        planned: list[tuple[Job, Plan]] = []
+        try:
+            # That there is a warehouse is known at once; it is not held while Selligent is asked.
+            with open_reader(settings, temporary, faults):
+                pass
+            patience = _Patience(activations[0].name, self._emit, sleep)
+            catalog = read_catalog(settings, activations, patience, offline=False)
+            with open_reader(settings, temporary, [*faults, *catalog.faults]) as reader:
+                for job in make_jobs(settings, reader, activations, catalog, faults):
+                    try:
+                        if error := catalog.errors.get(job.activation.unique_id):
+                            raise error
+                        if made := self._plan(reader, job):
+                            planned.append((job, made))
+                    except RunError as wrong:
+                        self._end(failure_of(job.activation, wrong, "failed"))
+        except WarehouseError as error:
+            planned.clear()
+            tried = {result.unique_id for result in self.ended}
+            for activation in activations:
+                if activation.unique_id not in tried:
+                    self._end(failure_of(activation, error, "failed"))
+        return planned
+
+    def _plan(self, reader: DuckDBReader, job: Job) -> Plan | None:
+        """The plan of one, None where it is not to be carried out; raises RunError."""
+        settings, made = self._settings, None
+        self._locks.enter_context(hold(job.files.lock, f"activation {job.activation.name}"))
+        verdicts = self._gates.judge(job.activation, job.destination.state)
+        try:
+            where = prepare_state(settings, job, self._temporary, verdicts)
+            made = plan_job(settings, reader, job, where, job.files.delta)
+            self._emit(Planned(made, sending=True))
+            stop(made.verdicts, force=settings.force)
+        except (GateError, GuardError) as error:
+            result = stopped(job.activation, made, error)
+            self._record(job, result)
+            self._end(result)
+            return None
+        return made
+
+    def _end(self, result: ActivationResult) -> None:
+        self.ended.append(result)
+        self._emit(Finished(result))
+
+    def _record(self, job: Job, result: ActivationResult) -> None:
+        """Keeps what was stopped in the history, where there is one."""
+        if job.files.state.exists():
+            with open_state(job.files, self._temporary) as store:
+                store.record(
+                    self._run_id,
+                    self._settings.target,
+                    result.status,
+                    result.figures(),
+                    result.error or "",
+                )
 
 
 def _send_all(
@@ -177,19 +199,19 @@ def _send_all(
     by_list: dict[Path, list[tuple[Job, Plan]]] = defaultdict(list)
     for job, made in planned:
         by_list[job.files.list_lock].append((job, made))
-    failed, stop = threading.Event(), threading.Event()
+    failed, halt = threading.Event(), threading.Event()
     if stop_now:
         failed.set()
 
     def pause(seconds: float) -> None:
-        stop.wait(seconds)
+        halt.wait(seconds)
 
-    means = Means(sleep or pause, stop.is_set)
+    means = Means(sleep or pause, halt.is_set)
 
     def fill(turns: Sequence[tuple[Job, Plan]]) -> list[ActivationResult]:
         [first, *_] = turns
         name, what = first[0].activation.name, f"list {first[0].activation.list}"
-        turn = take_turn(first[0].files.list_lock, what, stop, lambda why: emit(Waiting(name, why)))
+        turn = take_turn(first[0].files.list_lock, what, halt, lambda why: emit(Waiting(name, why)))
         try:
             with turn:
                 return [send(job, made) for job, made in turns]
@@ -197,8 +219,8 @@ def _send_all(
             return [send(job, made) for job, made in turns]  # told to stop: none is tried
 
     def send(job: Job, made: Plan) -> ActivationResult:
-        if stop.is_set() or (settings.fail_fast and failed.is_set()):
-            why = "interrupted" if stop.is_set() else "another activation failed"
+        if halt.is_set() or (settings.fail_fast and failed.is_set()):
+            why = "interrupted" if halt.is_set() else "another activation failed"
             error = RunError(f"not tried: {why}", "")
             result = failure_of(job.activation, error, "skipped")
         else:
@@ -213,7 +235,7 @@ def _send_all(
         try:
             wait(filling)
         except KeyboardInterrupt:
-            stop.set()
+            halt.set()
         return [result for each in filling for result in each.result()]
 
 
@@ -243,62 +265,3 @@ def _private(settings: Settings, activations: Sequence[Activation]) -> Iterator[
             yield temporary
     finally:
         os.umask(before)
-
-
-def _state_to_read(job: Job, temporary: Path) -> Prepared:
-    """The state as it is if it can be planned on so, else a copy that is brought up to it."""
-    state = job.files.state
-    if state.exists():
-        with open_state(job.files, temporary, read_only=True) as store:
-            if store.ready(job.identity, job.columns, job.activation.segment):
-                return Prepared(state, False, None)
-    copy = copy_state(job.files, temporary)
-    with open_state(copy, temporary) as store:
-        first = not store.has_tables()
-        anew = store.prepare(job.identity, job.columns, job.activation.segment)
-    copy.delta.unlink(missing_ok=True)
-    return Prepared(copy.state, first or anew is not None, anew)
-
-
-def _plan_job(
-    settings: Settings,
-    reader: DuckDBReader,
-    job: Job,
-    where: Prepared,
-    delta: Path,
-    sample: int = 0,
-    notes: Sequence[str] = (),
-) -> Plan:
-    said = [where.anew] if where.anew else []
-    if where.first and not where.anew:
-        said.append(f"first sync, no state at {job.files.state}")
-    *limits, last = memory_limits(comparing=not where.first)
-    staging = Staging(
-        job.activation.model,
-        job.columns,
-        skip=job.activation.nulls == "skip",
-        first_sync=where.first,
-        full_refresh=settings.full_refresh,
-        retried=(
-            *(("held",) if settings.retry_rejected else ()),
-            *(("missing",) if settings.retry_not_found else ()),
-        ),
-    )
-
-    def stage(megabytes: int) -> Plan:
-        with reader.staging(where.state, delta, megabytes):
-            return build_plan(
-                reader,
-                job.activation,
-                staging,
-                delta,
-                pace=job.pace,
-                limit=settings.limit,
-                notes=[*said, *notes],
-                sample=sample,
-            )
-
-    for megabytes in limits:
-        with suppress(MemoryLimitError):
-            return stage(megabytes)
-    return stage(last)

@@ -12,6 +12,7 @@ from typing import Any
 from dbt_selligent.activation import Activation
 from dbt_selligent.columns import Columns
 from dbt_selligent.groups import Done, Group, make_groups
+from dbt_selligent.guards import Change, Verdict, judge
 from dbt_selligent.selligent.pace import Pace
 from dbt_selligent.staging import Reader, Staging, stage_delta
 from dbt_selligent.tables import DELTA, GROUPS
@@ -65,7 +66,9 @@ class Plan:
     """What a sync of one activation does; `plan` prints it, `sync` carries it out.
 
     ``pace`` is that of its first request. Where no more than ``limit`` rows are to be sent,
-    ``upto`` is the number of the last of them, None if there are no more anyway.
+    ``upto`` is the number of the last of them, None if there are no more anyway. ``verdicts`` are
+    those of gate and guards; if one of them has not passed, a sync has to be forced.
+    ``left_behind`` records were sent before under another key, list or address, and stay there.
     """
 
     activation: Activation
@@ -82,6 +85,13 @@ class Plan:
     limit: int | None = None
     upto: int | None = None
     sample: tuple[dict[str, Any], ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    left_behind: int = 0
+
+    @property
+    def failing(self) -> tuple[Verdict, ...]:
+        """What speaks against sending it."""
+        return tuple(verdict for verdict in self.verdicts if not verdict.passed)
 
     @property
     def expected_requests(self) -> int:
@@ -104,11 +114,15 @@ def build_plan(
     pace: Pace | None = None,
     limit: int | None = None,
     notes: Sequence[str] = (),
+    verdicts: Sequence[Verdict] = (),
     sample: int = 0,
+    synced: bool = False,
+    left_behind: int = 0,
 ) -> Plan:
     """The plan of an activation whose state and delta file are attached to the reader.
 
-    ``sample`` rows are read back for showing; they hold values as they are.
+    ``sample`` rows are read back for showing; they hold values as they are. ``synced`` if a sync
+    has come to its end before; ``verdicts`` are those that were made without the delta.
     """
     columns = staging.columns
     figures = stage_delta(reader, staging)
@@ -135,6 +149,16 @@ def build_plan(
             f"{by_values} groups of rows by the values they have: with nulls: skip no row goes "
             f"whole (max_groups: {activation.max_groups})"
         )
+    counts = _count(by_kind, groups)
+    change = Change(
+        name=activation.model.name,
+        rows=counts.rows,
+        changed=counts.to_send - counts.in_doubt,
+        removed=counts.removed,
+        known=counts.known,
+        removal=activation.removed,
+        first=not synced,
+    )
     upto = None
     if limit is not None:
         kinds = [literal(kind) for kind in SENT]
@@ -144,7 +168,7 @@ def build_plan(
         activation=activation,
         columns=columns,
         delta=delta,
-        counts=_count(by_kind, groups),
+        counts=counts,
         groups=groups,
         changed_fields=_changed_fields(columns, masks),
         problems=tuple(problems),
@@ -155,6 +179,8 @@ def build_plan(
         limit=limit,
         upto=upto,
         sample=_sample(reader, columns, sample) if sample else (),
+        verdicts=(*verdicts, *judge(activation.guard, change)),
+        left_behind=left_behind,
     )
 
 

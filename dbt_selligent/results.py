@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 from dbt_selligent.accounts import Tally
 from dbt_selligent.activation import Activation
-from dbt_selligent.errors import DbtSelligentError
+from dbt_selligent.errors import DbtSelligentError, GateError, GuardError
 from dbt_selligent.groups import Done
 from dbt_selligent.planning import Counts, Plan
 
@@ -19,8 +19,10 @@ RESULTS_FILE = "selligent_run_results.json"
 # Of the results file: raised when a key changes its meaning.
 RESULTS_VERSION = 1
 
-Status = Literal["in step", "limited", "rows refused", "failed", "skipped"]
-GOOD: tuple[Status, ...] = ("in step", "limited")
+Status = Literal[
+    "in step", "limited", "rows tolerated", "rows refused", "kept back", "failed", "skipped"
+]
+GOOD: tuple[Status, ...] = ("in step", "limited", "rows tolerated")
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class ActivationResult:
     After a sync that could plan, new + changed = confirmed + rejected + not_found + not_sent. Of
     those not sent, some may have reached Selligent: they are in doubt, and go with the next sync.
     Of the rows that left the model, ``removed`` were dealt with, and ``not_removed`` were not.
+    ``left_behind`` records were sent before under another key, list or address, and stay there.
+    ``forced`` is what spoke against the run.
     """
 
     name: str
@@ -48,9 +52,16 @@ class ActivationResult:
     not_removed: int = 0
     requests: int = 0
     seconds: float = 0.0
+    left_behind: int = 0
     notes: tuple[str, ...] = ()
+    forced: tuple[str, ...] = ()
     error: str | None = None
     next_step: str | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run came to its end."""
+        return self.counts is not None and self.error is None and self.not_sent == 0
 
     def figures(self) -> dict[str, Any]:
         """The figures that the history keeps."""
@@ -63,6 +74,7 @@ class ActivationResult:
             "not_removed",
             "requests",
             "seconds",
+            "left_behind",
         )
         found = {"not_found": self.not_found + (self.counts.not_found if self.counts else 0)}
         return {**counts, **{name: getattr(self, name) for name in names}, **found}
@@ -107,11 +119,12 @@ def result_of(
     status: Status = "in step"
     if error is not None:
         status = "failed"
-    elif tally.rejected or plan.counts.held or tally.kept:
-        status = "rows refused"
+    elif refused := tally.rejected + plan.counts.held + tally.kept:
+        tolerated = plan.activation.guard.max_rejected.allows(refused, plan.counts.rows)
+        status = "rows tolerated" if tolerated else "rows refused"
     to_remove = sum(group.rows for group in plan.groups if group.done is Done.REMOVAL)
     left = plan.counts.to_send - tally.confirmed - tally.rejected - tally.not_found
-    if status == "in step" and left + to_remove > tally.removed:
+    if status in ("in step", "rows tolerated") and left + to_remove > tally.removed + tally.kept:
         status = "limited"
     return ActivationResult(
         **_names(plan.activation),
@@ -126,7 +139,9 @@ def result_of(
         not_removed=to_remove - tally.removed,
         requests=tally.requests,
         seconds=round(seconds, 3),
+        left_behind=plan.left_behind,
         notes=plan.notes,
+        forced=tuple(verdict.said for verdict in plan.failing),
         error=error.message if error else None,
         next_step=error.next_step if error else _step_for(status, left + to_remove - tally.removed),
     )
@@ -139,6 +154,18 @@ def failure_of(
     return ActivationResult(
         **_names(activation), status=status, error=error.message, next_step=error.next_step
     )
+
+
+def stopped(
+    activation: Activation, plan: Plan | None, error: GateError | GuardError
+) -> ActivationResult:
+    """The result of an activation that gate or guards stopped; there may be no plan yet."""
+    status: Status = "kept back" if isinstance(error, GateError) else "failed"
+    result = failure_of(activation, error, status)
+    if plan is None:
+        return result
+    told = result_of(plan, Tally(), 0.0, error)
+    return replace(told, status=status, forced=())
 
 
 def totals(results: Sequence[ActivationResult]) -> dict[str, int]:
@@ -166,6 +193,6 @@ def _names(activation: Activation) -> dict[str, Any]:
 def _step_for(status: Status, left: int) -> str | None:
     if status == "limited":
         return f"{left:,} rows are left: sync without --limit"
-    if status == "rows refused":
+    if status in ("rows refused", "rows tolerated"):
         return "see the reasons: dbt-selligent status"
     return None

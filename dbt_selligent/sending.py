@@ -67,6 +67,7 @@ def send_plan(
                 plan.columns,
                 forget=not removals,
                 full_refresh=plan.full_refresh,
+                forced=[verdict.said for verdict in plan.failing],
             )
             try:
                 if plan.groups:
@@ -75,7 +76,9 @@ def send_plan(
                 error = gave_up
             store.settle()
             result = result_of(plan, tally, time.monotonic() - began, error)
-            store.finish(run_id, result.status, result.figures(), result.error)
+            store.finish(
+                run_id, result.status, result.figures(), result.error, complete=result.complete
+            )
             return result
     except RunError as failed:
         return result_of(plan, tally, time.monotonic() - began, failed)

@@ -18,8 +18,8 @@ from dbt_selligent.errors import ConfigurationError, ProfileError, ProjectError,
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PROFILE = "selligent"
 REQUIRED = ("url", "organization", "api_key", "api_secret")
-OPTIONAL = ("type", "state", "timezone")
-NOT_YET = ("require_state", "notify")
+OPTIONAL = ("type", "state", "timezone", "require_state")
+NOT_YET = ("notify",)
 
 
 def load_yaml(text: str) -> Any:
@@ -59,6 +59,7 @@ class Destination:
     api_secret: Secret
     state: Path
     timezone: str = "UTC"
+    require_state: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,13 @@ class Settings:
     def warehouse_output(self) -> dict[str, Any]:
         """The dbt profile's output for the target, not rendered: it may hold secrets."""
         return dict(self.profiles[self.profile]["outputs"][self.target])
+
+    @property
+    def default_target(self) -> str:
+        """The target that dbt takes where none is named."""
+        where = str(self.profiles_dir / "profiles.yml")
+        named = self.profiles[self.profile].get("target", "default")
+        return str(render(named, where, f"{self.profile}.target"))
 
     def destination_named(self, name: str | None = None) -> Destination:
         """The output ``name``, else that of ``--destination``, else the one named like the target.
@@ -286,6 +294,9 @@ def _destination(name: str, output: Any, project: Path, folder: Path) -> Destina
         raise ProfileError(f"{where}: empty: {', '.join(empty)}", "is the variable set but empty?")
     if text.get("type", PROFILE) != PROFILE:
         raise ProfileError(f"{where}: type: {text['type']!r} is not {PROFILE!r}")
+    required = text.get("require_state", "false").strip().lower()
+    if required not in ("true", "false"):
+        raise ProfileError(f"{where}: require_state: {required!r} is not true or false")
     zone = text.get("timezone", "UTC")
     try:
         ZoneInfo(zone)
@@ -301,6 +312,7 @@ def _destination(name: str, output: Any, project: Path, folder: Path) -> Destina
         api_secret=Secret(text["api_secret"]),
         state=(project / Path(text.get("state", ".dbt_selligent")).expanduser()).resolve(),
         timezone=zone,
+        require_state=required == "true",
     )
 
 

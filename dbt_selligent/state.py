@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -44,8 +44,25 @@ MIGRATIONS: Sequence[tuple[int, str]] = (
         update {SCHEMA}.log set outcome = 'sent' where outcome <> 'unsent'
         """,
     ),
+    (
+        3,
+        f"""
+        alter table {SCHEMA}.runs add column forced varchar;
+        insert into {SCHEMA}.meta
+            select 'complete', run_id from {SCHEMA}.runs
+            where status in ('in step', 'rows refused') order by started_at limit 1
+        """,
+    ),
 )
 VERSION = MIGRATIONS[-1][0]
+
+
+@dataclass(frozen=True)
+class Anew:
+    """Why an activation starts anew, and how many records were sent as it was before."""
+
+    why: str
+    left_behind: int
 
 
 class StateStore:
@@ -80,7 +97,7 @@ class StateStore:
 
     def prepare(
         self, identity: Identity, columns: Columns, segment: str | None = None
-    ) -> str | None:
+    ) -> Anew | None:
         """Settles a run that was cut off, and gives the tables the columns of the mapping.
 
         Returns why the activation starts anew, where it does. Of another ``segment`` than before it
@@ -90,12 +107,13 @@ class StateStore:
         noted = self._tables.meta("identity")
         anew = None
         if noted is not None and noted != _text(identity):
-            stay = self._tables.count("snapshot")
-            anew = _what_changed(json.loads(noted), identity, stay)
+            anew = _what_changed(json.loads(noted), identity, self._tables.count("snapshot"))
             with self._tables.transaction():
                 for table in TABLES:
                     self.connection.execute(f"drop table if exists {SCHEMA}.{table}")
-                self.connection.execute(f"delete from {SCHEMA}.meta where name = 'identity'")
+                self.connection.execute(
+                    f"delete from {SCHEMA}.meta where name in ('identity', 'complete')"
+                )
         there = self._tables.quoted_columns("snapshot")
         wanted = {column.name: column.type for column in columns.compared}
         if not there:
@@ -151,9 +169,18 @@ class StateStore:
         return self._tables.meta(name)
 
     def begin(
-        self, run_id: str, target: str, columns: Columns, *, forget: bool, full_refresh: bool
+        self,
+        run_id: str,
+        target: str,
+        columns: Columns,
+        *,
+        forget: bool,
+        full_refresh: bool,
+        forced: Sequence[str] = (),
     ) -> RunLedger:
-        """Opens a run: its delta is attached; ``forget`` the rows that left the model."""
+        """Opens a run: its delta is attached; ``forget`` the rows that left the model. ``forced``
+        is what spoke against it.
+        """
         self._tables.attach_delta()
         engine.limit_memory(self.connection, engine.memory_to_render(self.bytes_per_row()))
         self.connection.execute(
@@ -173,8 +200,8 @@ class StateStore:
             self._tables.note_meta("target", target)
             self._tables.note_meta("mapping", json.dumps([column.field for column in columns.sent]))
             self.connection.execute(
-                f"insert into {SCHEMA}.runs values (?, ?, null, 'running', ?, null, null)",
-                [run_id, _now(), target],
+                f"insert into {SCHEMA}.runs values (?, ?, null, 'running', ?, null, null, ?)",
+                [run_id, _now(), target, "; ".join(forced) or None],
             )
         return RunLedger(self._tables, run_id, columns)
 
@@ -182,9 +209,13 @@ class StateStore:
         """Moves the snapshot by what the last run's ledger says; at its end, or after a crash."""
         settle(self._tables)
 
-    def finish(self, run_id: str, status: str, counts: object, error: str | None) -> None:
-        """Closes a run, and lets go of its delta."""
+    def finish(
+        self, run_id: str, status: str, counts: object, error: str | None, *, complete: bool
+    ) -> None:
+        """Closes a run, and lets go of its delta; ``complete`` if it came to its end."""
         with self._tables.transaction():
+            if complete:
+                self._tables.note_meta("complete", run_id)
             self.connection.execute(
                 f"update {SCHEMA}.runs set finished_at = ?, status = ?, counts = ?, error = ? "
                 "where run_id = ?",
@@ -192,13 +223,24 @@ class StateStore:
             )
         self._tables.forget_delta()
 
+    def record(self, run_id: str, target: str, status: str, counts: object, error: str) -> None:
+        """Keeps a run that was stopped before it began."""
+        now = _now()
+        self.connection.execute(
+            f"insert into {SCHEMA}.runs values (?, ?, ?, ?, ?, ?, ?, null)",
+            [run_id, now, now, status, target, json.dumps(counts), error],
+        )
+
     def history(self, most: int = 10) -> list[dict[str, Any]]:
         """The last runs, newest first."""
         rows = self._tables.rows(
-            f"select run_id, started_at, finished_at, status, dbt_target, counts, error "
+            f"select run_id, started_at, finished_at, status, dbt_target, counts, error, forced "
             f"from {SCHEMA}.runs order by started_at desc limit {int(most)}"
         )
-        names = ("run_id", "started_at", "finished_at", "status", "target", "counts", "error")
+        names = (
+            *("run_id", "started_at", "finished_at", "status", "target"),
+            *("counts", "error", "forced"),
+        )
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def listed(self, table: str, most: int, where: str = "true") -> list[dict[str, Any]]:
@@ -217,6 +259,11 @@ class StateStore:
     def count(self, table: str, where: str = "true") -> int:
         """How many rows a table of the state has."""
         return self._tables.count(table, where)
+
+    @property
+    def synced(self) -> bool:
+        """Whether a sync of what is activated has come to its end."""
+        return self._tables.meta("complete") is not None
 
     def has_tables(self) -> bool:
         """Whether a first sync has been here."""
@@ -256,13 +303,14 @@ def _unusable(path: Path, error: duckdb.Error) -> StateError:
     )
 
 
-def _what_changed(before: dict[str, Any], now: Identity, stay: int) -> str:
+def _what_changed(before: dict[str, Any], now: Identity, stay: int) -> Anew:
     changed = [
         f"{name} from {_shown(before.get(name))} to {_shown(value)}"
         for name, value in json.loads(_text(now)).items()
         if before.get(name) != value
     ]
-    return f"starts anew: {', '.join(changed)}; {stay:,} records stay as they were sent before"
+    why = f"starts anew: {', '.join(changed)}; {stay:,} records stay as they were sent before"
+    return Anew(why, stay)
 
 
 def _shown(value: object) -> str:

@@ -140,7 +140,7 @@ class _Verifier:
             _private(files.folder) as temporary,
             open_state(files, temporary) as store,
         ):
-            if not store.has_tables() or not (store.history(1) or store.count("snapshot")):
+            if not store.has_tables() or store.meta("target") is None:
                 return self._empty
             store.settle()
             return self._compare(store, repair, show_values)

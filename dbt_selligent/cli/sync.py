@@ -23,7 +23,7 @@ from dbt_selligent.cli.options import (
     "--threads", type=click.IntRange(1), default=4, show_default=True, help="lists at once"
 )
 @click.option("-x", "--fail-fast", is_flag=True, help="start nothing more after a failure")
-@click.option("--force", is_flag=True, help="sync an empty model, or for another dbt target")
+@click.option("--force", is_flag=True, help="sync although a guard speaks against it; recorded")
 @click.option("--retry-rejected", is_flag=True, help="send rows again that are held")
 @click.option("--retry-not-found", is_flag=True, help="send rows again that were not found")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="send N rows at most: a canary")

@@ -24,7 +24,9 @@ SECONDS_BETWEEN_LINES = 5.0
 STYLES = {
     "in step": "green",
     "limited": "green",
+    "rows tolerated": "yellow",
     "rows refused": "yellow",
+    "kept back": "yellow",
     "failed": "red",
     "skipped": "yellow",
 }
@@ -137,8 +139,12 @@ class Terminal:
             for field, rows in made.changed_fields:
                 self._line(f"  changed: {field} in {rows:,} rows")
             self._line(f"  {_requests(made.expected_requests)} expected")
-            for row in made.sample:
-                self._line(f"  {row['kind']}: {_shown(row, made, self._show_values)}")
+        for verdict in made.verdicts:
+            if not event.sending or verdict.mend:
+                stops = "" if verdict.passed else "stops a sync: "
+                self._line(f"  {stops}{verdict.guard}: {verdict.said}")
+        for row in made.sample:
+            self._line(f"  {row['kind']}: {_shown(row, made, self._show_values)}")
 
     def _show_progress(self, event: Progress) -> None:
         now = time.monotonic()
@@ -192,6 +198,7 @@ def plan_as_dict(made: Plan, *, show_values: bool) -> dict[str, Any]:
         ],
         "problems": [asdict(problem) for problem in made.problems],
         "notes": made.notes,
+        "guards": [asdict(verdict) for verdict in made.verdicts],
         "first_sync": made.first_sync,
         "full_refresh": made.full_refresh,
         "expected_requests": made.expected_requests,

@@ -64,7 +64,7 @@ def test_every_fault_of_every_activation_is_told_at_once_as_dbt_parsed_them(
         "other_model": {"model": "custmers"},
         "thin_air": {},
         "unknown_keys": {"feilds": {"MAIL": "email"}, "colour": "red"},
-        "to_come": {"guard": {"max_changed": "5%"}, "gate": "off", "warnings": ["failed"]},
+        "to_come": {"schedule": "0 6 * * *", "warnings": ["failed"]},
         "options": {"fields": {"LTV": {"column": "x", "only": "sometimes"}}},
         "missing": {"matching_key": None, "fields": None},
         "four_keys": {"matching_key": dict.fromkeys("ABCD", "id")},
@@ -132,8 +132,7 @@ def test_every_fault_of_every_activation_is_told_at_once_as_dbt_parsed_them(
             "fleeting is ephemeral: there is no table to read",
             "materialize it",
         ),
-        ("to_come", "gate", not_yet, "remove the key"),
-        ("to_come", "guard", not_yet, "remove the key"),
+        ("to_come", "schedule", not_yet, "remove the key"),
         ("to_come", "warnings", not_yet, "remove the key"),
         ("twice", "fields.MAIL", twice, "name it once"),
         ("twice", "fields.Mail", twice, "name it once"),
@@ -250,7 +249,7 @@ PROFILES: list[tuple[dict[str, Any], str]] = [
     ({"url": "https://user:hidden-word@acme.example"}, "url: holds a password"),
     ({"url": "http://acme.example"}, "url: http is for this machine only"),
     ({"timezone": "Europe/Ghent"}, "no time zone 'Europe/Ghent'"),
-    ({"require_state": True}, "require_state: not supported by this version"),
+    ({"require_state": "x"}, "require_state: 'x' is not true or false"),
     ({"type": "duckdb"}, "type: 'duckdb' is not 'selligent'"),
 ]
 

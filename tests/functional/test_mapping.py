@@ -163,7 +163,9 @@ def test_the_real_way_a_field_more_in_the_yaml_is_seen_and_another_target_refuse
     yaml_file.write_text(text.replace("MAIL: email", "MAIL: email\n          OPTIN: opt_in"))
     refused = shop.sync_one(target="prod", destination="dev")
     assert refused.status == "failed"
-    assert refused.error == "the last sync was made for dbt target dev, this one is for prod"
+    assert refused.error == (
+        "the last sync was made for dbt target dev, this one is for prod: nothing was sent"
+    )
     assert "--force" in (refused.next_step or "")
     assert shop.sent() == []
     forced = shop.sync_one(target="prod", destination="dev", force=True)

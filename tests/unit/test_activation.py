@@ -252,10 +252,8 @@ def test_an_unknown_key_names_the_nearest(key: str, mend: str) -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("guard", {"max_changed": "50%"}),
         ("schedule", "0 6 * * *"),
         ("warnings", ["failed"]),
-        ("gate", "last"),
     ],
 )
 def test_a_key_to_come_is_a_fault(key: str, value: object) -> None:
@@ -593,7 +591,7 @@ def test_three_activations_that_write_one_field_name_each_other() -> None:
 def test_every_fault_of_every_activation_in_stable_order() -> None:
     broken = [
         make_exposure(META | {"lst": "X", "mode": "inser", "fields": {"true": "a"}}, "b"),
-        make_exposure(META | {"guard": {}, "destination": "nowhere"}, "a", ("recent",)),
+        make_exposure(META | {"schedule": "", "destination": "nowhere"}, "a", ("recent",)),
         make_exposure(META | {"list": ""}, "c"),
     ]
 
@@ -604,7 +602,7 @@ def test_every_fault_of_every_activation_in_stable_order() -> None:
     assert shown == [
         ("a", "depends_on"),
         ("a", "destination"),
-        ("a", "guard"),
+        ("a", "schedule"),
         ("b", "fields.true"),
         ("b", "lst"),
         ("b", "mode"),
@@ -621,10 +619,10 @@ def test_a_value_of_the_wrong_kind_hides_no_other_fault() -> None:
 
 
 def test_a_fault_in_one_of_two_hides_no_field_that_both_write() -> None:
-    _, faults = read(make_exposure(META, "one"), make_exposure(META | {"guard": {}}, "two"))
+    _, faults = read(make_exposure(META, "one"), make_exposure(META | {"schedule": ""}, "two"))
 
     keys = [(fault.exposure, fault.key) for fault in faults]
-    assert ("two", "guard") in keys
+    assert ("two", "schedule") in keys
     assert ("one", "fields.MAIL") in keys
 
 

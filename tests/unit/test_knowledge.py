@@ -27,8 +27,13 @@ LISTING = Listing(
 )
 
 
-def destination(state: Path, **changes: str) -> Destination:
-    given = {"name": "dev", "url": "https://acme.slgnt.eu", "organization": "ACME", **changes}
+def destination(state: Path, **changes: Any) -> Destination:
+    given: dict[str, Any] = {
+        "name": "dev",
+        "url": "https://acme.slgnt.eu",
+        "organization": "ACME",
+        **changes,
+    }
     return Destination(**given, api_key=Secret("key"), api_secret=Secret("secret"), state=state)
 
 

@@ -75,8 +75,9 @@ def test_the_same_activations_from_each(manifest: Manifest) -> None:
     activations, faults = read_activations(manifest, SETTINGS)
 
     assert (activations, faults) == read_activations(read_manifest(MANIFESTS[0]), SETTINGS)
-    assert [activation.name for activation in activations] == ["legacy_meta"]
-    [legacy] = activations
+    assert [each.name for each in activations] == ["crm_customers", "legacy_meta"]
+    crm, legacy = activations
+    assert str(crm.guard.max_changed) == "50%"
     assert (legacy.list, legacy.tags, legacy.model.name) == (
         "LEGACY",
         ("legacy",),
@@ -84,7 +85,6 @@ def test_the_same_activations_from_each(manifest: Manifest) -> None:
     )
     assert [(fault.exposure, fault.key) for fault in faults] == [
         ("bare_on_key", "fields.true"),
-        ("crm_customers", "guard"),
         ("no_model", "depends_on"),
         ("on_ephemeral", "depends_on"),
         ("two_models", "depends_on"),

@@ -30,6 +30,10 @@ RIGHT: list[dict[str, Any]] = [
     {"batch": {"rows": "auto"}},
     {"batch": {"rows": 1, "bytes": "20 MB"}},
     {"model": "customers", "destination": "prod"},
+    {"guard": {}},
+    {"guard": {"max_changed": "50%", "max_removed": "0.5%", "max_rejected": 0}},
+    {"guard": {"max_changed": None, "max_removed": 7, "max_rejected": "1%"}},
+    {"gate": "require"},
 ]
 WRONG: list[dict[str, Any]] = [
     {"list": ""},
@@ -54,7 +58,14 @@ WRONG: list[dict[str, Any]] = [
     {"batch": {"bytes": "0MB"}},
     {"batch": {"bytes": 20}},
     {"batch": {"size": 1}},
-    {"guard": {}},
+    {"guard": {"max_changed": "50"}},
+    {"guard": {"max_removed": "1e1%"}},
+    {"guard": {"max_rejected": -1}},
+    {"guard": {"max_rejected": 0.5}},
+    {"guard": {"max_rejected": None}},
+    {"guard": {"most": 1}},
+    {"gate": "on"},
+    {"schedule": "0 6 * * *"},
 ]
 
 

@@ -225,7 +225,7 @@ def test_what_render_leaves_alone(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"Organisation": "x"}, "Organisation: no such key", "did you mean organization?"),
         ({"xyzzy": "x"}, "xyzzy: no such key", ""),
         ({1: "x"}, "1: no such key", ""),
-        ({"require_state": True}, "require_state: not supported by this version", "remove"),
+        ({"require_state": "x"}, "require_state: 'x' is not true or false", ""),
         ({"notify": []}, "notify: not supported by this version", "remove"),
         ({"api_key": None}, "missing: api_key", "add"),
         ({"api_key": "", "url": None}, "missing: url, api_key", "add"),

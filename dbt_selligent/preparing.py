@@ -1,0 +1,156 @@
+"""The state of an activation, made ready to be planned on, and the plan that is made on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from dbt_selligent.errors import MemoryLimitError
+from dbt_selligent.guards import Verdict, stop
+from dbt_selligent.jobs import Job
+from dbt_selligent.places import Files, copy_state
+from dbt_selligent.planning import Plan, build_plan
+from dbt_selligent.settings import Settings
+from dbt_selligent.staging import Staging
+from dbt_selligent.state import Anew, StateStore, open_state
+from dbt_selligent.warehouse.duckdb import DuckDBReader
+from dbt_selligent.warehouse.engine import memory_limits
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A state file that can be planned on: settled, in the columns of the mapping.
+
+    ``first`` if it has no rows yet, ``synced`` if a sync has come to its end. ``verdicts`` are
+    those that need no delta.
+    """
+
+    state: Path
+    first: bool
+    synced: bool
+    anew: Anew | None
+    verdicts: tuple[Verdict, ...]
+
+    def notes(self, place: Path) -> list[str]:
+        """What is to be said first of all; ``place`` is where the state is, or will be."""
+        if self.anew:
+            return [self.anew.why]
+        if self.first:
+            return [f"first sync, no state at {place}"]
+        return [] if self.synced else ["the first sync goes on: none has come to its end yet"]
+
+
+def prepare_state(
+    settings: Settings, job: Job, temporary: Path, verdicts: Sequence[Verdict]
+) -> Prepared:
+    """The state itself, brought up to the mapping, for a sync; the caller holds its lock.
+
+    Raises GateError or GuardError, before anything is changed, where the sync is not to be.
+    """
+    if not job.files.state.exists():
+        stop([*verdicts, *_judge(settings, job, None)], force=settings.force)
+    with open_state(job.files, temporary) as store:
+        found = (*verdicts, *_judge(settings, job, store))
+        stop(found, force=settings.force)
+        return _prepare(job, job.files, store, found)
+
+
+def state_to_read(
+    settings: Settings, job: Job, temporary: Path, verdicts: Sequence[Verdict]
+) -> Prepared:
+    """The state as it is if it can be planned on so, else a copy that is brought up to it."""
+    files = job.files
+    if files.state.exists():
+        with open_state(files, temporary, read_only=True) as store:
+            if store.ready(job.identity, job.columns, job.activation.segment):
+                found = (*verdicts, *_judge(settings, job, store))
+                return Prepared(files.state, False, store.synced, None, found)
+    copy = copy_state(files, temporary)
+    with open_state(copy, temporary) as store:
+        found = (*verdicts, *_judge(settings, job, store))
+        prepared = _prepare(job, copy, store, found)
+    copy.delta.unlink(missing_ok=True)
+    return prepared
+
+
+def plan_job(
+    settings: Settings,
+    reader: DuckDBReader,
+    job: Job,
+    where: Prepared,
+    delta: Path,
+    sample: int = 0,
+    notes: Sequence[str] = (),
+) -> Plan:
+    """The plan, its rows staged in the file ``delta``; raises WarehouseError, StateError.
+
+    Where rows are too wide for the memory that is taken, more is taken.
+    """
+    *limits, last = memory_limits(comparing=not where.first)
+    staging = Staging(
+        job.activation.model,
+        job.columns,
+        skip=job.activation.nulls == "skip",
+        first_sync=where.first,
+        full_refresh=settings.full_refresh,
+        retried=(
+            *(("held",) if settings.retry_rejected else ()),
+            *(("missing",) if settings.retry_not_found else ()),
+        ),
+    )
+
+    def stage(megabytes: int) -> Plan:
+        with reader.staging(where.state, delta, megabytes):
+            return build_plan(
+                reader,
+                job.activation,
+                staging,
+                delta,
+                pace=job.pace,
+                limit=settings.limit,
+                notes=[*where.notes(job.files.state), *notes],
+                verdicts=where.verdicts,
+                sample=sample,
+                synced=where.synced,
+                left_behind=where.anew.left_behind if where.anew else 0,
+            )
+
+    for megabytes in limits:
+        with suppress(MemoryLimitError):
+            return stage(megabytes)
+    return stage(last)
+
+
+def _prepare(job: Job, files: Files, store: StateStore, verdicts: tuple[Verdict, ...]) -> Prepared:
+    first = not store.has_tables()
+    anew = store.prepare(job.identity, job.columns, job.activation.segment)
+    return Prepared(files.state, first or anew is not None, store.synced, anew, verdicts)
+
+
+def _judge(settings: Settings, job: Job, store: StateStore | None) -> list[Verdict]:
+    """What speaks against a sync on this state; None where there is none."""
+    found = []
+    if job.destination.require_state and (store is None or not store.has_tables()):
+        found.append(
+            Verdict(
+                "require_state",
+                False,
+                f"first sync, no state at {job.files.state}, and {job.destination.name} has "
+                "require_state",
+                "put the state back where it was; if there was none, sync with --force",
+            )
+        )
+    before = store.meta("target") if store else None
+    if before not in (None, settings.target):
+        found.append(
+            Verdict(
+                "target",
+                False,
+                f"the last sync was made for dbt target {before}, this one is for "
+                f"{settings.target}",
+                f"sync with --target {before}, or, if another one is meant, with --force",
+            )
+        )
+    return found
