@@ -160,6 +160,9 @@ class _Maker:
             forms.append(Form(Call.UPDATE, columns, Absent.DONE, REMOVALS, first=not forms))
         if forms:
             self._add(Done.REMOVAL, [("removed", "")], tuple(forms))
+        if self._columns.member and removed == "delete":
+            leave = Form(Call.LEAVE, keys, Absent.DONE, LEAVERS)
+            self._add(Done.REMOVAL, [("spared", "")], (leave,))
 
     def _forms_of_whole(self, fields: tuple[Column, ...]) -> tuple[Form, ...]:
         keys, once = self._columns.keys, self._columns.once

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from dbt_selligent.locks import hold, temporary_folder
-from dbt_selligent.places import Files
+from dbt_selligent.locks import hold
+from dbt_selligent.places import Files, private_folder
 from dbt_selligent.selection import list_activations
 from dbt_selligent.settings import Settings
-from dbt_selligent.state import StateStore, open_state
+from dbt_selligent.state import StateStore, open_current
 
 MOST_RUNS = 5
 MOST_ROWS = 20
@@ -91,18 +90,11 @@ def read_history(settings: Settings, *, show_values: bool) -> tuple[History, ...
             continue
         with (
             hold(files.lock, f"activation {activation.name}"),
-            temporary_folder(files.folder) as temporary,
+            private_folder(destination.state) as temporary,
+            open_current(files, temporary) as store,
         ):
-            found.append(_open(files, temporary, empty, show_values))
+            found.append(_read(store, empty, show_values))
     return tuple(found)
-
-
-def _open(files: Files, temporary: Path, empty: History, show_values: bool) -> History:
-    with open_state(files, temporary, read_only=True) as store:
-        if store.is_current():
-            return _read(store, empty, show_values)
-    with open_state(files, temporary) as store:  # of an earlier version: brought up to this one
-        return _read(store, empty, show_values)
 
 
 def _read(store: StateStore, empty: History, show_values: bool) -> History:

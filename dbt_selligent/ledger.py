@@ -185,6 +185,10 @@ def _merge(tables: Tables, spans: Sequence[Settled], macro: str) -> None:
         macro,
         member=columns.member,
         columns=columns.compared,
-        tables=[name for name in ("snapshot", "doubt", "rejected") if tables.count(name)],
+        tables=[
+            name
+            for name in ("snapshot", "doubt", "rejected", "adopted")
+            if tables.columns(name) and tables.count(name)
+        ],
         **shared,
     )

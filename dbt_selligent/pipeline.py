@@ -6,14 +6,13 @@ time: a load of an hour keeps nobody from the next `dbt run`.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -32,8 +31,8 @@ from dbt_selligent.events import Emit, Finished, Planned, Waiting, silent
 from dbt_selligent.gate import Gates
 from dbt_selligent.guards import stop
 from dbt_selligent.jobs import Job, make_jobs, open_reader
-from dbt_selligent.locks import hold, take_turn, temporary_folder
-from dbt_selligent.places import protect
+from dbt_selligent.locks import hold, take_turn
+from dbt_selligent.places import private_folder
 from dbt_selligent.planning import Plan
 from dbt_selligent.preparing import plan_job, prepare_state, state_to_read
 from dbt_selligent.results import ActivationResult, RunResults, failure_of, stopped
@@ -55,7 +54,7 @@ def plan(settings: Settings, *, sample: int = 0, emit: Emit = silent) -> tuple[P
     plans: list[Plan] = []
     activations, faults = _read(settings)
     with (
-        _private(settings, activations) as temporary,
+        _folder(settings, activations) as temporary,
         open_reader(settings, temporary, faults) as reader,
     ):
         catalog = read_catalog(settings, activations, time.sleep, offline=True)
@@ -82,7 +81,7 @@ def sync(settings: Settings, *, emit: Emit = silent, sleep: Sleep | None = None)
     """
     started, clock, run_id = datetime.now(timezone.utc), time.monotonic(), uuid.uuid4().hex
     activations, faults = _read(settings)
-    with ExitStack() as locks, _private(settings, activations) as temporary:
+    with ExitStack() as locks, _folder(settings, activations) as temporary:
         planner = _Planner(settings, temporary, run_id, locks, emit)
         planned = planner.plan_all(activations, faults, sleep or time.sleep)
         stop_now = settings.fail_fast and bool(planner.ended)
@@ -253,15 +252,6 @@ class _Patience:
         self._sleep(seconds)
 
 
-@contextmanager
-def _private(settings: Settings, activations: Sequence[Activation]) -> Iterator[Path]:
-    """A temporary folder; whatever is written meanwhile is readable by its owner alone."""
-    before = os.umask(0o077)
-    try:
-        # Beside the state, which is protected: it holds rows for a while.
-        state = settings.destination_named(activations[0].destination).state
-        protect(state)
-        with temporary_folder(state) as temporary:
-            yield temporary
-    finally:
-        os.umask(before)
+def _folder(settings: Settings, activations: Sequence[Activation]) -> AbstractContextManager[Path]:
+    # Beside the state, which is protected: it holds rows for a while.
+    return private_folder(settings.destination_named(activations[0].destination).state)

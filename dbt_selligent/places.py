@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from dbt_selligent.activation import Activation
+from dbt_selligent.locks import temporary_folder
 from dbt_selligent.settings import Destination
 
 
@@ -41,6 +45,17 @@ class Files:
         folder = destination.state / quote(destination.name, safe="")
         return cls(folder, activation.name, quote(activation.list.casefold(), safe=""))
 
+    @classmethod
+    def named(cls, destination: Destination, name: str) -> Files:
+        """Those of a state of any name, which may be of no activation."""
+        return cls(destination.state / quote(destination.name, safe=""), name, "")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all states that lie beside this one, and of this one."""
+        found = sorted(path.name.removesuffix(".duckdb") for path in self.folder.glob("*.duckdb"))
+        return tuple(name for name in found if not name.endswith(".delta"))
+
     @property
     def state(self) -> Path:
         """Snapshot and history."""
@@ -68,6 +83,18 @@ def protect(folder: Path) -> None:
     ignore = folder / ".gitignore"
     if not ignore.exists():
         ignore.write_text("*\n")
+
+
+@contextmanager
+def private_folder(state: Path) -> Iterator[Path]:
+    """A temporary folder beside the states; what is written meanwhile is its owner's alone."""
+    before = os.umask(0o077)
+    try:
+        protect(state)
+        with temporary_folder(state) as temporary:
+            yield temporary
+    finally:
+        os.umask(before)
 
 
 def copy_state(files: Files, folder: Path) -> Files:

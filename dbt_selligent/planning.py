@@ -20,9 +20,9 @@ from dbt_selligent.warehouse.macros import literal, render_sql
 
 INVALID = ("invalid", "doubled")
 # Kinds of rows of which a plan has a sample, in this order.
-SHOWN = ("new", "changed", "again", "held", "missing", *INVALID, "removed")
+SHOWN = ("new", "changed", "again", "held", "missing", *INVALID, "removed", "spared")
 # Kinds of rows of which something is sent.
-SENT = ("new", "changed", "again", "removed")
+SENT = ("new", "changed", "again", "removed", "spared")
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class Counts:
 
     ``rows`` = unchanged + new + changed + invalid + held + not_found. ``in_doubt`` of the changed
     rows are sent whole; ``removed`` rows are in the snapshot, and not in the model any more;
-    ``joining`` rows become members of the segment; ``known`` records were sent before.
+    ``joining`` rows become members of the segment; ``known`` records were sent before. ``spared``
+    rows left the model too, and their records are not deleted: they were adopted, and never sent.
     """
 
     rows: int
@@ -45,6 +46,7 @@ class Counts:
     removed: int
     joining: int = 0
     known: int = 0
+    spared: int = 0
 
     @property
     def to_send(self) -> int:
@@ -213,6 +215,7 @@ def _count(by_kind: Mapping[str, int], groups: Sequence[Group]) -> Counts:
         in_doubt=again,
         removed=by_kind.get("removed", 0),
         known=by_kind.get("known", 0),
+        spared=by_kind.get("spared", 0),
         joining=sum(group.rows for group in groups if group.done is Done.MEMBER),
     )
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dbt_selligent.errors import MemoryLimitError
+from dbt_selligent.errors import MemoryLimitError, RunError
 from dbt_selligent.guards import Verdict, stop
 from dbt_selligent.jobs import Job
+from dbt_selligent.locks import hold
 from dbt_selligent.places import Files, copy_state
 from dbt_selligent.planning import Plan, build_plan
+from dbt_selligent.selection import list_activations
 from dbt_selligent.settings import Settings
 from dbt_selligent.staging import Staging
 from dbt_selligent.state import Anew, StateStore, open_state
@@ -23,14 +25,17 @@ from dbt_selligent.warehouse.engine import memory_limits
 class Prepared:
     """A state file that can be planned on: settled, in the columns of the mapping.
 
-    ``first`` if it has no rows yet, ``synced`` if a sync has come to its end. ``verdicts`` are
-    those that need no delta.
+    ``first`` if it has no rows yet, ``adopted`` if some of them never were sent, ``synced`` if a
+    sync has come to its end. ``renamed`` is the name of a state that may be this activation's of
+    before; ``verdicts`` are those that need no delta.
     """
 
     state: Path
     first: bool
+    adopted: bool
     synced: bool
     anew: Anew | None
+    renamed: str | None
     verdicts: tuple[Verdict, ...]
 
     def notes(self, place: Path) -> list[str]:
@@ -38,7 +43,14 @@ class Prepared:
         if self.anew:
             return [self.anew.why]
         if self.first:
-            return [f"first sync, no state at {place}"]
+            first = [f"first sync, no state at {place}"]
+            if self.renamed:
+                first.append(
+                    f"no activation has the state of {self.renamed}, which is of this list: if "
+                    f"this is its new name, `dbt-selligent state rename {self.renamed} "
+                    f"{place.stem}` is to come first"
+                )
+            return first
         return [] if self.synced else ["the first sync goes on: none has come to its end yet"]
 
 
@@ -54,7 +66,7 @@ def prepare_state(
     with open_state(job.files, temporary) as store:
         found = (*verdicts, *_judge(settings, job, store))
         stop(found, force=settings.force)
-        return _prepare(job, job.files, store, found)
+        return _prepare(settings, job, job.files, temporary, store, found)
 
 
 def state_to_read(
@@ -66,11 +78,11 @@ def state_to_read(
         with open_state(files, temporary, read_only=True) as store:
             if store.ready(job.identity, job.columns, job.activation.segment):
                 found = (*verdicts, *_judge(settings, job, store))
-                return Prepared(files.state, False, store.synced, None, found)
+                return Prepared(files.state, False, store.adopted, store.synced, None, None, found)
     copy = copy_state(files, temporary)
     with open_state(copy, temporary) as store:
         found = (*verdicts, *_judge(settings, job, store))
-        prepared = _prepare(job, copy, store, found)
+        prepared = _prepare(settings, job, copy, temporary, store, found)
     copy.delta.unlink(missing_ok=True)
     return prepared
 
@@ -95,6 +107,7 @@ def plan_job(
         skip=job.activation.nulls == "skip",
         first_sync=where.first,
         full_refresh=settings.full_refresh,
+        spared=where.adopted and job.activation.removed == "delete",
         retried=(
             *(("held",) if settings.retry_rejected else ()),
             *(("missing",) if settings.retry_not_found else ()),
@@ -123,10 +136,43 @@ def plan_job(
     return stage(last)
 
 
-def _prepare(job: Job, files: Files, store: StateStore, verdicts: tuple[Verdict, ...]) -> Prepared:
+def _prepare(
+    settings: Settings,
+    job: Job,
+    files: Files,
+    temporary: Path,
+    store: StateStore,
+    verdicts: tuple[Verdict, ...],
+) -> Prepared:
     first = not store.has_tables()
     anew = store.prepare(job.identity, job.columns, job.activation.segment)
-    return Prepared(files.state, first or anew is not None, store.synced, anew, verdicts)
+    return Prepared(
+        files.state,
+        first or anew is not None,
+        store.adopted,
+        store.synced,
+        anew,
+        _find_renamed(settings, job, temporary) if first else None,
+        verdicts,
+    )
+
+
+def _find_renamed(settings: Settings, job: Job, temporary: Path) -> str | None:
+    """A state of the same list and key that no activation has."""
+    others = [name for name in job.files.names if name != job.files.name]
+    if others:
+        everything = list_activations(replace(settings, select=(), exclude=()))
+        there = [activation.name for activation in everything]
+        for name in [name for name in others if name not in there]:
+            files = Files.named(job.destination, name)
+            with (
+                suppress(RunError),
+                hold(files.lock, f"activation {name}"),
+                open_state(files, temporary, read_only=True) as store,
+            ):
+                if store.is_of(job.identity):
+                    return name
+    return None
 
 
 def _judge(settings: Settings, job: Job, store: StateStore | None) -> list[Verdict]:

@@ -60,12 +60,17 @@ def send_plan(
     error: DbtSelligentError | None = None
     try:
         with open_state(job.files, temporary) as store:
-            removals = any(group.done is Done.REMOVAL for group in plan.groups)
+            removed = {
+                kind
+                for group in plan.groups
+                if group.done is Done.REMOVAL
+                for kind, _ in group.members
+            }
             ledger = store.begin(
                 run_id,
                 settings.target,
                 plan.columns,
-                forget=not removals,
+                forgotten=[kind for kind in ("removed", "spared") if kind not in removed],
                 full_refresh=plan.full_refresh,
                 forced=[verdict.said for verdict in plan.failing],
             )

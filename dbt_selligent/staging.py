@@ -33,7 +33,8 @@ class Reader(Protocol):
 class Staging:
     """What of a model is staged, and how.
 
-    With ``skip``, a null counts as unchanged; ``retried`` are kinds of rows, held or missing, that
+    With ``skip``, a null counts as unchanged; with ``spared``, rows that left the model are told
+    apart by whether they were adopted; ``retried`` are kinds of rows, held or missing, that
     are tried again.
     """
 
@@ -42,6 +43,7 @@ class Staging:
     skip: bool = False
     first_sync: bool = False
     full_refresh: bool = False
+    spared: bool = False
     retried: tuple[str, ...] = ()
 
 
@@ -144,6 +146,7 @@ def _stage_difference(reader: Reader, staging: Staging) -> tuple[int, int, int]:
             state=SCHEMA,
             skip=staging.skip,
             full_refresh=full_refresh,
+            spared=staging.spared,
             retried=[literal(kind) for kind in staging.retried],
             **columns.parts,
         )

@@ -15,46 +15,15 @@ import duckdb
 from dbt_selligent.columns import Columns, stored_columns
 from dbt_selligent.errors import StateError
 from dbt_selligent.ledger import RunLedger, settle
+from dbt_selligent.migrations import VERSION, migrate
 from dbt_selligent.places import Files, Identity
 from dbt_selligent.tables import DELTA, SCHEMA, Tables
 from dbt_selligent.warehouse import engine
-from dbt_selligent.warehouse.macros import render_sql
+from dbt_selligent.warehouse.macros import literal, render_sql
 
-TABLES = ("snapshot", "doubt", "rejected", "invalid")
-
-# Each is applied with its record in one transaction; the last number is the state's version.
-MIGRATIONS: Sequence[tuple[int, str]] = (
-    (
-        1,
-        f"""
-        create table {SCHEMA}.meta (name varchar primary key, value varchar);
-        create table {SCHEMA}.log (
-            run_id varchar, _selligent_group integer, first_n bigint, last_n bigint,
-            outcome varchar);
-        create table {SCHEMA}.runs (
-            run_id varchar, started_at timestamp, finished_at timestamp, status varchar,
-            dbt_target varchar, counts json, error varchar)
-        """,
-    ),
-    (
-        2,
-        f"""
-        alter table if exists {SCHEMA}.rejected
-            add column if not exists _selligent_missing boolean default false;
-        update {SCHEMA}.log set outcome = 'sent' where outcome <> 'unsent'
-        """,
-    ),
-    (
-        3,
-        f"""
-        alter table {SCHEMA}.runs add column forced varchar;
-        insert into {SCHEMA}.meta
-            select 'complete', run_id from {SCHEMA}.runs
-            where status in ('in step', 'rows refused') order by started_at limit 1
-        """,
-    ),
-)
-VERSION = MIGRATIONS[-1][0]
+TABLES = ("snapshot", "doubt", "rejected", "invalid", "adopted")
+# Rows that are taken as sent, and never were: the table is there where there are some.
+ADOPTED = "adopted"
 
 
 @dataclass(frozen=True)
@@ -75,25 +44,7 @@ class StateStore:
 
     def migrate(self) -> None:
         """Brings the tables up to this version; raises StateError where they are newer."""
-        self.connection.execute(
-            f"create table if not exists {SCHEMA}.migrations "
-            "(version integer, applied_at timestamp)"
-        )
-        [(there,)] = self._tables.rows(f"select coalesce(max(version), 0) from {SCHEMA}.migrations")
-        if there > VERSION:
-            raise StateError(
-                f"{self._files.state}: state of version {there}, newer than version {VERSION}, "
-                "which this dbt-selligent knows",
-                "upgrade dbt-selligent to the version that wrote it; nothing was changed",
-            )
-        for version, sql in MIGRATIONS:
-            if version > there:
-                with self._tables.transaction():
-                    for statement in sql.split(";"):
-                        self.connection.execute(statement)
-                    self.connection.execute(
-                        f"insert into {SCHEMA}.migrations values (?, ?)", [version, _now()]
-                    )
+        migrate(self._tables, self._files.state)
 
     def prepare(
         self, identity: Identity, columns: Columns, segment: str | None = None
@@ -123,7 +74,11 @@ class StateStore:
         elif there != wanted:
             with self._tables.transaction():
                 self._tables.run(
-                    "reshape_state", keys=columns.keys, columns=columns.compared, old=there
+                    "reshape_state",
+                    keys=columns.keys,
+                    columns=columns.compared,
+                    old=there,
+                    tables=["doubt", "rejected", "invalid", *([ADOPTED] * self.adopted)],
                 )
         if self._tables.meta("segment") != (segment or ""):
             with self._tables.transaction():
@@ -142,15 +97,19 @@ class StateStore:
         wanted = {column.name: column.type for column in columns.compared}
         return (
             self.is_current()
-            and self._tables.meta("identity") == _text(identity)
+            and self.is_of(identity)
             and self._tables.quoted_columns("snapshot") == wanted
             and self._tables.meta("segment") == (segment or "")
             and not self._tables.rows(f"select 1 from {SCHEMA}.log limit 1")
         )
 
+    def is_of(self, identity: Identity) -> bool:
+        """Whether it is the state of this."""
+        return self._tables.meta("identity") == _text(identity)
+
     def known_columns(self, identity: Identity) -> Columns:
         """The columns of the snapshot as they are; raises StateError if it is of something else."""
-        if self._tables.meta("identity") != _text(identity):
+        if not self.is_of(identity):
             raise StateError(
                 f"{self._files.state}: the last sync was of another list or matching key",
                 "sync first: it starts anew",
@@ -174,12 +133,12 @@ class StateStore:
         target: str,
         columns: Columns,
         *,
-        forget: bool,
+        forgotten: Sequence[str],
         full_refresh: bool,
         forced: Sequence[str] = (),
     ) -> RunLedger:
-        """Opens a run: its delta is attached; ``forget`` the rows that left the model. ``forced``
-        is what spoke against it.
+        """Opens a run: its delta is attached; ``forgotten`` are kinds of rows that left the model.
+        ``forced`` is what spoke against it.
         """
         self._tables.attach_delta()
         engine.limit_memory(self.connection, engine.memory_to_render(self.bytes_per_row()))
@@ -192,7 +151,8 @@ class StateStore:
                 delta=DELTA,
                 keys=columns.keys,
                 columns=columns.sent,
-                forget=forget,
+                forgotten=[literal(kind) for kind in forgotten],
+                tables=["snapshot", "doubt", *([ADOPTED] * self.adopted)],
                 full_refresh=full_refresh,
             )
             self.connection.execute(render_sql("touch_held", state=SCHEMA), {"seen": _now()})
@@ -223,13 +183,51 @@ class StateStore:
             )
         self._tables.forget_delta()
 
-    def record(self, run_id: str, target: str, status: str, counts: object, error: str) -> None:
+    def adopt(self, run_id: str, target: str, columns: Columns) -> int:
+        """Takes the rows of the staged delta as sent; gives their number."""
+        self._tables.attach_delta()
+        with self._tables.transaction():
+            self._tables.run(
+                "adopt",
+                delta=DELTA,
+                keys=columns.keys,
+                columns=(*columns.keys, *columns.fields),
+                member=columns.member,
+            )
+            rows = self._tables.count(ADOPTED)
+            self._tables.note_meta("target", target)
+            self._tables.note_meta("complete", run_id)
+            self.record(run_id, target, "adopted", {"adopted": rows}, None)
+        self._tables.forget_delta()
+        return rows
+
+    def record(
+        self, run_id: str, target: str, status: str, counts: object, error: str | None
+    ) -> None:
         """Keeps a run that was stopped before it began."""
         now = _now()
         self.connection.execute(
             f"insert into {SCHEMA}.runs values (?, ?, ?, ?, ?, ?, ?, null)",
             [run_id, now, now, status, target, json.dumps(counts), error],
         )
+
+    def describe(self) -> dict[str, Any]:
+        """What it is the state of, and its rows, in figures."""
+        noted, tables = self._tables.meta("identity"), self.has_tables()
+        [last] = [*self.history(1), None][:1]
+        return {
+            "version": VERSION,
+            "identity": json.loads(noted) if noted else None,
+            "segment": self._tables.meta("segment") or None,
+            "target": self._tables.meta("target"),
+            "complete": self.synced,
+            "confirmed": self.count("snapshot") if tables else 0,
+            "in_doubt": self.count("doubt") if tables else 0,
+            "held": self.count("rejected", "not _selligent_missing") if tables else 0,
+            "not_found": self.count("rejected", "_selligent_missing") if tables else 0,
+            "adopted": self.count(ADOPTED) if self.adopted else 0,
+            "last_run": f"{last['started_at']}" if last else None,
+        }
 
     def history(self, most: int = 10) -> list[dict[str, Any]]:
         """The last runs, newest first."""
@@ -265,6 +263,11 @@ class StateStore:
         """Whether a sync of what is activated has come to its end."""
         return self._tables.meta("complete") is not None
 
+    @property
+    def adopted(self) -> bool:
+        """Whether rows were taken as sent that never were, some of them perhaps since."""
+        return bool(self._tables.columns(ADOPTED))
+
     def has_tables(self) -> bool:
         """Whether a first sync has been here."""
         return bool(self._tables.columns("snapshot"))
@@ -291,6 +294,17 @@ def open_state(files: Files, temporary: Path, *, read_only: bool = False) -> Ite
             raise StateError(
                 f"{files.state}: {engine.words(error)}", "nothing was lost: mend it and run again"
             ) from None
+
+
+@contextmanager
+def open_current(files: Files, temporary: Path) -> Iterator[StateStore]:
+    """The state, to read; one of an earlier version is brought up to this one first."""
+    with open_state(files, temporary, read_only=True) as store:
+        if store.is_current():
+            yield store
+            return
+    with open_state(files, temporary) as store:
+        yield store
 
 
 def _unusable(path: Path, error: duckdb.Error) -> StateError:

@@ -4,13 +4,11 @@ doubt, so that the next sync sends it again. Nothing is sent from here.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from dbt_selligent.activation import Activation
@@ -18,8 +16,8 @@ from dbt_selligent.columns import Column, Columns
 from dbt_selligent.comparison import RECORD_ID, Comparison, Figures
 from dbt_selligent.errors import DestinationError, RefusedError, RunError, UnreachableError, nearest
 from dbt_selligent.events import Emit, Waiting, silent
-from dbt_selligent.locks import hold, take_turn, temporary_folder
-from dbt_selligent.places import Files, Identity
+from dbt_selligent.locks import hold, take_turn
+from dbt_selligent.places import Files, Identity, private_folder
 from dbt_selligent.reading import Reader, Sleep
 from dbt_selligent.selection import list_activations
 from dbt_selligent.selligent.client import Client
@@ -137,7 +135,7 @@ class _Verifier:
         with (
             hold(files.lock, f"activation {name}"),
             take_turn(files.list_lock, f"list {self._activation.list}", threading.Event(), waits),
-            _private(files.folder) as temporary,
+            private_folder(self._destination.state) as temporary,
             open_state(files, temporary) as store,
         ):
             if not store.has_tables() or store.meta("target") is None:
@@ -209,17 +207,6 @@ class _Verifier:
                 "only static segments take members: name another one",
             )
         return listing
-
-
-@contextmanager
-def _private(folder: Path) -> Iterator[Path]:
-    """A temporary folder; whatever is written meanwhile is readable by its owner alone."""
-    before = os.umask(0o077)
-    try:
-        with temporary_folder(folder) as temporary:
-            yield temporary
-    finally:
-        os.umask(before)
 
 
 def _compared(

@@ -112,17 +112,18 @@ having count(*) > 1
 
 {#
   kind: new | changed | again (in doubt, or everything is sent again: whole) | held | missing (not
-  found before) | invalid | doubled (its key stands twice) | removed.
+  found before) | invalid | doubled (its key stands twice) | removed | spared
+  (removed, but adopted, not sent: where `spared`).
   `_selligent_mask` has a 1 for each field, and for the membership, that changed, in the order of
   `fields` and `member`. With `skip`, a null counts as unchanged, and of rows that go whole the mask
   says which values they have; `_selligent_hash` is of the row as the model has it. `retried` are kinds that are tried again, not held. `doubled` is none
   where no key stands twice.
 #}
-{% macro selligent_delta(target, model, came, gone, doubled, state, keys, fields, member, once, skip, full_refresh, retried) %}
-  {{- adapter.dispatch('selligent_delta', 'dbt_selligent')(target, model, came, gone, doubled, state, keys, fields, member, once, skip, full_refresh, retried) -}}
+{% macro selligent_delta(target, model, came, gone, doubled, state, keys, fields, member, once, skip, full_refresh, retried, spared=false) %}
+  {{- adapter.dispatch('selligent_delta', 'dbt_selligent')(target, model, came, gone, doubled, state, keys, fields, member, once, skip, full_refresh, retried, spared) -}}
 {% endmacro %}
 
-{% macro default__selligent_delta(target, model, came, gone, doubled, state, keys, fields, member, once, skip, full_refresh, retried) %}
+{% macro default__selligent_delta(target, model, came, gone, doubled, state, keys, fields, member, once, skip, full_refresh, retried, spared) %}
 create table {{ target }} as
 with matched as (
   select
@@ -220,7 +221,11 @@ where exists (
   select 1 from {{ doubled }} as doubled where {{ selligent_same_key(keys, 'model', 'doubled') }})
 {%- endif %}
 union all
-select 'removed', '', {{ selligent_names(keys) }}
+select
+  {%- if spared %}
+  case when exists (select 1 from {{ state }}.adopted as adopted where {{ selligent_same_key(keys, 'removed', 'adopted') }})
+    then 'spared' else 'removed' end,
+  {%- else %} 'removed',{% endif %} '', {{ selligent_names(keys) }}
   {%- for column in fields + member + once %}, cast(null as {{ column.type }}){% endfor %}
   {%- if skip %}, cast(null as varchar){% endif %}
 from removed

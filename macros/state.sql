@@ -38,14 +38,15 @@ create table {{ state }}.invalid (
 
 {#
   The state's tables in the columns that the mapping has now. `old` maps the names of the snapshot's
-  columns to their types. A row of which a value has no equal in the new type is in doubt.
+  columns to their types, `tables` are those that have the keys beside it. A row of which a value has
+  no equal in the new type is in doubt.
 #}
-{% macro selligent_reshape_state(state, keys, columns, old) %}
-  {{- adapter.dispatch('selligent_reshape_state', 'dbt_selligent')(state, keys, columns, old) -}}
+{% macro selligent_reshape_state(state, keys, columns, old, tables=('doubt', 'rejected', 'invalid')) %}
+  {{- adapter.dispatch('selligent_reshape_state', 'dbt_selligent')(state, keys, columns, old, tables) -}}
 {% endmacro %}
 
-{% macro default__selligent_reshape_state(state, keys, columns, old) %}
-{%- for table in ('doubt', 'rejected', 'invalid') %}
+{% macro default__selligent_reshape_state(state, keys, columns, old, tables) %}
+{%- for table in tables %}
 create or replace table {{ state }}.{{ table }} as
 select * replace (
   {%- for key in keys %}{{ selligent_lossless(key.name, old[key.name], key.type) }} as {{ key.name }}{{ ', ' if not loop.last }}{% endfor -%}
@@ -83,16 +84,19 @@ where not ({{ selligent_has_no_equal(columns, old) }})
   false
 {%- endmacro %}
 
-{# What a new delta says of the state before anything is sent; `forget`: rows that left the model. #}
-{% macro selligent_begin(state, delta, keys, columns, forget, full_refresh) %}
-  {{- adapter.dispatch('selligent_begin', 'dbt_selligent')(state, delta, keys, columns, forget, full_refresh) -}}
+{#
+  What a new delta says of the state before anything is sent. `forgotten` are the kinds of rows, that
+  left the model, to be forgotten, and `tables` where they may stand.
+#}
+{% macro selligent_begin(state, delta, keys, columns, forgotten, tables, full_refresh) %}
+  {{- adapter.dispatch('selligent_begin', 'dbt_selligent')(state, delta, keys, columns, forgotten, tables, full_refresh) -}}
 {% endmacro %}
 
-{% macro default__selligent_begin(state, delta, keys, columns, forget, full_refresh) %}
-{%- if forget %}
-{%- for table in ('snapshot', 'doubt') %}
+{% macro default__selligent_begin(state, delta, keys, columns, forgotten, tables, full_refresh) %}
+{%- if forgotten %}
+{%- for table in tables %}
 delete from {{ state }}.{{ table }} as kept using {{ delta }} as gone
-where gone._selligent_kind = 'removed' and {{ selligent_same_key(keys, 'kept', 'gone') }};
+where gone._selligent_kind in ({{ forgotten | join(', ') }}) and {{ selligent_same_key(keys, 'kept', 'gone') }};
 {%- endfor %}
 {%- endif %}
 delete from {{ state }}.rejected as kept
@@ -127,7 +131,7 @@ group by {% for key in keys %}{{ selligent_canonical(key, 'delta.' ~ key.name) }
 
 {#
   The outcome of a run, all of it or nothing: to be run in one transaction. `tables` are those of
-  snapshot, doubt and rejected that have rows, `outcomes` those that the spans have.
+  snapshot, doubt, rejected and adopted that have rows, `outcomes` those that the spans have.
 #}
 {% macro selligent_settle(state, delta, spans, keys, columns, member, tables, outcomes) %}
   {{- adapter.dispatch('selligent_settle', 'dbt_selligent')(state, delta, spans, keys, columns, member, tables, outcomes) -}}
@@ -148,7 +152,8 @@ delete from {{ state }}.doubt as old using {{ state }}.rejected as refused
 where refused._selligent_missing and {{ selligent_same_key(keys, 'old', 'refused') }};
 {%- endif %}
 {%- for outcome in ('record answered', 'record in doubt', 'removal answered', 'removal in doubt') if outcome in outcomes %}
-{%- for table in tables if table != 'rejected' %}
+{#- What was adopted is so until a send of it was confirmed. #}
+{%- for table in tables if table in ('snapshot', 'doubt') or (table == 'adopted' and 'answered' in outcome) %}
 delete from {{ state }}.{{ table }} as old
 using ({{ selligent_rows_in(state, delta, spans, outcome, keys, keys, refused) }}) as new
 where {{ selligent_same_key(keys, 'old', 'new') }};
@@ -211,7 +216,7 @@ alter table {{ state }}.incoming rename to snapshot
 insert into {{ state }}.rejected
 select {{ selligent_names(keys, 'refused') }},
   {#- Of a row that left the model there is nothing that a row of the model could be equal to. #}
-  case when refused._selligent_kind <> 'removed' then
+  case when refused._selligent_kind not in ('removed', 'spared') then
     {{ 'refused._selligent_hash' if hashed else selligent_row_hash(columns, 'refused') }} end,
   said.field, said.code, said.message, $seen, $seen, said.missing
 from {{ delta }} as refused
@@ -231,4 +236,13 @@ and not exists (select 1 from {{ state }}.doubt as doubt where {{ selligent_same
 {# Held rows were met again. #}
 {% macro selligent_touch_held(state) %}
 update {{ state }}.rejected set _selligent_last_seen = $seen
+{% endmacro %}
+
+{# The model's rows, staged as new, taken as sent already; which ones is remembered. #}
+{% macro selligent_adopt(state, delta, keys, columns, member) %}
+insert into {{ state }}.snapshot ({{ selligent_names(columns + member) }})
+select {{ selligent_names(columns) }}{% if member %}, true{% endif %}
+from {{ delta }} where _selligent_kind = 'new';
+create or replace table {{ state }}.adopted as
+select {{ selligent_names(keys) }} from {{ delta }} where _selligent_kind = 'new'
 {% endmacro %}

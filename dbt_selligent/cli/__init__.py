@@ -18,6 +18,7 @@ COMMANDS = {
     "debug": "check project, profile, warehouse, credentials, lists and fields",
     "status": "show the last runs, and rejected, held and invalid rows",
     "verify": "read the lists back, and compare them with what Selligent confirmed",
+    "state": "show, forget, rename or adopt what is kept of what Selligent confirmed",
     "sandbox": "serve a local Selligent, for trying and testing",
 }
 

@@ -129,6 +129,10 @@ class Terminal:
             self._line(f"  {counts.in_doubt:,} of the changed are in doubt: sent again whole")
         if counts.removed:
             self._line(f"  {counts.removed:,} rows left the model: {_removal(made)}")
+        if counts.spared:
+            self._line(
+                f"  {counts.spared:,} more left it, and are kept in the list: adopted, and not sent"
+            )
         if counts.joining:
             self._line(f"  {counts.joining:,} rows become members of segment {activation.segment}")
         if made.limit is not None and made.upto is not None:

@@ -318,7 +318,7 @@ class Shop:
         """The command in this process: quick, for what it says and how it ends."""
         out, err, code = io.StringIO(), io.StringIO(), 0
         where = ["--project-dir", str(self.folder), "--profiles-dir", str(self.folder)]
-        argv = ["dbt-selligent", arguments[0], *where, *arguments[1:]]
+        argv = ["dbt-selligent", *arguments, *where]
         with redirect_stdout(out), redirect_stderr(err), mock.patch.object(sys, "argv", argv):
             handler = signal.getsignal(signal.SIGTERM)
             try:

@@ -73,6 +73,7 @@ def test_the_results_file_says_what_happened_and_its_counts_add_up(shop: Shop) -
         "removed": 0,
         "joining": 0,
         "known": 0,
+        "spared": 0,
     }
     assert crm["problems"] == [{"field": "LTV", "reason": "not a finite number", "rows": 1}]
     assert (crm["confirmed"], crm["rejected"], crm["not_sent"], crm["requests"]) == (1, 1, 0, 3)

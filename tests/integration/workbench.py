@@ -91,7 +91,11 @@ class Workbench:
         """Opens a run as a sync does."""
         removals = any(group.done is Done.REMOVAL for group in plan.groups)
         return store.begin(
-            "run", "dev", plan.columns, forget=not removals, full_refresh=plan.full_refresh
+            "run",
+            "dev",
+            plan.columns,
+            forgotten=() if removals else ("removed",),
+            full_refresh=plan.full_refresh,
         )
 
     def staged(self) -> list[Row]:

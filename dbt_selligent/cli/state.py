@@ -1,0 +1,68 @@
+"""`dbt-selligent state`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from dbt_selligent.cli.options import project_options, selection_options, settings_of
+
+yes_option = click.option("--yes", is_flag=True, help="do it; without, say what would be done")
+
+
+@click.group()
+def state() -> None:
+    """Look after what is kept of what Selligent confirmed."""
+
+
+@state.command()
+@project_options
+@selection_options
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def show(output: str, **flags: Any) -> None:
+    """Show each state: where it is, of what, and how many rows it has."""
+    from dbt_selligent import upkeep
+
+    found = upkeep.show(settings_of(flags))
+    if output == "json":
+        click.echo(json.dumps([each.as_dict() for each in found], indent=1))
+        return
+    for each in found:
+        click.echo("\n".join(each.lines()))
+
+
+@state.command()
+@click.argument("name")
+@project_options
+@yes_option
+def reset(name: str, yes: bool, **flags: Any) -> None:
+    """Forget the state NAME: the next sync sends every row."""
+    from dbt_selligent import upkeep
+
+    click.echo("\n".join(upkeep.reset(settings_of(flags), name, yes=yes).lines()))
+
+
+@state.command()
+@click.argument("old")
+@click.argument("new")
+@project_options
+@yes_option
+def rename(old: str, new: str, yes: bool, **flags: Any) -> None:
+    """Give the state OLD to the activation NEW: after its exposure was renamed."""
+    from dbt_selligent import upkeep
+
+    click.echo("\n".join(upkeep.rename(settings_of(flags), old, new, yes=yes).lines()))
+
+
+@state.command()
+@project_options
+@selection_options
+@yes_option
+def adopt(yes: bool, **flags: Any) -> None:
+    """Take the rows of the models as sent already, where there is no state yet."""
+    from dbt_selligent import upkeep
+
+    for each in upkeep.adopt(settings_of(flags), yes=yes):
+        click.echo("\n".join(each.lines()))

@@ -1,0 +1,287 @@
+"""Looking after states: shown, forgotten, renamed, or taken from the model as it is.
+
+What changes a state is told first, and done only where it is asked for.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from dbt_selligent.activation import Activation
+from dbt_selligent.catalog import read_catalog
+from dbt_selligent.errors import ConfigurationError, RunError, StateError, nearest
+from dbt_selligent.jobs import Job, make_jobs, open_reader
+from dbt_selligent.locks import hold
+from dbt_selligent.places import Files, private_folder
+from dbt_selligent.planning import Plan
+from dbt_selligent.preparing import plan_job, prepare_state, state_to_read
+from dbt_selligent.selection import list_activations
+from dbt_selligent.settings import Destination, Settings
+from dbt_selligent.state import open_current, open_state
+
+AGAIN = "run it again with --yes to do it"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is known of one state; ``activation`` is whether the project has one of this name."""
+
+    name: str
+    destination: str
+    path: str
+    activation: bool
+    bytes: int = 0
+    version: int | None = None
+    identity: dict[str, Any] | None = None
+    segment: str | None = None
+    target: str | None = None
+    complete: bool = False
+    confirmed: int = 0
+    in_doubt: int = 0
+    held: int = 0
+    not_found: int = 0
+    adopted: int = 0
+    last_run: str | None = None
+    error: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    def lines(self) -> Sequence[str]:
+        """For a terminal."""
+        if not self.bytes:
+            return [f"{self.name} at {self.destination}: no state"]
+        said = [f"{self.name} at {self.destination}: {self.figures}", f"  {self.path}"]
+        if self.identity:
+            keys = ", ".join(self.identity["keys"])
+            segment = f", segment {self.segment}" if self.segment else ""
+            said.append(
+                f"  of list {self.identity['list']}{segment}, by {keys}, in organization "
+                f"{self.identity['organization']} at {self.identity['url']}"
+            )
+        if self.error:
+            said.append(f"  {self.error}")
+        if not self.activation:
+            said.append(
+                "  no activation has this name: `dbt-selligent state rename` gives it to another, "
+                "`state reset` forgets it"
+            )
+        return said
+
+    @property
+    def figures(self) -> str:
+        """Its rows, in words."""
+        parts = [f"{self.confirmed:,} rows confirmed", f"{self.in_doubt:,} in doubt"]
+        parts += [
+            f"{count:,} {what}"
+            for count, what in (
+                (self.held, "held"),
+                (self.not_found, "not found"),
+                (self.adopted, "of these adopted, and never sent"),
+            )
+            if count
+        ]
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is done to a state, or would be."""
+
+    said: str
+    done: bool
+
+    def lines(self) -> Sequence[str]:
+        """For a terminal."""
+        return [self.said] if self.done else [self.said, f"  -> {AGAIN}"]
+
+
+def show(settings: Settings) -> tuple[Kept, ...]:
+    """The states of the selected activations; where all are, also those that no activation has.
+
+    Raises ConfigurationError, LockedError.
+    """
+    chosen = list_activations(settings)
+    places = [(settings.destination_named(each.destination), each.name) for each in chosen]
+    if not settings.select and not settings.exclude:
+        names = {name for _, name in places}
+        folders = dict.fromkeys(destination.name for destination, _ in places)
+        for destination in map(settings.destination_named, folders):
+            there = Files.named(destination, "").names
+            places += [(destination, name) for name in there if name not in names]
+    return tuple(
+        _describe(destination, name, any(each.name == name for each in chosen))
+        for destination, name in places
+    )
+
+
+def reset(settings: Settings, name: str, *, yes: bool) -> Change:
+    """Forgets a state; raises StateError where there is none, LockedError while it is in use."""
+    activations = _by_name(settings)
+    destination = _destination(settings, activations.get(name))
+    files = _existing(destination, name)
+    kept = _describe(destination, name, name in activations)
+    with hold(files.lock, f"activation {name}"), private_folder(destination.state) as temporary:
+        if yes:
+            if kept.error is None:
+                _settle(files, temporary)
+            for path in (files.state, _wal(files.state), files.delta, _wal(files.delta)):
+                path.unlink(missing_ok=True)
+    what = kept.error or kept.figures
+    return Change(
+        f"{name} at {destination.name}: {what}: {'forgotten' if yes else 'would be forgotten'}; "
+        "the records stay in Selligent, and the next sync is a first one: every row is sent whole",
+        yes,
+    )
+
+
+def rename(settings: Settings, old: str, new: str, *, yes: bool) -> Change:
+    """Gives the state of an exposure that was renamed to the one of the new name.
+
+    Raises ConfigurationError, StateError, LockedError.
+    """
+    activations = _by_name(settings)
+    if new not in activations:
+        like = nearest(new, list(activations))
+        raise ConfigurationError(
+            f"no activation {new} in the project",
+            f"did you mean {like}?" if like else f"there are: {', '.join(activations)}",
+        )
+    if old in activations:
+        raise ConfigurationError(
+            f"{old} is an activation of the project, and needs its state",
+            "rename the exposure first",
+        )
+    destination = _destination(settings, activations[new])
+    files, target = _existing(destination, old), Files.named(destination, new)
+    kept = _describe(destination, old, False)
+    if kept.error:
+        raise StateError(kept.error, "put back a copy first")
+    with (
+        hold(files.lock, f"activation {old}"),
+        hold(target.lock, f"activation {new}"),
+        private_folder(destination.state) as temporary,
+    ):
+        if target.state.exists():
+            raise StateError(
+                f"{target.state}: {new} has a state already",
+                f"`dbt-selligent state reset {new}` forgets it",
+            )
+        if yes:
+            _settle(files, temporary)
+            # One file, renamed at once: a kill leaves it under one name or the other.
+            files.state.rename(target.state)
+            files.lock.unlink(missing_ok=True)
+    does = "is" if yes else "would be"
+    return Change(f"{old} at {destination.name}: {kept.figures}: {does} the state of {new}", yes)
+
+
+def adopt(settings: Settings, *, yes: bool) -> tuple[Change, ...]:
+    """Takes the rows of the selected models as sent already, where there is no state yet.
+
+    Raises ConfigurationError, or RunError at the first activation that cannot be.
+    """
+    activations = list_activations(settings)
+    # A state that is missing is what this is for.
+    forced, changes = replace(settings, force=True), []
+    with (
+        private_folder(settings.destination_named(activations[0].destination).state) as temporary,
+        open_reader(settings, temporary, ()) as reader,
+    ):
+        catalog = read_catalog(settings, activations, _at_once, offline=True)
+        for job in make_jobs(settings, reader, activations, catalog, ()):
+            with ExitStack() as locks:
+                name = job.activation.name
+                locks.enter_context(hold(job.files.lock, f"activation {name}"))
+                kept = _describe(job.destination, name, True, locked=False)
+                if kept.confirmed or kept.in_doubt or kept.error:
+                    raise StateError(
+                        f"{name} at {job.destination.name} has a state: "
+                        f"{kept.error or kept.figures}",
+                        f"`dbt-selligent state reset {name}` forgets it",
+                    )
+                if yes:
+                    where = prepare_state(forced, job, temporary, ())
+                    made = plan_job(forced, reader, job, where, job.files.delta)
+                    with open_state(job.files, temporary) as store:
+                        store.adopt(uuid.uuid4().hex, settings.target, made.columns)
+                else:
+                    where = state_to_read(forced, job, temporary, ())
+                    made = plan_job(forced, reader, job, where, temporary / job.files.delta.name)
+                changes.append(_adopted(job, made, yes))
+    return tuple(changes)
+
+
+def _adopted(job: Job, made: Plan, yes: bool) -> Change:
+    counts = made.counts
+    invalid = f" ({counts.invalid:,} are invalid)" if counts.invalid else ""
+    does = "are" if yes else "would be"
+    return Change(
+        f"{job.activation.name} at {job.destination.name}: {counts.new:,} of {counts.rows:,} rows"
+        f"{invalid} {does} taken as sent to list {job.activation.list}; none of them was, and none "
+        "is deleted there before it is. `dbt-selligent verify` tells where they differ",
+        yes,
+    )
+
+
+def _at_once(_: float) -> None:
+    """What is remembered of the list will do: nothing is waited for."""
+
+
+def _by_name(settings: Settings) -> dict[str, Activation]:
+    everything = replace(settings, select=(), exclude=())
+    return {activation.name: activation for activation in list_activations(everything)}
+
+
+def _destination(settings: Settings, activation: Activation | None) -> Destination:
+    return settings.destination_named(activation.destination if activation else None)
+
+
+def _existing(destination: Destination, name: str) -> Files:
+    files = Files.named(destination, name)
+    if not files.state.exists():
+        there = files.names
+        like = nearest(name, there)
+        raise StateError(
+            f"no state of {name} at {destination.name}",
+            f"did you mean {like}?" if like else f"there are: {', '.join(there) or 'none'}",
+        )
+    return files
+
+
+def _wal(path: Path) -> Path:
+    return path.with_name(f"{path.name}.wal")
+
+
+def _settle(files: Files, temporary: Path) -> None:
+    """A run that was cut off is settled, and nothing is left beside the state's own file."""
+    with open_state(files, temporary) as store:
+        store.settle()
+    for path in (_wal(files.delta), files.delta):
+        path.unlink(missing_ok=True)
+
+
+def _describe(
+    destination: Destination, name: str, activation: bool, *, locked: bool = True
+) -> Kept:
+    """What is known of a state; raises LockedError while another process works on it."""
+    files = Files.named(destination, name)
+    empty = Kept(name, destination.name, str(files.state), activation)
+    if not files.state.exists():
+        return empty
+    size = sum(path.stat().st_size for path in (files.state, _wal(files.state)) if path.exists())
+    with ExitStack() as stack:
+        if locked:
+            stack.enter_context(hold(files.lock, f"activation {name}"))
+        temporary = stack.enter_context(private_folder(destination.state))
+        try:
+            with open_current(files, temporary) as store:
+                return replace(empty, bytes=size, **store.describe())
+        except RunError as error:
+            return replace(empty, bytes=size, error=error.message)

@@ -1,0 +1,431 @@
+"""What is kept of what Selligent confirmed: shown, forgotten, renamed, adopted, of any version."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from dbt_selligent.locks import hold
+from dbt_selligent.migrations import VERSION
+from dbt_selligent.upkeep import adopt, rename, reset, show
+from dbt_selligent.warehouse import engine
+
+from .conftest import Shop, exposure
+from .test_kill import COUNT, kill_while_under_way, model
+
+STATES = Path(__file__).parents[1] / "fixtures" / "states"
+ANN, BEN, CAT = (
+    (1, "ann@acme.example", "Ann", 10.5, True),
+    (2, "ben@acme.example", "Ben", None, False),
+    (3, "cat@acme.example", "Cat", 1.0, True),
+)
+META: dict[str, Any] = {
+    "list": "CUSTOMERS",
+    "matching_key": {"CUSTOMER_ID": "id"},
+    "fields": {"MAIL": "email", "FIRSTNAME": "first_name"},
+}
+
+
+def run(shop: Shop, *arguments: str) -> tuple[int, str]:
+    done = shop.invoke("state", *arguments)
+    return done.code, done.said
+
+
+def kept(shop: Shop) -> dict[str, str]:
+    return {name: said for name, said in shop.state_bytes().items() if name.endswith(".duckdb")}
+
+
+# showing
+
+
+def test_a_state_is_shown_with_what_it_is_of(shop: Shop) -> None:
+    assert run(shop, "show", "--select", "crm") == (0, "crm at dev: no state\n")
+    shop.customers(ANN, BEN)
+    shop.in_step()
+    code, said = run(shop, "show", "--select", "crm")
+    assert (code, said.splitlines()) == (
+        0,
+        [
+            "crm at dev: 2 rows confirmed, 0 in doubt",
+            f"  {shop.state / 'dev' / 'crm.duckdb'}",
+            f"  of list CUSTOMERS, by CUSTOMER_ID, in organization DEMO at {shop.url}",
+        ],
+    )
+    [told] = json.loads(run(shop, "show", "--select", "crm", "--output", "json")[1])
+    assert (told["version"], told["complete"], told["target"]) == (VERSION, True, "dev")
+
+
+def test_a_state_that_no_activation_has_is_shown_too(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    shop.declare(exposure("people", "customers", META))
+    names = [(one.name, one.activation, one.confirmed) for one in show(shop.settings())]
+    assert names == [("people", True, 0), ("crm", False, 1)]
+    assert "`dbt-selligent state rename`" in run(shop, "show")[1]
+
+
+def test_a_state_in_use_says_who_to_wait_for(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    with hold(shop.state / "dev" / "crm.lock", "activation crm"):
+        for arguments in (["show"], ["reset", "crm"], ["reset", "crm", "--yes"]):
+            code, said = run(shop, *arguments)
+            assert code == 1
+            assert "activation crm is in use by process" in said
+    assert shop.in_step().requests == 0
+
+
+# forgetting
+
+
+def test_a_reset_is_told_first_and_then_done(shop: Shop) -> None:
+    shop.customers(ANN, BEN)
+    shop.in_step()
+    shop.sent()
+    before = kept(shop)
+    code, said = run(shop, "reset", "crm")
+    assert code == 0
+    assert "2 rows confirmed, 0 in doubt: would be forgotten" in said
+    assert "--yes" in said
+    assert kept(shop) == before
+    code, said = run(shop, "reset", "crm", "--yes")
+    assert code == 0
+    assert "would" not in said
+    assert sorted(path.name for path in (shop.state / "dev").glob("crm*")) == ["crm.lock"]
+    result = shop.in_step()
+    assert result.confirmed == 2
+    assert result.notes[0].startswith("first sync, no state at ")
+
+
+def test_a_state_that_is_damaged_can_be_reset(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    (shop.state / "dev" / "crm.duckdb").write_bytes(b"not a database, " * 1000)
+    code, said = run(shop, "reset", "crm", "--yes")
+    assert code == 0
+    assert "not a usable state file" in said
+    assert shop.in_step().confirmed == 1
+
+
+def test_there_is_nothing_to_reset(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    code, said = run(shop, "reset", "crmm", "--yes")
+    assert code == 1
+    assert "no state of crmm at dev" in said
+    assert "did you mean crm?" in said
+
+
+# renaming
+
+
+def renamed(shop: Shop, name: str = "people", **changes: Any) -> None:
+    fields = {"MAIL": "email", "FIRSTNAME": "first_name", "LTV": "lifetime_value"}
+    meta = {**META, "fields": {**fields, "OPTIN": "opt_in"}, "batch": {"rows": 2500}, **changes}
+    shop.declare(exposure(name, "customers", meta))
+
+
+def test_a_renamed_exposure_takes_over_its_state(shop: Shop) -> None:
+    shop.customers(ANN, BEN)
+    shop.in_step()
+    shop.sent()
+    renamed(shop)
+    assert shop.plan_one("people").notes[1] == (
+        "no activation has the state of crm, which is of this list: if this is its new name, "
+        "`dbt-selligent state rename crm people` is to come first"
+    )
+    before = kept(shop)
+    assert "would be the state of people" in run(shop, "rename", "crm", "people")[1]
+    assert kept(shop) == before
+    code, said = run(shop, "rename", "crm", "people", "--yes")
+    assert (code, said) == (
+        0,
+        "crm at dev: 2 rows confirmed, 0 in doubt: is the state of people\n",
+    )
+    result = shop.in_step("people")
+    assert result.counts is not None
+    assert (result.counts.unchanged, shop.sent()) == (2, [])
+    assert [one.name for one in show(shop.settings())] == ["people"]
+
+
+def test_a_state_of_another_list_is_not_taken_for_one_that_was_renamed(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    renamed(shop, list="OTHERS")
+    assert len(shop.plan_one("people").notes) == 1
+
+
+def test_rows_in_doubt_go_with_the_state(shop: Shop) -> None:
+    model(shop, "Old")
+    shop.in_step()
+    model(shop, "New")
+    kill_while_under_way(shop, 2, "delay-after")
+    renamed(shop)
+    change = rename(shop.settings(), "crm", "people", yes=True)
+    assert change.done
+    assert shop.plan_one("people").counts.in_doubt >= 2500
+    assert sorted(path.name for path in (shop.state / "dev").glob("crm*")) == []
+    model(shop, "Old")
+    result = shop.in_step("people")
+    assert result.counts is not None
+    assert result.counts.in_doubt >= 2500
+    assert len(shop.records()) == COUNT
+    assert {row[2] for row in shop.records()} == {"Old"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "words"),
+    [
+        ("crm", "peple", 2, ["no activation peple in the project", "did you mean people?"]),
+        ("people", "people", 2, ["people is an activation of the project", "rename the exposure"]),
+        ("cmr", "people", 1, ["no state of cmr at dev", "did you mean crm?"]),
+        ("crm", "people", 1, ["people has a state already", "state reset people"]),
+    ],
+)
+def test_a_rename_that_cannot_be_changes_nothing(
+    shop: Shop, old: str, new: str, code: int, words: list[str]
+) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    renamed(shop)
+    shop.in_step("people")
+    before = kept(shop)
+    found, said = run(shop, "rename", old, new, "--yes")
+    assert found == code
+    for word in words:
+        assert word in said
+    assert kept(shop) == before
+
+
+# adopting
+
+
+def gone(shop: Shop, *rows: tuple[Any, ...]) -> Any:
+    shop.customers(*rows)
+    return shop.in_step(force=True)
+
+
+def keys(shop: Shop) -> list[int]:
+    return sorted(int(str(row[0])) for row in shop.records())
+
+
+def put(shop: Shop, *rows: tuple[Any, ...]) -> None:
+    """What another tool sent before."""
+    names = ("CUSTOMER_ID", "MAIL", "FIRSTNAME", "LTV", "OPTIN")
+    shop.sandbox.put("CUSTOMERS", [dict(zip(names, row, strict=True)) for row in rows])
+
+
+def test_what_is_adopted_is_taken_as_sent_and_recorded(shop: Shop) -> None:
+    put(shop, ANN, BEN)
+    shop.customers(ANN, BEN)
+    [would] = adopt(shop.settings(select=("crm",)), yes=False)
+    assert "2 of 2 rows would be taken as sent" in would.said
+    assert not (shop.state / "dev" / "crm.duckdb").exists()
+    [done] = adopt(shop.settings(select=("crm",)), yes=True)
+    assert (done.done, "would" in done.said) == (True, False)
+    assert shop.writes() == []
+    result = shop.in_step()
+    assert result.counts is not None
+    assert (result.counts.unchanged, shop.sent()) == (2, [])
+    assert "2 of these adopted, and never sent" in run(shop, "show", "--select", "crm")[1]
+    assert "adopted" in shop.invoke("status", "--select", "crm").out
+    shop.customers((*ANN[:2], "Anne", *ANN[3:]), BEN)
+    shop.in_step()
+    assert [query["fields"] for _, query, _ in shop.sent()] == ["CUSTOMER_ID,FIRSTNAME"]
+    assert "1 of these adopted" in run(shop, "show", "--select", "crm")[1]
+
+
+def test_a_record_that_was_adopted_is_not_deleted_before_it_was_sent(shop: Shop) -> None:
+    renamed(shop, "crm", removed="delete")
+    put(shop, ANN, BEN, CAT)
+    shop.customers(ANN, BEN, CAT)
+    adopt(shop.settings(select=("crm",)), yes=True)
+    gone(shop, (*ANN[:2], "Anne", *ANN[3:]), BEN, CAT)  # ann is sent
+    made = gone(shop, BEN)
+    assert (made.counts.removed, made.counts.spared, made.removed) == (1, 1, 1)
+    assert keys(shop) == [2, 3]
+    assert show(shop.settings(select=("crm",)))[0].adopted == 1
+    # cat is forgotten: she comes back as new, and was sent then.
+    gone(shop, BEN, CAT)
+    gone(shop, BEN)
+    assert keys(shop) == [2]
+
+
+def test_a_send_that_was_never_answered_makes_nothing_deletable(shop: Shop) -> None:
+    renamed(shop, "crm", removed="delete")
+    put(shop, ANN, BEN)
+    shop.customers(ANN, BEN)
+    adopt(shop.settings(select=("crm",)), yes=True)
+    shop.customers((*ANN[:2], "Anne", *ANN[3:]), BEN)
+    shop.sandbox.faults(["load:503-after"])
+    assert shop.sync_one().status == "failed"
+    shop.sandbox.faults([])
+    gone(shop, BEN)
+    assert keys(shop) == [1, 2]
+
+
+def test_a_full_refresh_sends_what_was_adopted(shop: Shop) -> None:
+    renamed(shop, "crm", mode="mirror")
+    shop.customers(ANN, BEN)
+    adopt(shop.settings(select=("crm",)), yes=True)
+    assert shop.in_step(full_refresh=True).confirmed == 2
+    gone(shop, BEN)
+    assert keys(shop) == [2]
+
+
+def test_a_record_that_was_adopted_leaves_the_segment_and_stays_in_the_list(shop: Shop) -> None:
+    renamed(shop, "crm", removed="delete", segment="VIP")
+    put(shop, ANN, BEN)
+    shop.customers(ANN, BEN)
+    adopt(shop.settings(select=("crm",)), yes=True)
+    assert shop.in_step().requests == 0
+    made = gone(shop, BEN)
+    assert (made.counts.spared, made.removed) == (1, 1)
+    assert [path for path in shop.writes() if "/segments/VIP/data" in path]
+    assert keys(shop) == [1, 2]
+
+
+def test_an_adopted_key_of_another_type_is_still_adopted(shop: Shop) -> None:
+    renamed(shop, "crm", removed="delete")
+    put(shop, ANN, BEN)
+    shop.customers(ANN, BEN)
+    adopt(shop.settings(select=("crm",)), yes=True)
+    with duckdb.connect() as connection:
+        engine.attach(connection, shop.state / "dev" / "crm.duckdb", "it")
+        for table in ("snapshot", "doubt", "rejected", "invalid", "adopted"):
+            connection.execute(f'alter table it.{table} alter "CUSTOMER_ID" type varchar')
+    made = gone(shop, BEN)
+    assert (made.counts.spared, made.counts.unchanged, keys(shop)) == (1, 1, [1, 2])
+
+
+def test_invalid_rows_are_not_adopted(shop: Shop) -> None:
+    shop.customers(ANN, BEN, (*BEN[:4], True))
+    [change] = adopt(shop.settings(select=("crm",)), yes=True)
+    assert "1 of 3 rows (2 are invalid) are taken as sent" in change.said
+    assert shop.plan_one().counts.invalid == 2
+
+
+def test_a_state_that_is_there_is_not_adopted_over(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    before = kept(shop)
+    code, said = run(shop, "adopt", "--select", "crm", "--yes")
+    assert code == 1
+    assert "crm at dev has a state: 1 rows confirmed" in said
+    assert "`dbt-selligent state reset crm`" in said
+    assert kept(shop) == before
+
+
+def test_after_an_adoption_a_state_is_there_that_the_profile_requires(shop: Shop) -> None:
+    shop.profile(require_state=True)
+    shop.customers(ANN)
+    adopt(shop.settings(select=("crm",)), yes=True)
+    assert shop.in_step().requests == 0
+
+
+def test_reset_forgets_that_rows_were_adopted(shop: Shop) -> None:
+    shop.customers(ANN)
+    adopt(shop.settings(select=("crm",)), yes=True)
+    reset(shop.settings(), "crm", yes=True)
+    assert shop.in_step().confirmed == 1
+    assert show(shop.settings(select=("crm",)))[0].adopted == 0
+
+
+# versions
+
+
+def restore(shop: Shop, version: int) -> None:
+    """The files that a killed sync of that version left, as they are told in SQL."""
+    folder = shop.state / "dev"
+    folder.mkdir(parents=True, exist_ok=True)
+    for kind, name in (("state", "crm.duckdb"), ("delta", "crm.delta.duckdb")):
+        sql = (STATES / f"{version}.{kind}.sql").read_text()
+        with duckdb.connect() as connection:
+            engine.attach(connection, folder / name, "it")
+            connection.execute("use it")
+            connection.execute(sql.replace("http://127.0.0.1:8800", shop.url))
+
+
+def tables(path: Path) -> list[str]:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        found = connection.execute("select sql from duckdb_tables() order by table_name").fetchall()
+    return [sql for (sql,) in found]
+
+
+MODEL = (
+    (1, "ann@acme.example", "Ann", 11.5, True),
+    (2, "ben@acme.example", "Ben", None, False),
+    (4, "dan@acme.example", "Dan", 2.5, None),
+    (6, "fay@acme.example", "Fay", 6.0, True),
+)
+HELD, TWICE = (3, "bad@acme.example", "Cat", 1.0, True), (5, "eve@acme.example", "Eve", 3.0, True)
+# Of two requests one was answered, which version 1 does not tell durably enough.
+IN_DOUBT = {1: 3, 2: 2, 3: 2}
+
+
+@pytest.mark.parametrize("version", range(1, VERSION + 1))
+@pytest.mark.parametrize("back", [False, True], ids=["on", "back"])
+def test_a_sync_goes_on_where_one_of_an_earlier_version_was_killed(
+    shop: Shop, version: int, back: bool
+) -> None:
+    restore(shop, version)
+    now = tuple((*row[:3], row[3] and row[3] - 1, row[4]) for row in MODEL) if back else MODEL
+    shop.sandbox.put("CUSTOMERS", [{"CUSTOMER_ID": row[0]} for row in MODEL])
+    shop.customers(*now, HELD, TWICE, TWICE)
+    before = kept(shop)
+    assert shop.plan_one().counts.held == 1
+    assert kept(shop) == before
+    result = shop.sync_one()
+    assert result.status == "rows refused"
+    assert result.counts is not None
+    assert (result.counts.in_doubt, result.counts.held, result.counts.invalid) == (
+        IN_DOUBT[version],
+        1,
+        2,
+    )
+    sent = {row[0]: row for _, query, body in shop.sent() for row in body}
+    in_doubt = {1, 4, 6} if version == 1 or back else {1, 4}
+    assert set(sent) == in_doubt
+    assert shop.sync_one().requests == 0
+    said = shop.invoke("status", "--select", "crm").out
+    assert re.search(r"cut off\s", said)
+    assert "MAIL: Unknown" in said
+
+
+@pytest.mark.parametrize("version", range(1, VERSION + 1))
+def test_status_and_show_read_a_state_of_an_earlier_version(shop: Shop, version: int) -> None:
+    restore(shop, version)
+    assert "3 rows confirmed" in shop.invoke("status", "--select", "crm").out
+    assert "3 rows confirmed" in run(shop, "show", "--select", "crm")[1]
+
+
+def test_a_fresh_state_has_the_tables_that_this_version_is_known_by(shop: Shop) -> None:
+    """Whoever changes a table makes a new version, with a file of its own here."""
+    shop.customers(ANN)
+    shop.in_step()
+    fresh = tables(shop.state / "dev" / "crm.duckdb")
+    reset(shop.settings(), "crm", yes=True)
+    restore(shop, VERSION)
+    assert tables(shop.state / "dev" / "crm.duckdb") == fresh
+
+
+def test_a_state_of_a_newer_version_is_left_alone(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    path = shop.state / "dev" / "crm.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("insert into migrations values (?, now()::timestamp)", [VERSION + 1])
+    before = kept(shop)
+    newer = f"state of version {VERSION + 1}, newer than version {VERSION}"
+    for command in ("sync", "plan", "status", "verify"):
+        done = shop.invoke(command, "--select", "crm")
+        assert done.code == 1
+        assert newer in done.said
+        assert "upgrade dbt-selligent" in done.said
+    assert newer in run(shop, "show", "--select", "crm")[1]
+    assert kept(shop) == before
