@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from dbt_selligent.accounts import Tally
 from dbt_selligent.activation import Activation
-from dbt_selligent.errors import DbtSelligentError, GateError, GuardError
+from dbt_selligent.errors import DbtSelligentError, GateError, GuardError, RunError
 from dbt_selligent.groups import Done
 from dbt_selligent.planning import Counts, Plan
 
@@ -97,8 +97,10 @@ class RunResults:
         return int(any(result.status not in GOOD for result in self.results))
 
     def write(self, folder: Path) -> Path:
-        """Writes the results file beside dbt's own; it holds no row values."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Writes the results file beside dbt's own; it holds no row values.
+
+        Raises RunError where it cannot be written.
+        """
         path = folder / RESULTS_FILE
         content = {
             "metadata": {
@@ -108,7 +110,14 @@ class RunResults:
             },
             **asdict(self),
         }
-        path.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise RunError(
+                f"{path}: cannot be written: {error.strerror}",
+                "the sync came to its end: `dbt-selligent status` says how",
+            ) from None
         return path
 
 

@@ -291,8 +291,9 @@ def open_state(files: Files, temporary: Path, *, read_only: bool = False) -> Ite
                 store.migrate()
             yield store
         except duckdb.Error as error:
+            mend = "make room" if engine.no_room(error) else "mend it"
             raise StateError(
-                f"{files.state}: {engine.words(error)}", "nothing was lost: mend it and run again"
+                f"{files.state}: {engine.words(error)}", f"nothing was lost: {mend} and run again"
             ) from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import traceback
 from importlib import import_module
 from importlib.metadata import version
 
@@ -69,3 +70,15 @@ def main() -> None:
         click.secho("Error: ", fg="red", nl=False, err=True)
         click.echo(str(error), err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        what = ": ".join(str(part) for part in (error.filename, error.strerror) if part)
+        click.secho("Error: ", fg="red", nl=False, err=True)
+        click.echo(what or type(error).__name__, err=True)
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001  (whatever it is)
+        # Its message may quote a value of a row, or a secret: where it happened is enough.
+        click.secho("Error: ", fg="red", nl=False, err=True)
+        click.echo(f"{type(error).__name__}, which is a bug: please report it with these lines",
+                   err=True)  # fmt: skip
+        click.echo("".join(traceback.format_tb(error.__traceback__)), err=True, nl=False)
+        sys.exit(1)

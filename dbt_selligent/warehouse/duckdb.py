@@ -22,7 +22,7 @@ from dbt.config.renderer import ProfileRenderer
 from dbt_common.dataclass_schema import ValidationError
 from dbt_common.exceptions import DbtBaseException
 
-from dbt_selligent.errors import MemoryLimitError, ProfileError, WarehouseError
+from dbt_selligent.errors import MemoryLimitError, ProfileError, StateError, WarehouseError
 from dbt_selligent.settings import Settings
 from dbt_selligent.warehouse import engine
 from dbt_selligent.warehouse.macros import quote
@@ -71,6 +71,8 @@ class DuckDBReader:
                 yield self
         except duckdb.OutOfMemoryException as error:
             raise _too_little(error) from None
+        except duckdb.Error as error:  # of attaching and detaching: queries have their own
+            raise _not_staged(error) from None
 
     @contextmanager
     def _attached(self, state: Path, delta: Path) -> Iterator[None]:
@@ -99,10 +101,19 @@ class DuckDBReader:
         except duckdb.OutOfMemoryException as error:
             raise _too_little(error) from None
         except duckdb.Error as error:
+            if engine.no_room(error):
+                raise _not_staged(error) from None
             raise WarehouseError(
                 f"the model cannot be read: {engine.words(error)}",
                 "`dbt show --select <model>` says more",
             ) from None
+
+
+def _not_staged(error: duckdb.Error) -> StateError:
+    return StateError(
+        f"the delta cannot be staged: {engine.words(error)}",
+        "make room in the folder of the state, then run again: nothing was sent",
+    )
 
 
 def _too_little(error: duckdb.OutOfMemoryException) -> MemoryLimitError:

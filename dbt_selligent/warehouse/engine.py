@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +36,9 @@ WITHOUT_VALUES = (
     duckdb.ParserException,
     duckdb.PermissionException,
 )
+
+# However DuckDB comes to say it: writing, committing, checkpointing.
+NO_ROOM = re.compile("|".join(map(os.strerror, (errno.ENOSPC, errno.EFBIG, errno.EDQUOT))))
 
 STATE = "_selligent_state"
 DELTA = "_selligent_delta"
@@ -95,8 +100,16 @@ def detach(connection: Any, alias: str) -> None:
     connection.execute(f"detach {quote(alias)}")
 
 
+def no_room(error: Exception) -> str | None:
+    """Why a file cannot be written, in the system's words; None where the error is another."""
+    found = NO_ROOM.search(str(error))
+    return found[0] if found else None
+
+
 def words(error: Exception) -> str:
     """What DuckDB says, in one line; only what kind of error it is where it may quote a value."""
+    if full := no_room(error):
+        return f"a file cannot be written: {full}"
     kind = type(error).__name__.removesuffix("Exception")
     if isinstance(error, WITHOUT_VALUES) or not isinstance(error, duckdb.Error):
         lines = str(error).strip().splitlines()
