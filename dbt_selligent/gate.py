@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from threading import Event
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.errors import StateError
@@ -26,6 +26,8 @@ RUN_RESULTS = "run_results.json"
 JUDGING = ("run", "build", "test", "retry")
 PASSED = ("success", "pass", "warn", "no-op")
 FAILED = ("error", "fail", "runtime error", "partial success")
+# What a file that is damaged, or of another shape, raises on the way.
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -50,17 +52,15 @@ class Invocation:
 
 @dataclass(frozen=True)
 class Gate:
-    """The newest verdicts for one target; ``broken`` says why the last ones cannot be read."""
+    """The newest verdicts for one target; ``broken`` says why they cannot be read."""
 
     nodes: Nodes
-    broken: str | None = None
+    broken: StateError | None = None
 
-    def judge(self, activation: Activation) -> Verdict | None:
-        """Whether the model may be sent; None where there is nothing to say."""
-        if activation.gate == "off":
-            return None
+    def judge(self, activation: Activation) -> Verdict:
+        """Whether the model may be sent."""
         if self.broken:
-            return Verdict("gate", False, self.broken, "run `dbt build`, which writes them anew")
+            return Verdict("gate", False, self.broken.message, self.broken.next_step)
         model = activation.model
         checked = ((model.unique_id, f"model {model.name}"), *(
             (unique_id, f"test {name}") for unique_id, name in model.tests
@@ -94,51 +94,58 @@ class Gates:
         self._by_folder: dict[Path, Gate] = {}
 
     def judge(self, activation: Activation, folder: Path) -> tuple[Verdict, ...]:
-        """What dbt has to say of an activation; raises StateError where it cannot be told."""
+        """What dbt has to say of an activation; it is not asked where that is of no interest."""
+        if activation.gate == "off":
+            return ()
         if folder not in self._by_folder:
             self._by_folder[folder] = self._open(folder)
-        said = self._by_folder[folder].judge(activation)
-        return (said,) if said else ()
+        return (self._by_folder[folder].judge(activation),)
 
     def _open(self, folder: Path) -> Gate:
-        path, target = folder / FILE, self._settings.target
-        results = self._settings.target_path / RUN_RESULTS
         try:
-            invocation = read_invocation(results)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return Gate({}, f"dbt's results cannot be read: {results}")
+            invocation = read_invocation(self._settings.target_path / RUN_RESULTS)
+            kept = self._remember(folder / FILE, invocation)
+        except StateError as broken:
+            return Gate({}, broken)
+        return Gate(kept.get(self._settings.target, {}))
+
+    def _remember(self, path: Path, invocation: Invocation | None) -> dict[str, dict[str, Judged]]:
+        """The newest verdicts by target, with those of the last invocation."""
         if invocation is None:
-            return Gate(_read(path).get(target, {}))
-        of = invocation.target or self._settings.default_target
-        if not self._keep:
+            return _read(path)
+        target = invocation.target or self._settings.default_target
+        with ExitStack() as turn:
+            if self._keep:
+                lock = path.with_name(f"{FILE}.lock")
+                turn.enter_context(take_turn(lock, "dbt's verdicts", Event(), lambda _: None))
             kept = _read(path)
-        else:
-            lock = path.with_name(f"{FILE}.lock")
-            with take_turn(lock, "dbt's verdicts", threading.Event(), lambda _: None):
-                kept = _read(path)
-                if newest(kept.get(of, {}), invocation.nodes) != kept.get(of):
-                    _write(path, {**kept, of: newest(kept.get(of, {}), invocation.nodes)})
-        return Gate(newest(kept.get(target, {}), invocation.nodes if of == target else {}))
+            told = {**kept, target: newest(kept.get(target, {}), invocation.nodes)}
+            if self._keep and told != kept:
+                _write(path, told)
+        return told
 
 
 def read_invocation(path: Path) -> Invocation | None:
     """What the last invocation of dbt said; None where there is none, or it says nothing of data.
 
-    Raises OSError, ValueError, KeyError, TypeError or AttributeError where it cannot be read.
+    Raises StateError where it cannot be read.
     """
     try:
         content = json.loads(path.read_bytes())
+        given, at = content["args"], content["metadata"]["generated_at"]
+        if given.get("which") not in JUDGING or given.get("empty"):
+            return None
+        nodes = {
+            str(result["unique_id"]): _judged(result["status"] in PASSED, given["which"], at)
+            for result in content["results"]
+            if result["status"] in (*PASSED, *FAILED)
+        }
     except FileNotFoundError:
         return None
-    given = content["args"]
-    if given.get("which") not in JUDGING or given.get("empty"):
-        return None
-    command, at = str(given["which"]), str(content["metadata"]["generated_at"])
-    nodes = {
-        str(result["unique_id"]): Judged(result["status"] in PASSED, command, at)
-        for result in content["results"]
-        if result["status"] in (*PASSED, *FAILED)
-    }
+    except UNREADABLE:
+        raise StateError(
+            f"dbt's results cannot be read: {path}", "run `dbt build`, which writes them anew"
+        ) from None
     return Invocation(given.get("target"), nodes)
 
 
@@ -156,24 +163,30 @@ def _read(path: Path) -> dict[str, dict[str, Judged]]:
     try:
         content = json.loads(path.read_bytes())
         return {
-            str(target): {str(node): Judged(**said) for node, said in nodes.items()}
+            target: {node: _judged(**said) for node, said in nodes.items()}
             for target, nodes in content.items()
         }
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, TypeError, AttributeError):
+    except UNREADABLE:
         raise StateError(
-            f"{path}: dbt's verdicts cannot be read",
+            f"dbt's verdicts cannot be read: {path}",
             "delete it, then run `dbt build`: the verdicts of that are kept",
         ) from None
 
 
-def _write(path: Path, content: Mapping[str, Mapping[str, Any]]) -> None:
+def _judged(passed: object, command: object, at: object) -> Judged:
+    if isinstance(passed, bool) and isinstance(command, str) and isinstance(at, str):
+        return Judged(passed, command, at)
+    raise TypeError
+
+
+def _write(path: Path, content: Mapping[str, Nodes]) -> None:
     told = {
         target: {node: asdict(said) for node, said in nodes.items()}
         for target, nodes in content.items()
     }
-    written = path.with_name(f"{FILE}.{os.getpid()}")
+    written = path.with_name(f"{FILE}.new")
     with written.open("w", encoding="utf-8") as file:
         json.dump(told, file, indent=1)
         file.flush()

@@ -10,11 +10,13 @@ from pydantic import ValidationError
 
 from dbt_selligent.errors import Fault, nearest
 from dbt_selligent.manifest import Exposure
-from dbt_selligent.meta import ActivationMeta
+from dbt_selligent.meta import ActivationMeta, BatchMeta, GuardMeta
 
 MakeFault = Callable[..., Fault]
 # Keys of the grammar that this version does not carry out: a fault, never ignored.
 KEYS_TO_COME = ("schedule", "warnings")
+# Keys with keys of their own.
+PARTS = {"batch": BatchMeta, "guard": GuardMeta}
 # How a bare key of YAML comes here: dbt writes the manifest as JSON.
 YAML_WORDS = ("true", "false", "null", True, False, None)
 YAML_FAULT = ("YAML reads a bare on, yes, no, off or null so", 'quote it, like "NO"')
@@ -173,6 +175,9 @@ def _from_pydantic(error: Any, exposure: Exposure) -> Fault:
         problem, mend = "missing", "every activation needs it"
     elif kind == "literal_error":
         problem, mend = f"must be {error['ctx']['expected']}", ""
+    elif kind == "extra_forbidden" and error["loc"][0] in PARTS:
+        like = nearest(str(error["loc"][-1]), [*PARTS[error["loc"][0]].model_fields])
+        problem, mend = "no such key", f"did you mean {like}?" if like else ""
     else:
         message = str(error["msg"])
         problem, mend = message[:1].lower() + message[1:], ""

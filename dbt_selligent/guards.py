@@ -72,7 +72,8 @@ class Change:
     """A staged delta in figures: rows of the model ``name``, those of it that are new or
     ``changed``, those of the ``known`` records that left it, and what becomes of these.
 
-    ``first`` before a sync has come to its end: then nothing is known that could have changed.
+    ``whole`` if everything is to be sent anyway: in a full refresh, and before a sync has come to
+    its end. What changed is no question then.
     """
 
     name: str
@@ -81,7 +82,7 @@ class Change:
     removed: int
     known: int
     removal: Literal["keep", "delete", "set"]
-    first: bool
+    whole: bool
 
 
 def judge(guard: Guard, change: Change) -> tuple[Verdict, ...]:
@@ -90,7 +91,7 @@ def judge(guard: Guard, change: Change) -> tuple[Verdict, ...]:
     if not change.rows:
         mend = "if it is meant to be empty, sync with --force"
         said.append(Verdict("empty", False, f"model {change.name} has no rows", mend))
-    if guard.max_changed is not None and not change.first:
+    if guard.max_changed is not None and not change.whole:
         said.append(
             _verdict(
                 "max_changed", guard.max_changed, change.changed, change.known,

@@ -7,7 +7,14 @@ import re
 import sys
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from dbt_selligent.guards import LIMIT
@@ -85,7 +92,12 @@ class GuardMeta(_Meta):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _limit_is_a_number_or_percent(cls, found: object) -> object:
+    def _limit_is_a_number_or_percent(cls, found: object, given: ValidationInfo) -> object:
+        if isinstance(found, bool):
+            mend = "leave it out" if given.field_name == "max_changed" else "write 100%"
+            raise PydanticCustomError(
+                "limit", f"YAML reads on, off, yes and no as booleans: for any number, {mend}"
+            )
         if found is not None and not (
             (type(found) is int and found >= 0)
             or (isinstance(found, str) and re.fullmatch(LIMIT, found))

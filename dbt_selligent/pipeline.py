@@ -162,6 +162,8 @@ class _Planner:
             self._emit(Planned(made, sending=True))
             stop(made.verdicts, force=settings.force)
         except (GateError, GuardError) as error:
+            if made is not None:
+                job.files.delta.unlink(missing_ok=True)  # rows that nobody is to send
             result = stopped(job.activation, made, error)
             self._record(job, result)
             self._end(result)

@@ -119,12 +119,14 @@ def build_plan(
     verdicts: Sequence[Verdict] = (),
     sample: int = 0,
     synced: bool = False,
+    known_before: int = 0,
     left_behind: int = 0,
 ) -> Plan:
     """The plan of an activation whose state and delta file are attached to the reader.
 
     ``sample`` rows are read back for showing; they hold values as they are. ``synced`` if a sync
-    has come to its end before; ``verdicts`` are those that were made without the delta.
+    has come to its end before, ``known_before`` if one was cut off: see the state. ``verdicts`` are
+    those that were made without the delta.
     """
     columns = staging.columns
     figures = stage_delta(reader, staging)
@@ -157,9 +159,9 @@ def build_plan(
         rows=counts.rows,
         changed=counts.to_send - counts.in_doubt,
         removed=counts.removed,
-        known=counts.known,
+        known=max(counts.known, known_before),
         removal=activation.removed,
-        first=not synced,
+        whole=staging.full_refresh or not synced,
     )
     upto = None
     if limit is not None:

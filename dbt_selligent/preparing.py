@@ -25,15 +25,16 @@ from dbt_selligent.warehouse.engine import memory_limits
 class Prepared:
     """A state file that can be planned on: settled, in the columns of the mapping.
 
-    ``first`` if it has no rows yet, ``adopted`` if some of them never were sent, ``synced`` if a
-    sync has come to its end. ``renamed`` is the name of a state that may be this activation's of
-    before; ``verdicts`` are those that need no delta.
+    ``first`` if nothing was ever sent, ``adopted`` if some rows never were, ``synced`` if a sync
+    has come to its end, ``known_before`` if one was cut off: see the state. ``renamed`` is the name
+    of a state that may be this activation's of before; ``verdicts`` are those that need no delta.
     """
 
     state: Path
     first: bool
     adopted: bool
     synced: bool
+    known_before: int
     anew: Anew | None
     renamed: str | None
     verdicts: tuple[Verdict, ...]
@@ -78,7 +79,7 @@ def state_to_read(
         with open_state(files, temporary, read_only=True) as store:
             if store.ready(job.identity, job.columns, job.activation.segment):
                 found = (*verdicts, *_judge(settings, job, store))
-                return Prepared(files.state, False, store.adopted, store.synced, None, None, found)
+                return _prepared(files.state, store, found)
     copy = copy_state(files, temporary)
     with open_state(copy, temporary) as store:
         found = (*verdicts, *_judge(settings, job, store))
@@ -127,6 +128,7 @@ def plan_job(
                 verdicts=where.verdicts,
                 sample=sample,
                 synced=where.synced,
+                known_before=where.known_before,
                 left_behind=where.anew.left_behind if where.anew else 0,
             )
 
@@ -144,16 +146,22 @@ def _prepare(
     store: StateStore,
     verdicts: tuple[Verdict, ...],
 ) -> Prepared:
-    first = not store.has_tables()
     anew = store.prepare(job.identity, job.columns, job.activation.segment)
+    prepared = _prepared(files.state, store, verdicts)
+    renamed = _find_renamed(settings, job, temporary) if prepared.first else None
+    return replace(prepared, first=prepared.first or anew is not None, anew=anew, renamed=renamed)
+
+
+def _prepared(state: Path, store: StateStore, verdicts: tuple[Verdict, ...]) -> Prepared:
     return Prepared(
-        files.state,
-        first or anew is not None,
-        store.adopted,
-        store.synced,
-        anew,
-        _find_renamed(settings, job, temporary) if first else None,
-        verdicts,
+        state,
+        first=not store.begun,
+        adopted=store.adopted,
+        synced=store.synced,
+        known_before=store.known_before,
+        anew=None,
+        renamed=None,
+        verdicts=verdicts,
     )
 
 
@@ -178,7 +186,7 @@ def _find_renamed(settings: Settings, job: Job, temporary: Path) -> str | None:
 def _judge(settings: Settings, job: Job, store: StateStore | None) -> list[Verdict]:
     """What speaks against a sync on this state; None where there is none."""
     found = []
-    if job.destination.require_state and (store is None or not store.has_tables()):
+    if job.destination.require_state and (store is None or not store.begun):
         found.append(
             Verdict(
                 "require_state",

@@ -61,7 +61,8 @@ class ActivationResult:
     @property
     def complete(self) -> bool:
         """Whether the run came to its end."""
-        return self.counts is not None and self.error is None and self.not_sent == 0
+        done = self.counts is not None and self.error is None and self.not_sent == 0
+        return done and self.status != "limited"
 
     def figures(self) -> dict[str, Any]:
         """The figures that the history keeps."""
@@ -186,6 +187,7 @@ def totals(results: Sequence[ActivationResult]) -> dict[str, int]:
         "removed": sum(result.removed for result in results),
         "not_sent": sum(result.not_sent for result in results),
         "failed": sum(result.status == "failed" for result in results),
+        "kept_back": sum(result.status == "kept back" for result in results),
     }
 
 

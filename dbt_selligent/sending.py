@@ -72,6 +72,7 @@ def send_plan(
                 plan.columns,
                 forgotten=[kind for kind in ("removed", "spared") if kind not in removed],
                 full_refresh=plan.full_refresh,
+                known=plan.counts.known,
                 forced=[verdict.said for verdict in plan.failing],
             )
             try:

@@ -63,7 +63,8 @@ class StateStore:
                 for table in TABLES:
                     self.connection.execute(f"drop table if exists {SCHEMA}.{table}")
                 self.connection.execute(
-                    f"delete from {SCHEMA}.meta where name in ('identity', 'complete')"
+                    f"delete from {SCHEMA}.meta "
+                    "where name in ('identity', 'complete', 'known_before')"
                 )
         there = self._tables.quoted_columns("snapshot")
         wanted = {column.name: column.type for column in columns.compared}
@@ -135,10 +136,11 @@ class StateStore:
         *,
         forgotten: Sequence[str],
         full_refresh: bool,
+        known: int = 0,
         forced: Sequence[str] = (),
     ) -> RunLedger:
         """Opens a run: its delta is attached; ``forgotten`` are kinds of rows that left the model.
-        ``forced`` is what spoke against it.
+        ``known`` records were sent before; ``forced`` is what spoke against it.
         """
         self._tables.attach_delta()
         engine.limit_memory(self.connection, engine.memory_to_render(self.bytes_per_row()))
@@ -158,6 +160,7 @@ class StateStore:
             self.connection.execute(render_sql("touch_held", state=SCHEMA), {"seen": _now()})
             self._tables.note_meta("run", run_id)
             self._tables.note_meta("target", target)
+            self._tables.note_meta("known_before", str(max(known, self.known_before)))
             self._tables.note_meta("mapping", json.dumps([column.field for column in columns.sent]))
             self.connection.execute(
                 f"insert into {SCHEMA}.runs values (?, ?, null, 'running', ?, null, null, ?)",
@@ -176,6 +179,7 @@ class StateStore:
         with self._tables.transaction():
             if complete:
                 self._tables.note_meta("complete", run_id)
+                self.connection.execute(f"delete from {SCHEMA}.meta where name = 'known_before'")
             self.connection.execute(
                 f"update {SCHEMA}.runs set finished_at = ?, status = ?, counts = ?, error = ? "
                 "where run_id = ?",
@@ -267,6 +271,20 @@ class StateStore:
     def adopted(self) -> bool:
         """Whether rows were taken as sent that never were, some of them perhaps since."""
         return bool(self._tables.columns(ADOPTED))
+
+    @property
+    def begun(self) -> bool:
+        """Whether a sync has ever been let through to send something."""
+        return self._tables.meta("target") is not None
+
+    @property
+    def known_before(self) -> int:
+        """Records that had been sent when the run began that did not come to its end; else 0.
+
+        What that run forgot or removed, and those it did not find, are no records any more: they
+        count still, so that a guard that let it begin lets the rest of it pass.
+        """
+        return int(self._tables.meta("known_before") or 0)
 
     def has_tables(self) -> bool:
         """Whether a first sync has been here."""

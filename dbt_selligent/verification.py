@@ -138,7 +138,7 @@ class _Verifier:
             private_folder(self._destination.state) as temporary,
             open_state(files, temporary) as store,
         ):
-            if not store.has_tables() or store.meta("target") is None:
+            if not store.begun:
                 return self._empty
             store.settle()
             return self._compare(store, repair, show_values)

@@ -103,9 +103,13 @@ class Terminal:
             for name in ("rejected", "not_sent")
             if sums[name]
         ]
-        failed = f", {sums['failed']} failed" if sums["failed"] else ""
+        wrong = "".join(
+            f", {sums[name]} {name.replace('_', ' ')}"
+            for name in ("failed", "kept_back")
+            if sums[name]
+        )
         self._line(
-            f"{count} activation{'s' if count != 1 else ''}{failed}: {', '.join(parts)} "
+            f"{count} activation{'s' if count != 1 else ''}{wrong}: {', '.join(parts)} "
             f"in {results.seconds:.1f} s"
         )
 
@@ -144,7 +148,8 @@ class Terminal:
                 self._line(f"  changed: {field} in {rows:,} rows")
             self._line(f"  {_requests(made.expected_requests)} expected")
         for verdict in made.verdicts:
-            if not event.sending or verdict.mend:
+            # Of a sync that is stopped or forced, the result says what speaks against it.
+            if not event.sending or (verdict.passed and verdict.mend):
                 stops = "" if verdict.passed else "stops a sync: "
                 self._line(f"  {stops}{verdict.guard}: {verdict.said}")
         for row in made.sample:
@@ -171,6 +176,8 @@ class Terminal:
         if self._quiet and result.status == "in step":
             return
         self._line(_result_line(result), style=STYLES[result.status])
+        for said in result.forced:
+            self._line(f"  forced: {said}")
         if result.error:
             self._line(f"  {result.error}")
         if result.next_step:

@@ -137,7 +137,8 @@ def test_plan_text_names_the_counts_the_changed_fields_and_the_requests(shop: Sh
         "  changed: LTV in 1 rows",
         "  2 requests expected",
     ]
-    assert sorted(lines[5:]) == [
+    assert lines[5].startswith("  gate: dbt's verdict on model customers is not known")
+    assert sorted(lines[6:]) == [
         "  changed: CUSTOMER_ID=***: LTV=***",
         "  new: CUSTOMER_ID=***: MAIL=***, FIRSTNAME=***, LTV=***, OPTIN=***",
         "  removed: CUSTOMER_ID=***",
