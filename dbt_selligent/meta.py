@@ -96,7 +96,7 @@ class GuardMeta(_Meta):
         if isinstance(found, bool):
             mend = "leave it out" if given.field_name == "max_changed" else "write 100%"
             raise PydanticCustomError(
-                "limit", f"YAML reads on, off, yes and no as booleans: for any number, {mend}"
+                "limit", f"a boolean, as YAML reads on, off, yes and no: for any number, {mend}"
             )
         if found is not None and not (
             (type(found) is int and found >= 0)

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dbt_selligent.activation import Activation, read_activations
 from dbt_selligent.errors import ActivationFaults, Fault
+from dbt_selligent.guards import Guard, Limit
 from dbt_selligent.manifest import Exposure, Manifest, Model
 from dbt_selligent.meta import json_schema
 from dbt_selligent.settings import Settings
@@ -83,6 +85,13 @@ def read_one(changes: dict[Any, Any], *without: str) -> list[tuple[str, str, str
         fault for fault in faults if (fault.file, fault.exposure) != ("models/crm.yml", "crm")
     ] == []
     return [(fault.key, fault.problem, fault.mend) for fault in faults]
+
+
+def made(changes: dict[str, Any]) -> Activation:
+    """One that is well formed."""
+    [activation], faults = read(make_exposure(META | changes))
+    assert faults == []
+    return activation
 
 
 # well formed
@@ -247,6 +256,67 @@ def test_a_segment_that_is_null_is_none() -> None:
 )
 def test_an_unknown_key_names_the_nearest(key: str, mend: str) -> None:
     assert read_one({key: "x"}) == [(key, "no such key", mend)]
+
+
+def test_no_guard_is_on_where_records_are_kept_and_a_tenth_where_they_are_not() -> None:
+    assert made({}).guard == Guard()
+    assert made({"segment": "VIP"}).guard == Guard()
+    for removing in ({"removed": "delete"}, {"mode": "mirror"}, {"removed": {"set": {"OUT": 1}}}):
+        assert made(removing).guard == Guard(max_removed=Limit.read("10%"))
+
+
+def test_guards_as_they_are_given() -> None:
+    everything = {"max_changed": "50%", "max_removed": 7, "max_rejected": "0.5%"}
+    guard = Guard(Limit.read("50%"), Limit.read(7), Limit.read("0.5%"))
+
+    assert made({"guard": everything}).guard == guard
+    assert made({"guard": everything, "removed": "delete"}).guard == guard
+    assert made({"guard": {"max_removed": "5%"}, "segment": "VIP"}).guard == Guard(
+        max_removed=Limit.read("5%")
+    )
+    by_default = made({"guard": {"max_removed": None}, "removed": "delete"}).guard
+    assert by_default == Guard(max_removed=Limit.read("10%"))
+
+
+@pytest.mark.parametrize("gate", ["last", "require", "off"])
+def test_the_gate_as_it_is_given(gate: str) -> None:
+    assert made({}).gate == "last"
+    assert made({"gate": gate}).gate == gate
+
+
+@pytest.mark.parametrize(
+    ("key", "mend"),
+    [
+        ("max_changed", "leave it out"),
+        ("max_removed", "write 100%"),
+        ("max_rejected", "write 100%"),
+    ],
+)
+def test_a_guard_that_is_off_is_a_boolean_of_yaml(key: str, mend: str) -> None:
+    off = yaml.safe_load(f"guard: {{{key}: off}}")
+
+    said = f"a boolean, as YAML reads on, off, yes and no: for any number, {mend}"
+    assert read_one(off) == [(f"guard.{key}", said, "")]
+
+
+@pytest.mark.parametrize("value", ["50", "10 %", -1, 0.5, "ten", [1]])
+def test_what_is_no_limit_is_told_with_an_example(value: object) -> None:
+    said = "must be a number of rows, or percent, like 10%"
+    assert read_one({"guard": {"max_changed": value}}) == [("guard.max_changed", said, "")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"guard": {"max_chnged": 1}}, ("guard.max_chnged", "did you mean max_changed?")),
+        ({"guard": {"xyzzy": 1}}, ("guard.xyzzy", "")),
+        ({"batch": {"row": 1}}, ("batch.row", "did you mean rows?")),
+    ],
+)
+def test_an_unknown_key_of_a_key_names_the_nearest(
+    changes: dict[str, Any], fault: tuple[str, str]
+) -> None:
+    assert read_one(changes) == [(fault[0], "no such key", fault[1])]
 
 
 @pytest.mark.parametrize(

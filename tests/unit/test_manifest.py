@@ -192,3 +192,83 @@ def test_meta_of_the_config_wins_and_disabled_ones_are_left_out(
     assert both.tags == ("a", "b", "c")
     assert "legacy_meta" not in names
     assert len(names) == 5
+
+
+# tests, by the model that they are on
+
+CUSTOMERS, ORDERS = "model.shop.customers", "model.shop.orders"
+
+
+def on_models(tmp_path: Path, content: dict[str, Any], **nodes: Any) -> dict[str, list[str]]:
+    """The names of the tests on each model, where these are all the tests that there are."""
+    rest = [node for node in content["nodes"].values() if node["resource_type"] != "test"]
+    content["nodes"] = {node["unique_id"]: node for node in rest}
+    content["unit_tests"] = {}
+    for name, given in nodes.items():
+        kind = given.pop("resource_type", "test")
+        unique_id = f"{kind}.shop.{name}"
+        node = {"unique_id": unique_id, "name": name, "resource_type": kind, **given}
+        content["nodes" if kind == "test" else "unit_tests"][unique_id] = node
+    models = read_manifest(write(tmp_path, content)).models.values()
+    for model in models:
+        assert all(unique_id.endswith(f".shop.{name}") for unique_id, name in model.tests)
+    return {model.unique_id: [name for _, name in model.tests] for model in models if model.tests}
+
+
+def on(*models: str, attached: str | None = None, severity: str | None = "error") -> dict[str, Any]:
+    return {
+        "depends_on": {"macros": [], "nodes": list(models)},
+        "attached_node": attached,
+        "config": {} if severity is None else {"severity": severity},
+    }
+
+
+def test_a_generic_test_is_on_the_model_that_it_is_declared_at(
+    tmp_path: Path, content: dict[str, Any]
+) -> None:
+    """Also one that reads two, like one of relationships."""
+    content["nodes"][ORDERS] = {**content["nodes"][CUSTOMERS], "unique_id": ORDERS}
+    assert on_models(
+        tmp_path,
+        content,
+        unique_id=on(CUSTOMERS, attached=CUSTOMERS),
+        relationships=on(CUSTOMERS, ORDERS, attached=ORDERS),
+    ) == {CUSTOMERS: ["unique_id"], ORDERS: ["relationships"]}
+
+
+def test_a_singular_test_is_on_every_model_that_it_reads(
+    tmp_path: Path, content: dict[str, Any]
+) -> None:
+    content["nodes"][ORDERS] = {**content["nodes"][CUSTOMERS], "unique_id": ORDERS}
+    assert on_models(tmp_path, content, sums=on(CUSTOMERS, ORDERS), source=on("source.shop.a")) == {
+        CUSTOMERS: ["sums"],
+        ORDERS: ["sums"],
+    }
+
+
+def test_a_unit_test_is_on_the_model_that_it_tests(tmp_path: Path, content: dict[str, Any]) -> None:
+    unit = {"resource_type": "unit_test", "depends_on": {"nodes": [CUSTOMERS]}, "config": {}}
+    assert on_models(tmp_path, content, lower=unit) == {CUSTOMERS: ["lower"]}
+
+
+def test_a_test_that_only_warns_is_left_out(tmp_path: Path, content: dict[str, Any]) -> None:
+    assert on_models(
+        tmp_path,
+        content,
+        a=on(CUSTOMERS, severity="warn"),
+        b=on(CUSTOMERS, severity="WARN"),
+        c=on(CUSTOMERS, severity="ERROR"),
+        d=on(CUSTOMERS, severity=None),
+        e=on(CUSTOMERS, attached=CUSTOMERS, severity="warn"),
+    ) == {CUSTOMERS: ["c", "d"]}
+
+
+def test_the_tests_that_dbt_itself_wrote_down(manifest: Manifest) -> None:
+    assert {
+        model.name: [name for _, name in model.tests] for model in manifest.models.values()
+    } == {
+        "customers": ["not_null_customers_customer_id"],
+        "customer_emails": [],
+        "recent_customers": [],
+        "vip_customers": [],
+    }
