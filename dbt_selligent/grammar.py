@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from dbt_selligent.errors import Fault, nearest
 from dbt_selligent.manifest import Exposure
@@ -16,7 +16,7 @@ MakeFault = Callable[..., Fault]
 # Keys of the grammar that this version does not carry out: a fault, never ignored.
 KEYS_TO_COME = ("schedule", "warnings")
 # Keys with keys of their own.
-PARTS = {"batch": BatchMeta, "guard": GuardMeta}
+PARTS: dict[str, type[BaseModel]] = {"batch": BatchMeta, "guard": GuardMeta}
 # How a bare key of YAML comes here: dbt writes the manifest as JSON.
 YAML_WORDS = ("true", "false", "null", True, False, None)
 YAML_FAULT = ("YAML reads a bare on, yes, no, off or null so", 'quote it, like "NO"')
