@@ -14,7 +14,7 @@ from typing import Any
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.catalog import read_catalog
-from dbt_selligent.errors import ConfigurationError, RunError, StateError, nearest
+from dbt_selligent.errors import ConfigurationError, LockedError, RunError, StateError, nearest
 from dbt_selligent.jobs import Job, make_jobs, open_reader
 from dbt_selligent.locks import hold
 from dbt_selligent.places import Files, private_folder
@@ -57,7 +57,8 @@ class Kept:
         """For a terminal."""
         if not self.bytes:
             return [f"{self.name} at {self.destination}: no state"]
-        said = [f"{self.name} at {self.destination}: {self.figures}", f"  {self.path}"]
+        said = [f"{self.name} at {self.destination}: {self.error or self.figures}"]
+        said.append(f"  {self.path}")
         if self.identity:
             keys = ", ".join(self.identity["keys"])
             segment = f", segment {self.segment}" if self.segment else ""
@@ -65,8 +66,6 @@ class Kept:
                 f"  of list {self.identity['list']}{segment}, by {keys}, in organization "
                 f"{self.identity['organization']} at {self.identity['url']}"
             )
-        if self.error:
-            said.append(f"  {self.error}")
         if not self.activation:
             said.append(
                 "  no activation has this name: `dbt-selligent state rename` gives it to another, "
@@ -105,7 +104,7 @@ class Change:
 def show(settings: Settings) -> tuple[Kept, ...]:
     """The states of the selected activations; where all are, also those that no activation has.
 
-    Raises ConfigurationError, LockedError.
+    Raises ConfigurationError.
     """
     chosen = list_activations(settings)
     places = [(settings.destination_named(each.destination), each.name) for each in chosen]
@@ -116,7 +115,7 @@ def show(settings: Settings) -> tuple[Kept, ...]:
             there = Files.named(destination, "").names
             places += [(destination, name) for name in there if name not in names]
     return tuple(
-        _describe(destination, name, any(each.name == name for each in chosen))
+        _look_at(destination, name, any(each.name == name for each in chosen))
         for destination, name in places
     )
 
@@ -126,11 +125,9 @@ def reset(settings: Settings, name: str, *, yes: bool) -> Change:
     activations = _by_name(settings)
     destination = _destination(settings, activations.get(name))
     files = _existing(destination, name)
-    kept = _describe(destination, name, name in activations)
-    with hold(files.lock, f"activation {name}"), private_folder(destination.state) as temporary:
+    with hold(files.lock, f"activation {name}"):
+        kept = _describe(destination, name, name in activations)
         if yes:
-            if kept.error is None:
-                _settle(files, temporary)
             for path in (files.state, _wal(files.state), files.delta, _wal(files.delta)):
                 path.unlink(missing_ok=True)
     what = kept.error or kept.figures
@@ -160,14 +157,14 @@ def rename(settings: Settings, old: str, new: str, *, yes: bool) -> Change:
         )
     destination = _destination(settings, activations[new])
     files, target = _existing(destination, old), Files.named(destination, new)
-    kept = _describe(destination, old, False)
-    if kept.error:
-        raise StateError(kept.error, "put back a copy first")
     with (
         hold(files.lock, f"activation {old}"),
         hold(target.lock, f"activation {new}"),
         private_folder(destination.state) as temporary,
     ):
+        kept = _describe(destination, old, False)
+        if kept.error:
+            raise StateError(kept.error, "put back a copy first")
         if target.state.exists():
             raise StateError(
                 f"{target.state}: {new} has a state already",
@@ -177,7 +174,6 @@ def rename(settings: Settings, old: str, new: str, *, yes: bool) -> Change:
             _settle(files, temporary)
             # One file, renamed at once: a kill leaves it under one name or the other.
             files.state.rename(target.state)
-            files.lock.unlink(missing_ok=True)
     does = "is" if yes else "would be"
     return Change(f"{old} at {destination.name}: {kept.figures}: {does} the state of {new}", yes)
 
@@ -199,7 +195,7 @@ def adopt(settings: Settings, *, yes: bool) -> tuple[Change, ...]:
             with ExitStack() as locks:
                 name = job.activation.name
                 locks.enter_context(hold(job.files.lock, f"activation {name}"))
-                kept = _describe(job.destination, name, True, locked=False)
+                kept = _describe(job.destination, name, True)
                 if kept.confirmed or kept.in_doubt or kept.error:
                     raise StateError(
                         f"{name} at {job.destination.name} has a state: "
@@ -260,28 +256,48 @@ def _wal(path: Path) -> Path:
 
 
 def _settle(files: Files, temporary: Path) -> None:
-    """A run that was cut off is settled, and nothing is left beside the state's own file."""
+    """A run that was cut off is settled, and nothing is left beside the state's own file.
+
+    Raises StateError.
+    """
     with open_state(files, temporary) as store:
         store.settle()
+    if _wal(files.state).exists():
+        raise StateError(
+            f"{_wal(files.state)}: what is in it cannot be written to the state",
+            "make room, then run again: nothing was changed",
+        )
     for path in (_wal(files.delta), files.delta):
         path.unlink(missing_ok=True)
 
 
-def _describe(
-    destination: Destination, name: str, activation: bool, *, locked: bool = True
-) -> Kept:
-    """What is known of a state; raises LockedError while another process works on it."""
+def _look_at(destination: Destination, name: str, activation: bool) -> Kept:
+    """What is known of a state, or who works on it."""
+    files = Files.named(destination, name)
+    if not files.state.exists():
+        return Kept(name, destination.name, str(files.state), activation)
+    try:
+        with hold(files.lock, f"activation {name}"):
+            return _describe(destination, name, activation)
+    except LockedError as locked:
+        size = files.state.stat().st_size
+        return Kept(
+            name, destination.name, str(files.state), activation, size, error=locked.message
+        )
+
+
+def _describe(destination: Destination, name: str, activation: bool) -> Kept:
+    """What is known of a state; the caller holds its lock."""
     files = Files.named(destination, name)
     empty = Kept(name, destination.name, str(files.state), activation)
     if not files.state.exists():
         return empty
     size = sum(path.stat().st_size for path in (files.state, _wal(files.state)) if path.exists())
-    with ExitStack() as stack:
-        if locked:
-            stack.enter_context(hold(files.lock, f"activation {name}"))
-        temporary = stack.enter_context(private_folder(destination.state))
-        try:
-            with open_current(files, temporary) as store:
-                return replace(empty, bytes=size, **store.describe())
-        except RunError as error:
-            return replace(empty, bytes=size, error=error.message)
+    try:
+        with (
+            private_folder(destination.state) as temporary,
+            open_current(files, temporary) as store,
+        ):
+            return replace(empty, bytes=size, **store.describe())
+    except RunError as error:
+        return replace(empty, bytes=size, error=error.message)

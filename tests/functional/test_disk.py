@@ -8,8 +8,10 @@ import subprocess
 import duckdb
 import pytest
 
-from .conftest import BIN, SECONDS, Done, Shop, clean_environment, wait_until
+from .conftest import BIN, SECONDS, Done, Shop, clean_environment, exposure, wait_until
 from .test_kill import NEW, in_list, model, settle
+
+META = {"list": "CUSTOMERS", "matching_key": {"CUSTOMER_ID": "id"}, "fields": {"MAIL": "email"}}
 
 
 def check_kept(shop: Shop) -> None:
@@ -20,15 +22,10 @@ def check_kept(shop: Shop) -> None:
     assert [row for row in kept if there.get(row[0]) not in (row[1], "New")] == []
 
 
-@pytest.mark.parametrize("size", [13_000, 1_000_000])
-def test_a_delta_that_cannot_be_staged_is_not_sent(shop: Shop, size: int) -> None:
-    model(shop, "Old")
-    shop.in_step()
-    model(shop, "New")
-    shop.sent()
-    before = shop.state_bytes()["dev/crm.duckdb"]
+def run_within(shop: Shop, size: int, *arguments: str) -> Done:
+    """The real command, which can write no file beyond this size, in bytes."""
     done = subprocess.run(
-        [BIN / "dbt-selligent", "sync", "--select", "crm"],
+        [BIN / "dbt-selligent", *arguments],
         cwd=shop.folder,
         env=clean_environment(),
         capture_output=True,
@@ -37,10 +34,21 @@ def test_a_delta_that_cannot_be_staged_is_not_sent(shop: Shop, size: int) -> Non
         check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
     )
-    assert done.returncode == 1
-    assert "the delta cannot be staged: a file cannot be written: File too large" in done.stdout
-    assert "make room in the folder of the state, then run again" in done.stdout
-    assert "Traceback" not in done.stderr
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("size", [13_000, 1_000_000])
+def test_a_delta_that_cannot_be_staged_is_not_sent(shop: Shop, size: int) -> None:
+    model(shop, "Old")
+    shop.in_step()
+    model(shop, "New")
+    shop.sent()
+    before = shop.state_bytes()["dev/crm.duckdb"]
+    done = run_within(shop, size, "sync", "--select", "crm")
+    assert done.code == 1
+    assert "the delta cannot be staged: a file cannot be written: File too large" in done.out
+    assert "make room in the folder of the state, then run again" in done.out
+    assert "Traceback" not in done.err
     assert shop.sent() == []
     assert shop.state_bytes()["dev/crm.duckdb"] == before
     settle(shop)
@@ -70,3 +78,24 @@ def test_a_disk_that_is_full_while_rows_are_sent_loses_none(
     shop.sandbox.faults([])
     settle(shop)
     assert in_list(shop) == NEW
+
+
+def test_a_state_whose_log_cannot_be_written_into_it_is_not_renamed(shop: Shop) -> None:
+    rows = "select range::integer as id, md5(range::varchar) as email, 'x' as first_name, "
+    rows += "range / 2 as lifetime_value, true as opt_in from range({})"
+    shop.table("customers", rows.format(20_000))
+    shop.in_step()
+    state = shop.state / "dev" / "crm.duckdb"
+    size = state.stat().st_size
+    shop.table("customers", rows.format(25_000))
+    assert run_within(shop, size, "sync", "--select", "crm").code == 0
+    log = state.with_name("crm.duckdb.wal")
+    assert log.stat().st_size > 100_000  # there was no room for it in the state itself
+    shop.declare(exposure("people", "customers", META))
+    done = run_within(shop, size, "state", "rename", "crm", "people", "--yes")
+    assert done.code == 1
+    assert "crm.duckdb.wal: what is in it cannot be written to the state" in done.err
+    assert "make room" in done.err
+    assert shop.invoke("state", "rename", "crm", "people", "--yes").code == 0
+    assert not log.exists()
+    assert "25,000 rows confirmed" in shop.invoke("state", "show").out

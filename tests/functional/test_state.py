@@ -73,10 +73,14 @@ def test_a_state_in_use_says_who_to_wait_for(shop: Shop) -> None:
     shop.customers(ANN)
     shop.in_step()
     with hold(shop.state / "dev" / "crm.lock", "activation crm"):
-        for arguments in (["show"], ["reset", "crm"], ["reset", "crm", "--yes"]):
+        for arguments in (["reset", "crm"], ["reset", "crm", "--yes"], ["adopt", "-s", "crm"]):
             code, said = run(shop, *arguments)
             assert code == 1
             assert "activation crm is in use by process" in said
+        code, said = run(shop, "show")
+        assert code == 0
+        assert "crm at dev: activation crm is in use by process" in said
+        assert "orders at dev: no state" in said
     assert shop.in_step().requests == 0
 
 
@@ -169,7 +173,7 @@ def test_rows_in_doubt_go_with_the_state(shop: Shop) -> None:
     change = rename(shop.settings(), "crm", "people", yes=True)
     assert change.done
     assert shop.plan_one("people").counts.in_doubt >= 2500
-    assert sorted(path.name for path in (shop.state / "dev").glob("crm*")) == []
+    assert sorted(path.name for path in (shop.state / "dev").glob("crm*")) == ["crm.lock"]
     model(shop, "Old")
     result = shop.in_step("people")
     assert result.counts is not None
@@ -429,3 +433,14 @@ def test_a_state_of_a_newer_version_is_left_alone(shop: Shop) -> None:
         assert "upgrade dbt-selligent" in done.said
     assert newer in run(shop, "show", "--select", "crm")[1]
     assert kept(shop) == before
+
+
+def test_the_files_of_a_state_are_of_a_version_that_older_duckdbs_read(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{shop.state / 'dev' / 'crm.duckdb'}' as it (read_only)")
+        [(tags,)] = connection.execute(
+            "select tags from duckdb_databases() where database_name = 'it'"
+        ).fetchall()
+    assert tags["storage_version"].startswith(engine.STORAGE_VERSION)
