@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from dbt_selligent.selligent.calls import APPLIED, Call
 from dbt_selligent.selligent.lists import Field, Listing
@@ -36,7 +35,7 @@ class Knowledge:
     """What is known of one destination; may be used by several threads."""
 
     def __init__(self, destination: Destination) -> None:
-        self._path = destination.state / quote(destination.name, safe="") / FILE
+        self._path = destination.folder / FILE
         self._of = {"url": destination.url, "organization": destination.organization}
         self._lock = threading.Lock()
         self._learned, self._listings = _read(self._path, self._of)

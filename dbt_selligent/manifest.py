@@ -17,6 +17,9 @@ from typing import Any
 from dbt_selligent.errors import ProjectError
 
 NEWEST_SCHEMA = 12
+# As dbt names a relation: up to three names, quoted or words. It goes into SQL as it is.
+_NAME = r'(?:"(?:[^"]|"")+"|`[^`]+`|\w+)'
+RELATION = re.compile(rf"{_NAME}(?:\.{_NAME}){{0,2}}")
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ def _manifest(content: Mapping[str, Any]) -> Manifest:
             name=node["name"],
             resource_type=node["resource_type"],
             materialized=node["config"]["materialized"],
-            relation_name=node["relation_name"],
+            relation_name=_checked(node["relation_name"]),
             database=node["database"] or "",
             schema=node["schema"],
             file=node["original_file_path"],
@@ -132,6 +135,15 @@ def _manifest(content: Mapping[str, Any]) -> Manifest:
             )
     exposures.sort(key=lambda exposure: exposure.unique_id)
     return Manifest(models=models, exposures=tuple(exposures))
+
+
+def _checked(relation: str | None) -> str | None:
+    if relation is None or RELATION.fullmatch(relation):
+        return relation
+    raise ProjectError(
+        f"{relation}: not the name of a relation",
+        "name database, schema and alias of the model without quotes in them",
+    )
 
 
 def _tests(content: Mapping[str, Any]) -> Mapping[str, list[tuple[str, str]]]:

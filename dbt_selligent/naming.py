@@ -1,9 +1,10 @@
-"""Names and values as others compare them: pure."""
+"""Names and values as others compare them, and as files have them: pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import TypeVar
+from urllib.parse import quote
 
 T = TypeVar("T")
 
@@ -15,6 +16,13 @@ def find_named(name: str, things: Iterable[T], name_of: Callable[[T], str]) -> T
     """
     same = [each for each in things if name_of(each).lower() == name.lower()]
     return next((each for each in same if name_of(each) == name), same[0] if same else None)
+
+
+def file_name(name: str) -> str:
+    """A name of any characters as one of a file, which leads to no other folder; `unquote` reverses
+    it.
+    """
+    return quote(name, safe="").replace(".", "%2E")
 
 
 def canonical(value: object) -> object:

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import unquote
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.locks import temporary_folder
+from dbt_selligent.naming import file_name
 from dbt_selligent.settings import Destination
 
 
@@ -42,39 +43,38 @@ class Files:
     @classmethod
     def of(cls, activation: Activation, destination: Destination) -> Files:
         """One folder a destination; names of any characters become names of files."""
-        folder = destination.state / quote(destination.name, safe="")
-        return cls(folder, activation.name, quote(activation.list.casefold(), safe=""))
+        return cls(destination.folder, activation.name, activation.list.casefold())
 
     @classmethod
     def named(cls, destination: Destination, name: str) -> Files:
         """Those of a state of any name, which may be of no activation."""
-        return cls(destination.state / quote(destination.name, safe=""), name, "")
+        return cls(destination.folder, name, "")
 
     @property
     def names(self) -> tuple[str, ...]:
         """Of all states that lie beside this one, and of this one."""
         found = sorted(path.name.removesuffix(".duckdb") for path in self.folder.glob("*.duckdb"))
-        return tuple(name for name in found if not name.endswith(".delta"))
+        return tuple(unquote(name) for name in found if not name.endswith(".delta"))
 
     @property
     def state(self) -> Path:
         """Snapshot and history."""
-        return self.folder / f"{self.name}.duckdb"
+        return self.folder / f"{file_name(self.name)}.duckdb"
 
     @property
     def delta(self) -> Path:
         """The rows of the run under way, or of one that was cut off."""
-        return self.folder / f"{self.name}.delta.duckdb"
+        return self.folder / f"{file_name(self.name)}.delta.duckdb"
 
     @property
     def lock(self) -> Path:
         """Held by whoever works on this activation."""
-        return self.folder / f"{self.name}.lock"
+        return self.folder / f"{file_name(self.name)}.lock"
 
     @property
     def list_lock(self) -> Path:
         """Held by whoever works on this list."""
-        return self.folder / "lists" / f"{self.list}.lock"
+        return self.folder / "lists" / f"{file_name(self.list)}.lock"
 
 
 def protect(folder: Path) -> None:

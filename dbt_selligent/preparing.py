@@ -39,17 +39,17 @@ class Prepared:
     renamed: str | None
     verdicts: tuple[Verdict, ...]
 
-    def notes(self, place: Path) -> list[str]:
-        """What is to be said first of all; ``place`` is where the state is, or will be."""
+    def notes(self, job: Job) -> list[str]:
+        """What is to be said first of all."""
         if self.anew:
             return [self.anew.why]
         if self.first:
-            first = [f"first sync, no state at {place}"]
+            first = [f"first sync, no state at {job.files.state}"]
             if self.renamed:
                 first.append(
                     f"no activation has the state of {self.renamed}, which is of this list: if "
                     f"this is its new name, `dbt-selligent state rename {self.renamed} "
-                    f"{place.stem}` is to come first"
+                    f"{job.activation.name}` is to come first"
                 )
             return first
         return [] if self.synced else ["the first sync goes on: none has come to its end yet"]
@@ -124,7 +124,7 @@ def plan_job(
                 delta,
                 pace=job.pace,
                 limit=settings.limit,
-                notes=[*where.notes(job.files.state), *notes],
+                notes=[*where.notes(job), *notes],
                 verdicts=where.verdicts,
                 sample=sample,
                 synced=where.synced,

@@ -14,6 +14,7 @@ import yaml
 from jinja2 import Environment, StrictUndefined, TemplateError, UndefinedError
 
 from dbt_selligent.errors import ConfigurationError, ProfileError, ProjectError, nearest
+from dbt_selligent.naming import file_name
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PROFILE = "selligent"
@@ -60,6 +61,11 @@ class Destination:
     state: Path
     timezone: str = "UTC"
     require_state: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Where its states lie."""
+        return self.state / file_name(self.name)
 
 
 @dataclass(frozen=True)

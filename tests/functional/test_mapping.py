@@ -175,3 +175,38 @@ def test_the_real_way_a_field_more_in_the_yaml_is_seen_and_another_target_refuse
     ]
     assert shop.sync_one(target="prod", destination="dev").status == "in step"
     assert shop.sent() == []
+
+
+def test_a_held_row_is_released_by_another_mapping(shop: Shop) -> None:
+    shop.customers(ANN, (2, "bad@acme.example", "Ben", 1.0, True))
+    shop.sandbox.faults(["load:reject:MAIL=bad@acme.example"])
+    assert shop.sync_one().rejected == 1
+    assert shop.sync_one().requests == 0
+    shop.sent()
+    shop.sandbox.faults([])
+    meta = {
+        "list": "CUSTOMERS",
+        "matching_key": {"CUSTOMER_ID": "id"},
+        "fields": {"MAIL": "email", "FIRSTNAME": "first_name", "LTV": "lifetime_value"},
+    }
+    shop.declare(exposure("crm", "customers", meta))
+    assert shop.in_step().confirmed == 1
+    assert shop.sent() == [
+        load(
+            "CUSTOMERS",
+            "CUSTOMER_ID",
+            "CUSTOMER_ID,MAIL,FIRSTNAME,LTV",
+            [[2, "bad@acme.example", "Ben", 1.0]],
+        )
+    ]
+
+
+def test_another_address_or_organization_starts_anew_and_says_so(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    shop.sent()
+    shop.profile(url=shop.url.replace("127.0.0.1", "localhost"))
+    result = shop.in_step()
+    assert result.notes[0].startswith(f"starts anew: url from {shop.url} to http://localhost:")
+    assert (result.confirmed, result.left_behind) == (1, 1)
+    assert shop.in_step().left_behind == 0
