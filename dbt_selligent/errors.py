@@ -16,6 +16,7 @@
         ├── InterruptedRunError   someone stopped it
         └── DestinationError      Selligent
             ├── UnreachableError  no answer that says anything, for long enough
+            │   └── LongAnswerError   one that is too long to be read
             └── RefusedError      an answer that forbids to go on
 
 Messages name files, keys and identifiers, never row values or secrets.
@@ -104,6 +105,10 @@ class UnreachableError(DestinationError):
     """No usable answer within the retries."""
 
     default_step = "run `dbt-selligent debug`, then sync again: it goes on where this run stopped"
+
+
+class LongAnswerError(UnreachableError):
+    """An answer that is too long to be read: less at a time may be asked for."""
 
 
 class RefusedError(DestinationError):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import tenacity
 
-from dbt_selligent.errors import RefusedError, UnreachableError
+from dbt_selligent.errors import LongAnswerError, RefusedError, UnreachableError
 from dbt_selligent.naming import canonical
-from dbt_selligent.selligent.answer import Failure, Response, Retry, Stop, classify
+from dbt_selligent.selligent.answer import RETRIED_CODES, Failure, Response, Retry, Stop, classify
 from dbt_selligent.selligent.body import read_object
 from dbt_selligent.selligent.client import Client
 from dbt_selligent.selligent.lists import Field, Listing, read_fields
@@ -37,9 +38,12 @@ def get_with_retries(get: Get, sleep: Sleep) -> Response:
     """The same, tried again where that may help."""
 
     def passing(answer: Response | Failure) -> bool:
-        return (isinstance(answer, Failure) and not answer.final) or (
-            isinstance(answer, Response) and (answer.status == 429 or answer.status >= 500)
-        )
+        if isinstance(answer, Failure):
+            return not (answer.final or answer.large)
+        if answer.status == 200:
+            found = read_object(answer.body)
+            return found is None or found.get("result_code") in RETRIED_CODES
+        return answer.status in (408, 429) or answer.status >= 500
 
     def pause(state: tenacity.RetryCallState) -> float:
         decision = classify(state.outcome.result(), 1, frozenset()) if state.outcome else None
@@ -62,6 +66,8 @@ def read_answer(answer: Response | Failure) -> Response:
     if isinstance(answer, Failure):
         if answer.final:
             raise RefusedError(answer.reason, "run `dbt-selligent debug`")
+        if answer.large:
+            raise LongAnswerError(answer.reason)
         raise UnreachableError(f"Selligent cannot be reached: {answer.reason}")
     return answer
 
@@ -71,7 +77,8 @@ def refuse(answer: Response, what: str) -> RefusedError | UnreachableError:
     decision = classify(answer, 1, frozenset())
     if isinstance(decision, Stop):
         return RefusedError(decision.reason, decision.mend)
-    return UnreachableError(f"{what}: not the API's answer")
+    why = decision.reason if isinstance(decision, Retry) else "not the API's answer"
+    return UnreachableError(f"{what}: {why}")
 
 
 class Reader:
@@ -86,6 +93,7 @@ class Reader:
         self._client = client
         self._sleep = sleep
         self._get = get
+        self._smaller = 1  # pages than usual, by so much: records may be long
 
     def listing(self, name: str, segment: str | None = None) -> Listing | None:
         """A list, or None where there is none; raises UnreachableError, RefusedError."""
@@ -148,7 +156,6 @@ class Reader:
                 "fields": fields,
                 "filters": [*among, *after],
                 "skip": skip,
-                "take": ROWS_PER_PAGE,
                 "order_by": by,
                 "order_by_direction": "ASC",
             },
@@ -177,7 +184,7 @@ class Reader:
             before = page
 
     def _page(self, name: str, search: Mapping[str, Any], segment: str | None) -> list[list[Any]]:
-        answer = self._get(lambda: self._client.search(name, search, segment), self._sleep)
+        answer = self._searched(name, search, segment)
         found = read_object(answer.body) or {}
         good = answer.status == 200 and found.get("result_code", "Succeeded") == "Succeeded"
         data, wanted = found.get("data"), search["fields"]
@@ -189,6 +196,17 @@ class Reader:
         except (ValueError, TypeError, IndexError, KeyError):
             pass
         raise refuse(answer, f"list {name} cannot be read back")
+
+    def _searched(self, name: str, search: Mapping[str, Any], segment: str | None) -> Response:
+        while True:
+            page = {**search, "take": max(1, ROWS_PER_PAGE // self._smaller)}
+            get = partial(self._client.search, name, page, segment)
+            try:
+                return self._get(get, self._sleep)
+            except LongAnswerError:
+                if page["take"] == 1:
+                    raise
+                self._smaller *= 8
 
     def _fields(self, name: str) -> tuple[Field, ...] | None:
         answer = self._get(lambda: self._client.fields(name), self._sleep)

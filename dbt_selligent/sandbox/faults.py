@@ -24,14 +24,18 @@ RESULT_CODES = (
     "ServiceUnavailable",
     "InternalServerError",
 )
+UNKNOWN_CODE = "Unheard"  # none of Selligent's
 LEGAL = f"""\
 A fault is OPERATION:FAULT[@WHICH].
 OPERATION is one of {", ".join(OPERATIONS)}.
-FAULT, with nothing applied: a status of 400 to 599, reset-before, html, failed,
-  result=CODE (CODE is one of {", ".join(RESULT_CODES)});
+FAULT, with nothing applied: a status of 400 to 599, quota (429, as when it is used up),
+  redirect=URL, reset-before, html, failed, result=CODE (CODE is one of
+  {", ".join(RESULT_CODES)}, or {UNKNOWN_CODE}, which is none of Selligent's);
 applied, and then: a status followed by -after (503-after), reset-after, html-after, not-json-after,
-  truncated-after, counts (wrong ones);
+  truncated-after, huge-after=100 (so many MB), counts (wrong ones);
 in seconds: delay=2.5 (before it is applied), delay-after=2.5 (between that and the answer);
+  applied, and then a byte of the answer in so many: drip-after=2.5 (of its body),
+  drip-headers-after=2.5 (before its headers);
 for load, delete and segment-load, several of them at once if need be:
   applied, but for some records: reject:FIELD=VALUE (those with that value are invalid);
   nothing applied if any record is invalid: stop-on-error;
@@ -45,17 +49,22 @@ WHICH is @3, @3,5, @every=4 or @first=2; without it every request is struck."""
 Kind = Literal[
     "status",
     "status-after",
+    "quota",
+    "redirect",
     "reset-before",
     "reset-after",
     "html",
     "html-after",
     "not-json-after",
     "truncated-after",
+    "huge-after",
     "counts",
     "failed",
     "result",
     "delay",
     "delay-after",
+    "drip-after",
+    "drip-headers-after",
     "reject",
     "stop-on-error",
     "short",
@@ -68,6 +77,7 @@ Kind = Literal[
 ]
 
 _PLAIN: dict[str, Kind] = {
+    "quota": "quota",
     "reset-before": "reset-before",
     "reset-after": "reset-after",
     "html": "html",
@@ -94,10 +104,17 @@ _TWISTS = (
     "as-duplicate",
     "uncounted-existing",
 )
-_DELAYS: dict[str, Kind] = {"delay": "delay", "delay-after": "delay-after"}
+_SLOW: dict[str, Kind] = {
+    "delay": "delay",
+    "delay-after": "delay-after",
+    "drip-after": "drip-after",
+    "drip-headers-after": "drip-headers-after",
+}
+_DELAYS = ("delay", "delay-after")
 _STATUS = re.compile(r"([45]\d\d)(-after)?", re.ASCII)
 _NUMBER = re.compile(r"short=(\d+)|index=(-?\d+)", re.ASCII)
-_SECONDS = re.compile(r"(delay|delay-after)=(\d+(?:\.\d+)?)", re.ASCII)
+_SECONDS = re.compile(rf"({'|'.join(_SLOW)})=(\d+(?:\.\d+)?)", re.ASCII)
+_HUGE = re.compile(r"huge-after=(\d+)", re.ASCII)
 _WHICH = re.compile(r"([1-9]\d*(?:,[1-9]\d*)*)|(every|first)=([1-9]\d*)", re.ASCII)
 
 
@@ -122,8 +139,9 @@ class Schedule:
 class Fault:
     """One parsed spec; what stands below `schedule` is set where the kind has it.
 
-    `number` is how many records `short` leaves, or what `index` adds. `text` is the result code of
-    `result`, or the value of `reject` as written.
+    `number` is how many records `short` leaves, what `index` adds, or the MB of `huge-after`.
+    `text` is the result code of `result`, the URL of `redirect`, or the value of `reject` as
+    written.
     """
 
     operation: str
@@ -238,9 +256,13 @@ def _parse_kind(spec: str, operation: str, what: str, schedule: Schedule) -> Fau
         kind: Kind = "status-after" if match[2] else "status"
         return Fault(operation, kind, schedule, status=int(match[1]))
     if match := _SECONDS.fullmatch(what):
-        return Fault(operation, _DELAYS[match[1]], schedule, seconds=float(match[2]))
+        return Fault(operation, _SLOW[match[1]], schedule, seconds=float(match[2]))
+    if match := _HUGE.fullmatch(what):
+        return Fault(operation, "huge-after", schedule, number=int(match[1]))
     name, _, rest = what.partition("=")
-    if name == "result" and rest in RESULT_CODES:
+    if name == "redirect" and rest.startswith(("http://", "https://")):
+        return Fault(operation, "redirect", schedule, text=rest)
+    if name == "result" and rest in (*RESULT_CODES, UNKNOWN_CODE):
         return Fault(operation, "result", schedule, text=rest)
     if what.startswith("reject:") and bulk:
         field_name, equals, value = what.removeprefix("reject:").partition("=")

@@ -9,10 +9,11 @@ import asyncio
 import json
 import socket
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Any
 
 from aiohttp import web
@@ -22,7 +23,7 @@ from .api import BASE, Api
 from .bulk import Outcome
 from .call import Answer, Call, Handler
 from .config import SandboxConfig, explain
-from .faults import BULK_OPERATIONS, Fault, FaultPlan
+from .faults import BULK_OPERATIONS, UNKNOWN_CODE, Fault, FaultPlan
 from .quota import Quota
 from .refusal import RefusedError, refusal
 from .twist import counted
@@ -31,6 +32,8 @@ DEFAULT_MAX_BODY = 64 * 2**20
 _HTML = "<!DOCTYPE html><html><head><title>Proxy</title></head><body>Please wait.</body></html>"
 _BODY: ContextVar[tuple[object, bool]] = ContextVar("body", default=(None, False))
 _BUSY = "A bulk operation is running on this list."
+_QUOTA = "API calls quota exceeded! Send the request again when the window has passed."
+_PIECE = b" " * 2**16  # of a huge body: JSON may be followed by blanks
 
 # Operations whose answers have a result_code, so that they can say in their shape what failed.
 _WITH_RESULT = (*BULK_OPERATIONS, "search")
@@ -119,8 +122,7 @@ class Service:
 
     def _refuse(self, request: web.Request, key: str, within: bool) -> web.Response | None:
         if not within:
-            text = "API calls quota exceeded! Send the request again when the window has passed."
-            return web.Response(status=429, text=text)
+            return web.Response(status=429, text=_QUOTA)
         if request.path == f"{BASE}/status":
             return None
         if key != f"{self._config.api_key}:{self._config.api_secret}":
@@ -197,6 +199,37 @@ class _Spoiled(web.Response):
     """An answer that a fault made."""
 
 
+class _InPieces(_Spoiled):
+    """An answer whose body comes in pieces, with seconds between them."""
+
+    def __init__(self, pieces: Iterable[bytes], length: int, seconds: float = 0.0) -> None:
+        whole = {"Content-Length": str(length), "Content-Type": "application/json"}
+        super().__init__(headers=whole)
+        self._pieces, self._seconds = pieces, seconds
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        for piece in self._pieces:
+            await self.write(piece)
+            await asyncio.sleep(self._seconds)
+        await web.StreamResponse.write_eof(self)
+
+
+class _LateHead(_Spoiled):
+    """An answer whose headers come after others, of which each byte takes seconds."""
+
+    def __init__(self, text: str, seconds: float) -> None:
+        super().__init__(text=text, content_type="application/json")
+        self._seconds = seconds
+
+    async def prepare(self, request: web.BaseRequest) -> Any:
+        # So may an answer begin: clients read on, and never know how much there is to come.
+        for byte in b"HTTP/1.1 100 Continue\r\n\r\n":
+            if request.transport is not None:
+                request.transport.write(bytes([byte]))
+            await asyncio.sleep(self._seconds)
+        return await super().prepare(request)
+
+
 class _Cut(_Spoiled):
     """The answer of a connection that was reset: it goes nowhere."""
 
@@ -221,7 +254,7 @@ def _respond(
         name = name if name in answer else "number_of_deleted_records"
         answer = {**answer, name: answer[name] + 1}
     shapely = ("counts", "failed", "result") if operation in _WITH_RESULT else ("counts",)
-    if fault is None or fault.kind in shapely:
+    if fault is None or (fault.kind in shapely and fault.text != UNKNOWN_CODE):
         return _Json(status, answer)
     return _spoiled(request, answer, fault)
 
@@ -236,12 +269,24 @@ def _spoiled(request: web.Request, answer: dict[str, Any], fault: Fault) -> _Spo
         return _Spoiled(text="{'result_code': Succeeded", content_type="application/json")
     if kind in ("failed", "result"):
         return _Spoiled(text=json.dumps(answer), content_type="application/json")
+    body = json.dumps(answer).encode()
+    if kind == "drip":
+        pieces = (body[place : place + 1] for place in range(len(body)))
+        return _InPieces(pieces, len(body), fault.seconds)
+    if kind == "drip-headers":
+        return _LateHead(body.decode(), fault.seconds)
+    if kind == "huge":
+        count = fault.number * 2**20 // len(_PIECE)
+        return _InPieces(chain([body], repeat(_PIECE, count)), len(body) + count * len(_PIECE))
     if kind == "truncated":
-        body = json.dumps(answer).encode()
         whole = {"Content-Length": str(len(body)), "Content-Type": "application/json"}
         response = _Spoiled(body=body[: len(body) // 2], headers=whole)
         response.force_close()
         return response
+    if kind == "quota":
+        return _Spoiled(status=429, text=_QUOTA)
+    if kind == "redirect":
+        return _Spoiled(status=307, headers={"Location": fault.text})
     return _Spoiled(status=fault.status, text=_BUSY if fault.status == 429 else "A fault")
 
 

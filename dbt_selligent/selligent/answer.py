@@ -37,6 +37,7 @@ class Failure:
     reached: bool = True
     final: bool = False  # trying again cannot help
     late: bool = False  # it may still come to something
+    large: bool = False  # there was an answer, longer than any that is read
 
 
 @dataclass(frozen=True)

@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 import requests
-from requests.exceptions import ConnectTimeout, SSLError
-from urllib3.exceptions import NameResolutionError, NewConnectionError
+from requests.exceptions import ConnectTimeout, ProxyError, SSLError
+from requests.utils import get_environ_proxies
+from urllib3.exceptions import NameResolutionError, NewConnectionError, ReadTimeoutError
 
 from dbt_selligent.selligent.answer import Failure, Response
 from dbt_selligent.selligent.calls import Call
+from dbt_selligent.selligent.deadline import DeadlineAdapter
 from dbt_selligent.selligent.pace import Budget
 from dbt_selligent.settings import LOOPBACK, Destination
 
-# Seconds to connect, and between bytes of an answer.
-TIMEOUT = (10.0, 60.0)
+# Bytes of the body of an answer: those of bulk calls are small, a page of records is not.
+MOST_BYTES = 64 * 2**20
+# Where a company's own authorities may stand: files, or folders, of certificates.
+AUTHORITIES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds to connect, between two bytes of an answer, and for a request and its answer."""
+
+    connect: float = 10.0
+    between: float = 60.0
+    whole: float = 120.0
 
 
 class Client:
@@ -34,18 +49,23 @@ class Client:
         *,
         sleep: Callable[[float], None] = time.sleep,
         stopped: Callable[[], bool] = lambda: False,
-        timeout: tuple[float, float] = TIMEOUT,
+        timeouts: Timeouts = Timeouts(),
     ) -> None:
         self._base = f"{destination.url}/Portal/Api"
         self._organization = f"/organizations/{quote(destination.organization, safe='')}"
-        self._sleep, self._stopped, self._timeout = sleep, stopped, timeout
+        self._sleep, self._stopped, self._timeouts = sleep, stopped, timeouts
         self._budget = _budget_of(destination)
         self._session = requests.Session()
         self._session.headers["X-ApiKey"] = (
             f"{destination.api_key.reveal()}:{destination.api_secret.reveal()}"
         )
-        if urlsplit(destination.url).hostname in LOOPBACK:
-            self._session.trust_env = False  # a proxy has no way to this machine
+        # Of the environment, nothing counts but what is read here: no .netrc adds credentials.
+        self._session.trust_env = False
+        self._session.verify = _authorities() or True
+        if urlsplit(destination.url).hostname not in LOOPBACK:  # to which a proxy has no way
+            self._session.proxies.update(get_environ_proxies(destination.url))
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, DeadlineAdapter(timeouts.whole))
 
     def __enter__(self) -> Client:
         """Nothing is opened before the first call."""
@@ -156,20 +176,35 @@ class Client:
         self, method: str, path: str, params: dict[str, str] | None, body: bytes | None
     ) -> Response | Failure:
         try:
-            done = self._session.request(
+            with self._session.request(
                 method,
                 self._base + path,
                 params=params,
                 data=body,
                 headers={"Content-Type": "application/json"} if body is not None else None,
-                timeout=self._timeout,
+                timeout=(self._timeouts.connect, self._timeouts.between),
                 allow_redirects=False,
-            )
-        except requests.RequestException as error:
+                stream=True,
+            ) as done:
+                headers = {name.lower(): value for name, value in done.headers.items()}
+                self._budget.told(headers)
+                content = _read(done)
+        except OSError as error:
             return _failure(error)
-        headers = {name.lower(): value for name, value in done.headers.items()}
-        self._budget.told(headers)
-        return Response(done.status_code, done.content, headers)
+        if content is None:
+            return Failure(f"the answer is longer than {MOST_BYTES // 2**20} MB", large=True)
+        return Response(done.status_code, content, headers)
+
+
+def _read(done: requests.Response) -> bytes | None:
+    """The body of an answer, or None if it is too long to be one of the API."""
+    parts, size = [], 0
+    for part in done.iter_content(2**16):
+        size += len(part)
+        if size > MOST_BYTES:
+            return None
+        parts.append(part)
+    return b"".join(parts)
 
 
 # Of this process, by address and key.
@@ -183,29 +218,49 @@ def _budget_of(destination: Destination) -> Budget:
         return _BUDGETS.setdefault(key, Budget())
 
 
-def _is_of_certificate(error: BaseException) -> bool:
-    """Whether the connection was refused by us; any other error of TLS may come after a request."""
+def _authorities() -> str | None:
+    """The authorities that are trusted in place of the usual ones; never none at all."""
+    return next((os.environ[name] for name in AUTHORITIES if os.environ.get(name)), None)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error, and all those that it came of, in whatever way they were wrapped."""
     seen: set[int] = set()
     queue: list[object] = [error]
     while queue:
         each = queue.pop()
-        if not isinstance(each, BaseException) or id(each) in seen:
-            continue
-        if isinstance(each, ssl.SSLCertVerificationError):
-            return True
-        seen.add(id(each))
-        queue += [each.__cause__, each.__context__, getattr(each, "reason", None), *each.args]
-    return False
+        if isinstance(each, BaseException) and id(each) not in seen:
+            yield each
+            seen.add(id(each))
+            queue += [each.__cause__, each.__context__, getattr(each, "reason", None), *each.args]
 
 
-def _failure(error: requests.RequestException) -> Failure:
+def _failure(error: OSError) -> Failure:
+    """What an error of `requests` means; it lets a plain OSError pass where a file is missing."""
+    if not isinstance(error, requests.RequestException):
+        return _without_authorities()
+    causes = list(_causes(error))
+    if isinstance(error, SSLError):
+        for cause in causes:
+            # A certificate is refused by us; any other error of TLS may come after a request.
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                why = getattr(cause, "verify_message", "refused")
+                text = f"the server's certificate is not to be trusted: {why}"
+                return Failure(text, reached=False, final=True)
+            if getattr(cause, "reason", None) == "NO_CERTIFICATE_OR_CRL_FOUND":
+                return _without_authorities()
+    if isinstance(error, ProxyError):
+        return Failure("no connection through the proxy", reached=False)
     reason = getattr(error.args[0], "reason", None) if error.args else None
-    if isinstance(error, SSLError) and _is_of_certificate(error):
-        return Failure("the server's certificate is not to be trusted", reached=False, final=True)
     if isinstance(reason, NameResolutionError):
         return Failure("the host's name is not known", reached=False)
     if isinstance(error, ConnectTimeout) or isinstance(reason, NewConnectionError):
         return Failure("no connection", reached=False)
-    if isinstance(error, requests.Timeout):
+    if any(isinstance(cause, (TimeoutError, ReadTimeoutError)) for cause in causes):
         return Failure("no answer in time", late=True)
     return Failure("the connection broke before the answer was whole")
+
+
+def _without_authorities() -> Failure:
+    names = ", ".join(name for name in AUTHORITIES if os.environ.get(name))
+    return Failure(f"no certificates can be read where {names} says", reached=False, final=True)

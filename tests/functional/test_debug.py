@@ -257,7 +257,7 @@ WRONG: dict[str, tuple[Callable[[Shop], object], str, str]] = {
     ),
     "fields": (
         lambda shop: shop.sandbox.faults(["fields:503"]),
-        "FAIL list CUSTOMERS: the fields of list CUSTOMERS cannot be read: not the API's answer",
+        "FAIL list CUSTOMERS: the fields of list CUSTOMERS cannot be read: 503 of the server",
         "run `dbt-selligent debug`",
     ),
     "column": (

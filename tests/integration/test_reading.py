@@ -292,6 +292,24 @@ def test_what_hinders_reading(answer: Response | Failure, error: type[Exception]
         read_from(lambda _: answer)
 
 
+def test_pages_of_long_records_are_smaller(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [(f"{n} {'long' * 200}", n, None, None) for n in range(9)]
+    name = desk.fill([("short", n, None, None) for n in range(9, 12)] + rows)
+    monkeypatch.setattr("dbt_selligent.reading.ROWS_PER_PAGE", 9)
+    monkeypatch.setattr("dbt_selligent.selligent.client.MOST_BYTES", 2000)
+    reader = Reader(desk.client, lambda _: None)
+
+    pages = list(reader.pages(name, ["A", "B"], ["B"]))
+
+    assert [record[1] for page in pages for record in page] == list(range(12))
+    assert max(map(len, pages)) == 1
+    takes = [one.body["take"] for one in desk.sandbox.received[-14:]]  # type: ignore[index]
+    assert takes == [9, *[1] * 13]
+    monkeypatch.setattr("dbt_selligent.selligent.client.MOST_BYTES", 500)
+    with pytest.raises(UnreachableError, match="the answer is longer than"):
+        list(reader.pages(name, ["A", "B"], ["B"]))
+
+
 # tried again
 
 
@@ -316,6 +334,11 @@ GOOD = Response(200, b"{}")
         (Response(429, b"busy", {"retry-after": "2"}), 2.0),
         (Failure("the connection broke"), None),
         (Failure("no answer in time", late=True), 15.0),
+        (Response(408, b""), 15.0),
+        (Response(200, b"<html>Please wait.</html>"), None),
+        (Response(200, b"{'result_code': Succeeded"), None),
+        (Response(200, b'{"result_code": "ServiceUnavailable"}'), None),
+        (Response(200, b'{"result_code": "InternalServerError"}'), None),
     ],
 )
 def test_what_passes_is_waited_for(passing: Response | Failure, wait: float | None) -> None:
@@ -328,7 +351,14 @@ def test_what_passes_is_waited_for(passing: Response | Failure, wait: float | No
 
 
 @pytest.mark.parametrize(
-    "lasting", [Response(401, b""), Response(404, b""), Failure("no trust", final=True)]
+    "lasting",
+    [
+        Response(401, b""),
+        Response(404, b""),
+        Response(307, b""),
+        Failure("no trust", final=True),
+        Failure("the answer is longer than 64 MB", large=True),
+    ],
 )
 def test_what_lasts_is_not_tried_again(lasting: Response | Failure) -> None:
     assert trying(get_with_retries, lasting, GOOD)[1:] == ([], 1)

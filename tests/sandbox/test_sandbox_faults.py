@@ -1,4 +1,6 @@
+import time
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -102,6 +104,10 @@ def test_a_refused_value_may_hold_an_at_sign() -> None:
         "load:delay",
         "load:delay=soon",
         "load:result=Fine",
+        "load:redirect",
+        "load:redirect=/Portal",
+        "load:drip-after",
+        "load:huge-after=much",
         "load:reject:MAIL",
         "search:reject:MAIL=a",
         "search:counts",
@@ -177,6 +183,7 @@ def test_the_quota_counts_per_key_and_window() -> None:
     [
         ("503", 503, False),
         ("429", 429, False),
+        ("quota", 429, False),
         ("503-after", 503, True),
         ("html", 200, False),
         ("html-after", 200, True),
@@ -222,7 +229,12 @@ def test_a_connection_that_is_reset_is_really_reset(sandbox: Sandbox, customers:
 
 
 @pytest.mark.parametrize(
-    ("fault", "code"), [("failed", "Failed"), ("result=ServiceUnavailable", "ServiceUnavailable")]
+    ("fault", "code"),
+    [
+        ("failed", "Failed"),
+        ("result=ServiceUnavailable", "ServiceUnavailable"),
+        ("result=Unheard", "Unheard"),
+    ],
 )
 def test_a_result_code_in_a_200(sandbox: Sandbox, customers: str, fault: str, code: str) -> None:
     sandbox.faults([f"load:{fault}"])
@@ -256,6 +268,63 @@ def test_a_delay_is_before_or_after_the_records_are_there(
     assert mails(sandbox) == (["a"] if applied else [])
     # Only an operation that is not applied yet keeps the next one off.
     assert load(customers, [2, "b"]).status_code == (200 if applied else 429)
+
+
+@pytest.mark.parametrize("fault", ["drip-after=0.002", "drip-headers-after=0.02"])
+def test_an_answer_that_drips_takes_its_time_and_is_whole(
+    sandbox: Sandbox, customers: str, fault: str
+) -> None:
+    sandbox.faults([f"load:{fault}@1"])
+    began = time.monotonic()
+
+    answer = load(customers, [1, "a"]).json()
+
+    # 25 bytes before the headers, or some hundred of the body.
+    assert time.monotonic() - began > 0.4
+    assert answer["result_code"] == "Succeeded"
+    assert mails(sandbox) == ["a"]
+    assert load(customers, [1, "a"]).status_code == 200
+
+
+def test_a_drip_stays_below_the_time_out_between_two_bytes(
+    sandbox: Sandbox, customers: str
+) -> None:
+    sandbox.faults(["load:drip-after=0.1"])
+    url, rows = f"{customers}/data/load", [[1, "a"]]
+    with requests.post(
+        url, params=LOAD, json=rows, headers=HEADERS, timeout=5, stream=True
+    ) as response:
+        found = list(islice(response.iter_content(1), 3))
+
+    assert b"".join(found) == b'{"e'
+
+
+def test_a_huge_answer_is_json_none_the_less(sandbox: Sandbox, customers: str) -> None:
+    sandbox.faults(["load:huge-after=3"])
+
+    response = load(customers, [1, "a"])
+
+    assert len(response.content) > 3 * 2**20
+    assert int(response.headers["Content-Length"]) == len(response.content)
+    assert response.json()["result_code"] == "Succeeded"
+    assert mails(sandbox) == ["a"]
+
+
+def test_a_redirect(sandbox: Sandbox, customers: str) -> None:
+    sandbox.faults(["load:redirect=https://user@acme.example/there@1"])
+    response = requests.post(
+        f"{customers}/data/load",
+        params=LOAD,
+        json=[[1, "a"]],
+        headers=HEADERS,
+        timeout=5,
+        allow_redirects=False,
+    )
+
+    assert response.status_code == 307
+    assert response.headers["Location"] == "https://user@acme.example/there"
+    assert mails(sandbox) == []
+    assert load(customers, [1, "a"]).status_code == 200
 
 
 def test_refused_records_leave_the_others_applied(sandbox: Sandbox, customers: str) -> None:
