@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import requests
@@ -236,8 +237,11 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _failure(error: OSError) -> Failure:
-    """What an error of `requests` means; it lets a plain OSError pass where a file is missing."""
-    if not isinstance(error, requests.RequestException):
+    """What an error of `requests` means, which lets a plain OSError pass where a file is missing."""
+    if (
+        not isinstance(error, requests.RequestException)
+        and not Path(_authorities() or "/").exists()
+    ):
         return _without_authorities()
     causes = list(_causes(error))
     if isinstance(error, SSLError):
