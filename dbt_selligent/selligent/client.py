@@ -237,7 +237,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _failure(error: OSError) -> Failure:
-    """What an error of `requests` means, which lets a plain OSError pass where a file is missing."""
+    """What an error of `requests` means; of a missing file it tells by a plain OSError."""
     if (
         not isinstance(error, requests.RequestException)
         and not Path(_authorities() or "/").exists()

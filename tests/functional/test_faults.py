@@ -377,7 +377,8 @@ def test_an_answer_that_is_late_leaves_rows_in_doubt(
     shop.customers(*OLD)
     shop.in_step()
     shop.customers(*NEW)
-    monkeypatch.setitem(Client.__init__.__kwdefaults__, "timeouts", timeouts)  # type: ignore[index]
+    usual: Any = Client.__init__.__kwdefaults__
+    monkeypatch.setitem(usual, "timeouts", timeouts)
     shop.sandbox.faults([f"load:{fault}"])
     result = shop.sync_one()
     assert (result.status, result.error) == ("failed", UNUSABLE + LATE)
