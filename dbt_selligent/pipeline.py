@@ -34,7 +34,7 @@ from dbt_selligent.jobs import Job, make_jobs, open_reader
 from dbt_selligent.locks import hold, take_turn
 from dbt_selligent.places import private_folder
 from dbt_selligent.planning import Plan
-from dbt_selligent.preparing import plan_job, prepare_state, state_to_read
+from dbt_selligent.preparing import plan_job, prepare_state, take_over
 from dbt_selligent.results import ActivationResult, RunResults, failure_of, stopped
 from dbt_selligent.selection import read_selected
 from dbt_selligent.sending import Means, send_plan
@@ -64,7 +64,7 @@ def plan(settings: Settings, *, sample: int = 0, emit: Emit = silent) -> tuple[P
                 if job.files.state.exists():
                     locks.enter_context(hold(job.files.lock, f"activation {job.activation.name}"))
                 verdicts = gates.judge(job.activation, job.destination.state)
-                where = state_to_read(settings, job, temporary, verdicts)
+                where = prepare_state(settings, job, temporary, verdicts)
                 delta = temporary / job.files.delta.name
                 notes = catalog.notes(job.activation)
                 plans.append(plan_job(settings, reader, job, where, delta, sample, notes))
@@ -153,17 +153,18 @@ class _Planner:
 
     def _plan(self, reader: DuckDBReader, job: Job) -> Plan | None:
         """The plan of one, None where it is not to be carried out; raises RunError."""
-        settings, made = self._settings, None
+        settings, temporary, made = self._settings, self._temporary, None
         self._locks.enter_context(hold(job.files.lock, f"activation {job.activation.name}"))
         verdicts = self._gates.judge(job.activation, job.destination.state)
         try:
-            where = prepare_state(settings, job, self._temporary, verdicts)
-            made = plan_job(settings, reader, job, where, job.files.delta)
+            where = prepare_state(settings, job, temporary, verdicts)
+            stop(where.verdicts, force=settings.force)
+            delta = temporary / job.files.delta.name
+            made = plan_job(settings, reader, job, where, delta)
             self._emit(Planned(made, sending=True))
             stop(made.verdicts, force=settings.force)
+            take_over(job, temporary, delta)
         except (GateError, GuardError) as error:
-            if made is not None:
-                job.files.delta.unlink(missing_ok=True)  # rows that nobody is to send
             result = stopped(job.activation, made, error)
             self._record(job, result)
             self._end(result)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dbt_selligent.errors import MemoryLimitError, RunError
-from dbt_selligent.guards import Verdict, stop
+from dbt_selligent.guards import Verdict
 from dbt_selligent.jobs import Job
 from dbt_selligent.locks import hold
 from dbt_selligent.places import Files, copy_state
@@ -58,22 +58,10 @@ class Prepared:
 def prepare_state(
     settings: Settings, job: Job, temporary: Path, verdicts: Sequence[Verdict]
 ) -> Prepared:
-    """The state itself, brought up to the mapping, for a sync; the caller holds its lock.
+    """The state as it is if it can be planned on so, else a copy that is brought up to it.
 
-    Raises GateError or GuardError, before anything is changed, where the sync is not to be.
+    The caller holds its lock, and has ``verdicts`` that need no state.
     """
-    if not job.files.state.exists():
-        stop([*verdicts, *_judge(settings, job, None)], force=settings.force)
-    with open_state(job.files, temporary) as store:
-        found = (*verdicts, *_judge(settings, job, store))
-        stop(found, force=settings.force)
-        return _prepare(settings, job, job.files, temporary, store, found)
-
-
-def state_to_read(
-    settings: Settings, job: Job, temporary: Path, verdicts: Sequence[Verdict]
-) -> Prepared:
-    """The state as it is if it can be planned on so, else a copy that is brought up to it."""
     files = job.files
     if files.state.exists():
         with open_state(files, temporary, read_only=True) as store:
@@ -86,6 +74,16 @@ def state_to_read(
         prepared = _prepare(settings, job, copy, temporary, store, found)
     copy.delta.unlink(missing_ok=True)
     return prepared
+
+
+def take_over(job: Job, temporary: Path, delta: Path) -> None:
+    """Brings the state itself up to a plan that is carried out, whose delta comes beside it."""
+    with open_state(job.files, temporary) as store:
+        # What a run left that was cut off is settled by that run's own delta.
+        store.prepare(job.identity, job.columns, job.activation.segment)
+    job.files.delta.with_name(f"{job.files.delta.name}.wal").unlink(missing_ok=True)
+    delta.replace(job.files.delta)
+    (temporary / job.files.state.name).unlink(missing_ok=True)  # where it was planned on a copy
 
 
 def plan_job(

@@ -175,7 +175,7 @@ def stopped(
     if plan is None:
         return result
     told = result_of(plan, Tally(), 0.0, error)
-    return replace(told, status=status, forced=())
+    return replace(told, status=status, forced=(), left_behind=0)
 
 
 def totals(results: Sequence[ActivationResult]) -> dict[str, int]:

@@ -19,7 +19,7 @@ from dbt_selligent.jobs import Job, make_jobs, open_reader
 from dbt_selligent.locks import hold
 from dbt_selligent.places import Files, private_folder
 from dbt_selligent.planning import Plan
-from dbt_selligent.preparing import plan_job, prepare_state, state_to_read
+from dbt_selligent.preparing import plan_job, prepare_state, take_over
 from dbt_selligent.selection import list_activations
 from dbt_selligent.settings import Destination, Settings
 from dbt_selligent.state import open_current, open_state
@@ -184,8 +184,7 @@ def adopt(settings: Settings, *, yes: bool) -> tuple[Change, ...]:
     Raises ConfigurationError, or RunError at the first activation that cannot be.
     """
     activations = list_activations(settings)
-    # A state that is missing is what this is for.
-    forced, changes = replace(settings, force=True), []
+    changes = []
     with (
         private_folder(settings.destination_named(activations[0].destination).state) as temporary,
         open_reader(settings, temporary, ()) as reader,
@@ -202,14 +201,13 @@ def adopt(settings: Settings, *, yes: bool) -> tuple[Change, ...]:
                         f"{kept.error or kept.figures}",
                         f"`dbt-selligent state reset {name}` forgets it",
                     )
+                where = prepare_state(settings, job, temporary, ())
+                delta = temporary / job.files.delta.name
+                made = plan_job(settings, reader, job, where, delta)
                 if yes:
-                    where = prepare_state(forced, job, temporary, ())
-                    made = plan_job(forced, reader, job, where, job.files.delta)
+                    take_over(job, temporary, delta)
                     with open_state(job.files, temporary) as store:
                         store.adopt(uuid.uuid4().hex, settings.target, made.columns)
-                else:
-                    where = state_to_read(forced, job, temporary, ())
-                    made = plan_job(forced, reader, job, where, temporary / job.files.delta.name)
                 changes.append(_adopted(job, made, yes))
     return tuple(changes)
 

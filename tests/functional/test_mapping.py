@@ -210,3 +210,32 @@ def test_another_address_or_organization_starts_anew_and_says_so(shop: Shop) -> 
     assert result.notes[0].startswith(f"starts anew: url from {shop.url} to http://localhost:")
     assert (result.confirmed, result.left_behind) == (1, 1)
     assert shop.in_step().left_behind == 0
+
+
+def test_a_sync_that_is_stopped_leaves_the_state_as_it_was_also_where_it_would_start_anew(
+    shop: Shop,
+) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    shop.sent()
+    shop.write("alter table customers rename to kept")
+    shop.customers()
+    fields = {"CUSTOMER_ID": "id", "FIRSTNAME": "first_name"}
+    meta = {"list": "CUSTOMERS", "matching_key": {"MAIL": "email"}, "fields": fields}
+    shop.declare(exposure("crm", "customers", meta))
+    result = shop.sync_one()
+    assert (result.status, result.left_behind) == ("failed", 0)
+    shop.write("drop table customers", "alter table kept rename to customers")
+    restored = {
+        "list": "CUSTOMERS",
+        "matching_key": {"CUSTOMER_ID": "id"},
+        "fields": {
+            "MAIL": "email",
+            "FIRSTNAME": "first_name",
+            "LTV": "lifetime_value",
+            "OPTIN": "opt_in",
+        },
+    }
+    shop.declare(exposure("crm", "customers", restored))
+    assert shop.in_step().requests == 0
+    assert shop.sent() == []
