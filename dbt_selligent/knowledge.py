@@ -5,7 +5,6 @@ hangs on it. A file that cannot be read is as good as none.
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from dbt_selligent.locks import temporary_folder
 from dbt_selligent.selligent.calls import APPLIED, Call
 from dbt_selligent.selligent.lists import Field, Listing
 from dbt_selligent.settings import Destination
@@ -84,10 +84,10 @@ class Knowledge:
                 "rows": self._learned.rows,
                 "lists": {name: asdict(listing) for name, listing in self._listings.items()},
             }
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            written = self._path.with_name(f"{FILE}.{os.getpid()}")
-            written.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-            written.replace(self._path)
+            with temporary_folder(self._path.parent) as folder:
+                written = folder / FILE
+                written.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+                written.replace(self._path)
 
 
 def _read(path: Path, of: Mapping[str, str]) -> tuple[Learned, dict[str, Listing]]:

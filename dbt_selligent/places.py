@@ -81,7 +81,8 @@ def protect(folder: Path) -> None:
     """Makes the state's folder its owner's alone, and keeps it out of git."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     ignore = folder / ".gitignore"
-    if not ignore.exists():
+    # A process that was killed may have made it, and written nothing.
+    if not ignore.exists() or not ignore.stat().st_size:
         ignore.write_text("*\n")
 
 

@@ -136,7 +136,8 @@ def open_warehouse(settings: Settings, temporary: Path) -> Iterator[DuckDBReader
         raise _cannot_open(error) from None
     try:
         engine.limit(cursor, temporary)
-        yield DuckDBReader(cursor, databases)
+        with engine.interruptible(cursor):
+            yield DuckDBReader(cursor, databases)
     finally:
         environment.close()
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterator
+import signal
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -84,9 +86,43 @@ def open_engine(temporary: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         limit(connection, temporary)
         # Where the newest way for texts is tried alone, rows are written in a fifth less time.
         connection.execute("set disabled_compression_methods = 'dictionary,fsst,zstd'")
-        yield connection
+        with interruptible(connection):
+            yield connection
     finally:
         connection.close()
+
+
+@contextmanager
+def interruptible(connection: Any) -> Iterator[None]:
+    """A signal that ends Python ends the statement under way too, as a KeyboardInterrupt.
+
+    By itself DuckDB gives up waiting for it, and then waits for its threads all the same. Signals
+    come to the main thread: what others do is ended by those that wait for them.
+    """
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            handler = signal.getsignal(number)
+            if callable(handler):
+                before[number] = handler
+                signal.signal(number, _interrupting(connection, handler))
+    try:
+        yield
+    except RuntimeError as error:
+        if "Query interrupted" in str(error):
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupting(connection: Any, handler: Callable[[int, Any], Any]) -> Callable[[int, Any], Any]:
+    def handle(number: int, frame: Any) -> Any:
+        connection.interrupt()
+        return handler(number, frame)
+
+    return handle
 
 
 def attach(connection: Any, path: Path, alias: str, *, read_only: bool = False) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from dbt_selligent.locks import hold
 
-from .conftest import Shop, exposure, wait_until
+from .conftest import TEMPORARY, Shop, exposure, wait_until
 
 Row = tuple[Any, ...]
 COUNT = 5001  # three batches
@@ -147,6 +147,27 @@ def test_interrupted_while_it_waits_for_a_list_it_tells_what_was_done(shop: Shop
     assert told["crm"] == ("skipped", "not tried: interrupted")
     assert told["mails"][0] in ("in step", "failed")  # its answer may have been under way
     assert shop.records() == []
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_interrupted_while_the_model_is_read_nothing_is_sent(
+    shop: Shop, sent: signal.Signals
+) -> None:
+    shop.write(
+        "create view customers as select 1 as id, 'x' as email, 'x' as first_name, "
+        "(select count(*) from range(1000000000000))::double as lifetime_value, true as opt_in"
+    )
+    with shop.started("sync", "--select", "crm") as process:
+        staged = f"{TEMPORARY}*/crm.delta.duckdb*"
+        wait_until(lambda: list(shop.state.glob(staged)), "the model is read")
+        process.send_signal(sent)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err.strip()) == (1, "Aborted!")
+    assert "Traceback" not in out
+    shop.write("drop view customers")
+    model(shop, "Old")
+    assert shop.sent() == []
+    assert shop.in_step().confirmed == COUNT
 
 
 @pytest.mark.parametrize("back", [False, True], ids=["forward", "back"])

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from dbt_selligent.knowledge import FILE, Knowledge, Learned
+from dbt_selligent.locks import TEMPORARY
 from dbt_selligent.selligent.calls import APPLIED, Call
 from dbt_selligent.selligent.lists import Field, Listing
 from dbt_selligent.settings import Destination, Secret
@@ -192,3 +193,11 @@ def test_threads_learn_and_save_side_by_side(tmp_path: Path) -> None:
     assert [len(after.learned.applied[call] - APPLIED[call]) for call in list(Call)[:4]] == [50] * 4
     missing = [(a, b) for a in range(4) for b in range(50) if not after.listing(f"L{a}-{b}")]
     assert missing == []
+
+
+def test_what_a_killed_process_left_half_written_is_gone_with_the_next(tmp_path: Path) -> None:
+    left = path_in(tmp_path).parent / f"{TEMPORARY}killed"
+    left.mkdir(parents=True)
+    (left / FILE).write_text("{")
+    learn(tmp_path).save()
+    assert sorted(path.name for path in path_in(tmp_path).parent.iterdir()) == [FILE]
