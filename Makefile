@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 SOURCES := dbt_selligent tests sample_project
 
-.PHONY: demo test check format lint types bench schema clean
+.PHONY: demo test check format lint types bench soak schema clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -32,6 +32,11 @@ format: $(READY)        ## formats the code
 bench: $(READY)         ## speed and memory, as ratios within one run
 	$(BIN)/python tests/benchmarks/bench.py
 	$(BIN)/python tests/benchmarks/pace.py
+
+SECONDS ?= 3600
+SEED ?= 1
+soak: $(READY)          ## syncs, kills, faults and changes of plan from one seed; SECONDS=3600 SEED=1
+	cd tests && ../$(BIN)/python -m soak --seconds $(SECONDS) --seed $(SEED)
 
 schema: $(READY)        ## writes the JSON Schema of an activation
 	$(BIN)/python -m dbt_selligent.meta > dbt_selligent/activation.schema.json

@@ -89,7 +89,9 @@ class StateStore:
         return anew
 
     def is_current(self) -> bool:
-        """Whether the tables are those of this version."""
+        """Whether the tables are those of this version; a killed process may have left none."""
+        if not self._tables.columns("migrations"):
+            return False
         [(version,)] = self._tables.rows(f"select max(version) from {SCHEMA}.migrations")
         return bool(version == VERSION)
 

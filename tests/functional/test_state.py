@@ -444,3 +444,16 @@ def test_the_files_of_a_state_are_of_a_version_that_older_duckdbs_read(shop: Sho
             "select tags from duckdb_databases() where database_name = 'it'"
         ).fetchall()
     assert tags["storage_version"].startswith(engine.STORAGE_VERSION)
+
+
+def test_a_state_of_which_a_killed_process_made_no_more_than_the_file_is_as_good_as_none(
+    shop: Shop,
+) -> None:
+    folder = shop.state / "dev"
+    folder.mkdir(parents=True)
+    with duckdb.connect() as connection:
+        engine.attach(connection, folder / "crm.duckdb", "it")
+    shop.customers(ANN)
+    assert shop.plan_one().notes[0].startswith("first sync, no state at ")
+    assert "never synced" in shop.invoke("status", "--select", "crm").out
+    assert shop.in_step().notes[0].startswith("first sync, no state at ")
