@@ -5,25 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from dbt_selligent.columns import Columns, stored_columns
+from dbt_selligent.columns import Columns
 from dbt_selligent.errors import StateError
 from dbt_selligent.ledger import RunLedger, settle
-from dbt_selligent.migrations import VERSION, migrate
+from dbt_selligent.migrations import migrate
 from dbt_selligent.places import Files, Identity
+from dbt_selligent.stateview import ADOPTED, StateView, identity_text
 from dbt_selligent.tables import DELTA, SCHEMA, Tables
 from dbt_selligent.warehouse import engine
 from dbt_selligent.warehouse.macros import literal, render_sql
 
-TABLES = ("snapshot", "doubt", "rejected", "invalid", "adopted")
-# Rows that are taken as sent, and never were: the table is there where there are some.
-ADOPTED = "adopted"
+TABLES = ("snapshot", "doubt", "rejected", "invalid", ADOPTED)
 
 
 @dataclass(frozen=True)
@@ -34,17 +33,15 @@ class Anew:
     left_behind: int
 
 
-class StateStore:
+class StateStore(StateView):
     """The open tables of one activation, to read and write."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, files: Files) -> None:
-        self.connection = connection
-        self._files = files
-        self._tables = Tables(connection, files.delta)
+        super().__init__(Tables(connection, files.delta), files.state)
 
     def migrate(self) -> None:
         """Brings the tables up to this version; raises StateError where they are newer."""
-        migrate(self._tables, self._files.state)
+        migrate(self._tables, self._path)
 
     def prepare(
         self, identity: Identity, columns: Columns, segment: str | None = None
@@ -57,7 +54,7 @@ class StateStore:
         self.settle()
         noted = self._tables.meta("identity")
         anew = None
-        if noted is not None and noted != _text(identity):
+        if noted is not None and noted != identity_text(identity):
             anew = _what_changed(json.loads(noted), identity, self._tables.count("snapshot"))
             with self._tables.transaction():
                 for table in TABLES:
@@ -71,7 +68,7 @@ class StateStore:
         if not there:
             with self._tables.transaction():
                 self._tables.run("create_state", keys=columns.keys, columns=columns.compared)
-                self._tables.note_meta("identity", _text(identity))
+                self._tables.note_meta("identity", identity_text(identity))
         elif there != wanted:
             with self._tables.transaction():
                 self._tables.run(
@@ -88,13 +85,6 @@ class StateStore:
                 self._tables.note_meta("segment", segment or "")
         return anew
 
-    def is_current(self) -> bool:
-        """Whether the tables are those of this version; a killed process may have left none."""
-        if not self._tables.columns("migrations"):
-            return False
-        [(version,)] = self._tables.rows(f"select max(version) from {SCHEMA}.migrations")
-        return bool(version == VERSION)
-
     def ready(self, identity: Identity, columns: Columns, segment: str | None = None) -> bool:
         """Whether `prepare` would have nothing to do."""
         wanted = {column.name: column.type for column in columns.compared}
@@ -106,29 +96,12 @@ class StateStore:
             and not self._tables.rows(f"select 1 from {SCHEMA}.log limit 1")
         )
 
-    def is_of(self, identity: Identity) -> bool:
-        """Whether it is the state of this."""
-        return self._tables.meta("identity") == _text(identity)
-
-    def known_columns(self, identity: Identity) -> Columns:
-        """The columns of the snapshot as they are; raises StateError if it is of something else."""
-        if not self.is_of(identity):
-            raise StateError(
-                f"{self._files.state}: the last sync was of another list or matching key",
-                "sync first: it starts anew",
-            )
-        return stored_columns(list(self._tables.columns("snapshot").items()), len(identity.keys))
-
     def put_in_doubt(self, verdicts: str, columns: Columns) -> None:
         """Moves rows from the snapshot to doubt by a table of verdicts (macros/verify.sql)."""
         with self._tables.transaction():
             self._tables.run(
                 "put_in_doubt", verdicts=verdicts, keys=columns.keys, member=columns.member
             )
-
-    def meta(self, name: str) -> str | None:
-        """A noted value."""
-        return self._tables.meta(name)
 
     def begin(
         self,
@@ -217,81 +190,6 @@ class StateStore:
             [run_id, now, now, status, target, json.dumps(counts), error],
         )
 
-    def describe(self) -> dict[str, Any]:
-        """What it is the state of, and its rows, in figures."""
-        noted, tables = self._tables.meta("identity"), self.has_tables()
-        [last] = [*self.history(1), None][:1]
-        return {
-            "version": VERSION,
-            "identity": json.loads(noted) if noted else None,
-            "segment": self._tables.meta("segment") or None,
-            "target": self._tables.meta("target"),
-            "complete": self.synced,
-            "confirmed": self.count("snapshot") if tables else 0,
-            "in_doubt": self.count("doubt") if tables else 0,
-            "held": self.count("rejected", "not _selligent_missing") if tables else 0,
-            "not_found": self.count("rejected", "_selligent_missing") if tables else 0,
-            "adopted": self.count(ADOPTED) if self.adopted else 0,
-            "last_run": f"{last['started_at']}" if last else None,
-        }
-
-    def history(self, most: int = 10) -> list[dict[str, Any]]:
-        """The last runs, newest first."""
-        rows = self._tables.rows(
-            f"select run_id, started_at, finished_at, status, dbt_target, counts, error, forced "
-            f"from {SCHEMA}.runs order by started_at desc limit {int(most)}"
-        )
-        names = (
-            *("run_id", "started_at", "finished_at", "status", "target"),
-            *("counts", "error", "forced"),
-        )
-        return [dict(zip(names, row, strict=True)) for row in rows]
-
-    def listed(self, table: str, most: int, where: str = "true") -> list[dict[str, Any]]:
-        """Rows of ``rejected`` or ``invalid``, each with its matching key and what is wrong."""
-        done = self.connection.execute(
-            f"select * from {SCHEMA}.{table} where {where} limit {int(most)}"
-        )
-        names = [column[0].removeprefix("_selligent_") for column in done.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in done.fetchall()]
-
-    def bytes_per_row(self) -> int:
-        """Of the staged delta, about; where it has few rows, more."""
-        rows, size = self._tables.delta_size()
-        return max(1, size // max(1, rows))
-
-    def count(self, table: str, where: str = "true") -> int:
-        """How many rows a table of the state has."""
-        return self._tables.count(table, where)
-
-    @property
-    def synced(self) -> bool:
-        """Whether a sync of what is activated has come to its end."""
-        return self._tables.meta("complete") is not None
-
-    @property
-    def adopted(self) -> bool:
-        """Whether rows were taken as sent that never were, some of them perhaps since."""
-        return bool(self._tables.columns(ADOPTED))
-
-    @property
-    def begun(self) -> bool:
-        """Whether a sync has ever been let through to send something."""
-        return self._tables.meta("target") is not None
-
-    @property
-    def known_before(self) -> int:
-        """Records that had been sent when the run began that did not come to its end; else 0.
-
-        What that run forgot or removed, and those it did not find, are no records any more: they
-        count still, so that a guard that let it begin lets the rest of it pass.
-        """
-        return int(self._tables.meta("known_before") or 0)
-
-    def has_tables(self) -> bool:
-        """Whether a first sync has been here."""
-        return bool(self._tables.columns("snapshot"))
-
 
 @contextmanager
 def open_state(files: Files, temporary: Path, *, read_only: bool = False) -> Iterator[StateStore]:
@@ -341,7 +239,7 @@ def _unusable(path: Path, error: duckdb.Error) -> StateError:
 def _what_changed(before: dict[str, Any], now: Identity, stay: int) -> Anew:
     changed = [
         f"{name} from {_shown(before.get(name))} to {_shown(value)}"
-        for name, value in json.loads(_text(now)).items()
+        for name, value in json.loads(identity_text(now)).items()
         if before.get(name) != value
     ]
     why = f"starts anew: {', '.join(changed)}; {stay:,} records stay as they were sent before"
@@ -350,10 +248,6 @@ def _what_changed(before: dict[str, Any], now: Identity, stay: int) -> Anew:
 
 def _shown(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _text(identity: Identity) -> str:
-    return json.dumps(asdict(identity), sort_keys=True)
 
 
 def _now() -> datetime:
