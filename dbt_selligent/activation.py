@@ -107,7 +107,7 @@ def _activation(
         batch_bytes=read_bytes(meta.batch.bytes),
         max_groups=meta.max_groups,
         guard=_guard(meta, removed),
-        gate=meta.gate,
+        gate=meta.gate or "off",  # as YAML reads a bare off
     )
 
 

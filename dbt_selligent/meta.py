@@ -150,10 +150,10 @@ class ActivationMeta(_Meta):
         GuardMeta, Field(description="how much may change in a run, unless it is forced")
     ] = GuardMeta()
     gate: Annotated[
-        Literal["last", "require", "off"],
+        Literal["last", "require", "off"] | Literal[False],
         Field(
             description="last: not if dbt's last run of the model, or a test on it, failed; "
-            "require: only if they are known and passed"
+            "require: only if they are known and passed; off, which YAML reads as false"
         ),
     ] = "last"
     model: Annotated[

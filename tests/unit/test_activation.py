@@ -284,6 +284,10 @@ def test_the_gate_as_it_is_given(gate: str) -> None:
     assert made({"gate": gate}).gate == gate
 
 
+def test_yaml_reads_off_as_false_and_it_is_off() -> None:
+    assert made(yaml.safe_load("{gate: off}")).gate == "off"
+
+
 @pytest.mark.parametrize(
     ("key", "mend"),
     [

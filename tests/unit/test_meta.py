@@ -34,6 +34,7 @@ RIGHT: list[dict[str, Any]] = [
     {"guard": {"max_changed": "50%", "max_removed": "0.5%", "max_rejected": 0}},
     {"guard": {"max_changed": None, "max_removed": 7, "max_rejected": "1%"}},
     {"gate": "require"},
+    {"gate": False},
 ]
 WRONG: list[dict[str, Any]] = [
     {"list": ""},
@@ -65,6 +66,7 @@ WRONG: list[dict[str, Any]] = [
     {"guard": {"max_rejected": None}},
     {"guard": {"most": 1}},
     {"gate": "on"},
+    {"gate": True},
     {"schedule": "0 6 * * *"},
 ]
 
