@@ -113,7 +113,9 @@ class RunResults:
         }
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
+            written = path.with_name(f"{RESULTS_FILE}.new")
+            written.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
+            written.replace(path)
         except OSError as error:
             raise RunError(
                 f"{path}: cannot be written: {error.strerror}",
