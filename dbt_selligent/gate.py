@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -86,19 +86,20 @@ class Gate:
 
 
 class Gates:
-    """The gates of one command, by folder of states; with ``keep``, what dbt said is kept there."""
+    """The gates of one command, by folder of states; with ``keep``, what dbt said is kept there.
 
-    def __init__(self, settings: Settings, *, keep: bool) -> None:
+    It is at once: dbt's next invocation overwrites it, whatever becomes of this command.
+    """
+
+    def __init__(self, settings: Settings, folders: Iterable[Path], *, keep: bool) -> None:
         self._settings = settings
         self._keep = keep
-        self._by_folder: dict[Path, Gate] = {}
+        self._by_folder = {folder: self._open(folder) for folder in folders}
 
     def judge(self, activation: Activation, folder: Path) -> tuple[Verdict, ...]:
-        """What dbt has to say of an activation; it is not asked where that is of no interest."""
+        """What dbt has to say of an activation; nothing where that is of no interest."""
         if activation.gate == "off":
             return ()
-        if folder not in self._by_folder:
-            self._by_folder[folder] = self._open(folder)
         return (self._by_folder[folder].judge(activation),)
 
     def _open(self, folder: Path) -> Gate:

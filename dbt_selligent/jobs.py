@@ -12,7 +12,7 @@ from dbt_selligent.catalog import Catalog
 from dbt_selligent.columns import Columns, match_columns
 from dbt_selligent.errors import ActivationFaults, Fault, WarehouseError
 from dbt_selligent.knowledge import Knowledge
-from dbt_selligent.places import Files, Identity, protect
+from dbt_selligent.places import Files, Identity
 from dbt_selligent.selligent.pace import FIRST_ROWS, MOST_ROWS, Pace
 from dbt_selligent.settings import Destination, Settings
 from dbt_selligent.warehouse.duckdb import DuckDBReader, open_warehouse
@@ -60,6 +60,12 @@ def open_reader(
         yield reader
 
 
+def state_folders(settings: Settings, activations: Sequence[Activation]) -> list[Path]:
+    """Where the states of the activations lie, each folder once, in their order."""
+    folders = (settings.destination_named(each.destination).state for each in activations)
+    return list(dict.fromkeys(folders))
+
+
 def make_jobs(
     settings: Settings,
     reader: DuckDBReader,
@@ -83,7 +89,6 @@ def make_jobs(
         columns, wrong = match_columns(activation, there, destination.timezone, listing)
         found += wrong
         if columns is not None:
-            protect(destination.state)
             files = Files.of(activation, destination)
             known = catalog.known[activation.destination]
             jobs.append(Job(activation, destination, known, columns, files))

@@ -30,11 +30,11 @@ from dbt_selligent.errors import (
 from dbt_selligent.events import Emit, Finished, Planned, Waiting, silent
 from dbt_selligent.gate import Gates
 from dbt_selligent.guards import stop
-from dbt_selligent.jobs import Job, make_jobs, open_reader
+from dbt_selligent.jobs import Job, make_jobs, open_reader, state_folders
 from dbt_selligent.locks import hold, take_turn
 from dbt_selligent.places import private_folder
 from dbt_selligent.planning import Plan
-from dbt_selligent.preparing import plan_job, prepare_state, take_over
+from dbt_selligent.preparing import plan_job, prepare_state
 from dbt_selligent.results import ActivationResult, RunResults, failure_of, stopped
 from dbt_selligent.selection import read_selected
 from dbt_selligent.sending import Means, send_plan
@@ -58,7 +58,7 @@ def plan(settings: Settings, *, sample: int = 0, emit: Emit = silent) -> tuple[P
         open_reader(settings, temporary, faults) as reader,
     ):
         catalog = read_catalog(settings, activations, time.sleep, offline=True)
-        gates = Gates(settings, keep=False)
+        gates = Gates(settings, state_folders(settings, activations), keep=False)
         for job in make_jobs(settings, reader, activations, catalog, faults):
             with ExitStack() as locks:
                 if job.files.state.exists():
@@ -82,7 +82,8 @@ def sync(settings: Settings, *, emit: Emit = silent, sleep: Sleep | None = None)
     started, clock, run_id = datetime.now(timezone.utc), time.monotonic(), uuid.uuid4().hex
     activations, faults = _read(settings)
     with ExitStack() as locks, _folder(settings, activations) as temporary:
-        planner = _Planner(settings, temporary, run_id, locks, emit)
+        gates = Gates(settings, state_folders(settings, activations), keep=True)
+        planner = _Planner(settings, gates, temporary, run_id, locks, emit)
         planned = planner.plan_all(activations, faults, sleep or time.sleep)
         stop_now = settings.fail_fast and bool(planner.ended)
         sent = _send_all(settings, planned, temporary, run_id, emit, sleep, stop_now)
@@ -112,15 +113,21 @@ class _Planner:
     """
 
     def __init__(
-        self, settings: Settings, temporary: Path, run_id: str, locks: ExitStack, emit: Emit
+        self,
+        settings: Settings,
+        gates: Gates,
+        temporary: Path,
+        run_id: str,
+        locks: ExitStack,
+        emit: Emit,
     ) -> None:
         self.ended: list[ActivationResult] = []
         self._settings = settings
+        self._gates = gates
         self._temporary = temporary
         self._run_id = run_id
         self._locks = locks
         self._emit = emit
-        self._gates = Gates(settings, keep=True)
 
     def plan_all(
         self, activations: Sequence[Activation], faults: Sequence[Fault], sleep: Sleep
@@ -163,7 +170,6 @@ class _Planner:
             made = plan_job(settings, reader, job, where, delta)
             self._emit(Planned(made, sending=True))
             stop(made.verdicts, force=settings.force)
-            take_over(job, temporary, delta)
         except (GateError, GuardError) as error:
             result = stopped(job.activation, made, error)
             self._record(job, result)
@@ -257,4 +263,4 @@ class _Patience:
 
 def _folder(settings: Settings, activations: Sequence[Activation]) -> AbstractContextManager[Path]:
     # Beside the state, which is protected: it holds rows for a while.
-    return private_folder(settings.destination_named(activations[0].destination).state)
+    return private_folder(*state_folders(settings, activations))

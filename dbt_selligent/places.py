@@ -87,11 +87,12 @@ def protect(folder: Path) -> None:
 
 
 @contextmanager
-def private_folder(state: Path) -> Iterator[Path]:
+def private_folder(state: Path, *others: Path) -> Iterator[Path]:
     """A temporary folder beside the states; what is written meanwhile is its owner's alone."""
     before = os.umask(0o077)
     try:
-        protect(state)
+        for folder in (state, *others):
+            protect(folder)
         with temporary_folder(state) as temporary:
             yield temporary
     finally:

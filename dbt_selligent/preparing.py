@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -76,13 +77,12 @@ def prepare_state(
     return prepared
 
 
-def take_over(job: Job, temporary: Path, delta: Path) -> None:
-    """Brings the state itself up to a plan that is carried out, whose delta comes beside it."""
+def take_over(job: Job, plan: Plan, temporary: Path) -> None:
+    """Brings the state itself up to a plan that is carried out; its delta comes beside it."""
     with open_state(job.files, temporary) as store:
         # What a run left that was cut off is settled by that run's own delta.
         store.prepare(job.identity, job.columns, job.activation.segment)
-    job.files.delta.with_name(f"{job.files.delta.name}.wal").unlink(missing_ok=True)
-    delta.replace(job.files.delta)
+    shutil.move(plan.delta, job.files.delta)  # the state may be on another file system
     (temporary / job.files.state.name).unlink(missing_ok=True)  # where it was planned on a copy
 
 

@@ -23,6 +23,7 @@ from dbt_selligent.jobs import Job
 from dbt_selligent.ledger import RunLedger
 from dbt_selligent.payload import Batch
 from dbt_selligent.planning import Plan
+from dbt_selligent.preparing import take_over
 from dbt_selligent.reading import get_with_retries, refuse
 from dbt_selligent.rendering import render_batches
 from dbt_selligent.results import ActivationResult, result_of
@@ -59,6 +60,7 @@ def send_plan(
     tally = Tally()
     error: DbtSelligentError | None = None
     try:
+        take_over(job, plan, temporary)
         with open_state(job.files, temporary) as store:
             removed = {
                 kind

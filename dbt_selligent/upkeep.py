@@ -15,7 +15,7 @@ from typing import Any
 from dbt_selligent.activation import Activation
 from dbt_selligent.catalog import read_catalog
 from dbt_selligent.errors import ConfigurationError, LockedError, RunError, StateError, nearest
-from dbt_selligent.jobs import Job, make_jobs, open_reader
+from dbt_selligent.jobs import Job, make_jobs, open_reader, state_folders
 from dbt_selligent.locks import hold
 from dbt_selligent.places import Files, private_folder
 from dbt_selligent.planning import Plan
@@ -128,7 +128,7 @@ def reset(settings: Settings, name: str, *, yes: bool) -> Change:
     with hold(files.lock, f"activation {name}"):
         kept = _describe(destination, name, name in activations)
         if yes:
-            for path in (files.state, _wal(files.state), files.delta, _wal(files.delta)):
+            for path in (files.state, _wal(files.state), files.delta):
                 path.unlink(missing_ok=True)
     what = kept.error or kept.figures
     return Change(
@@ -186,7 +186,7 @@ def adopt(settings: Settings, *, yes: bool) -> tuple[Change, ...]:
     activations = list_activations(settings)
     changes = []
     with (
-        private_folder(settings.destination_named(activations[0].destination).state) as temporary,
+        private_folder(*state_folders(settings, activations)) as temporary,
         open_reader(settings, temporary, ()) as reader,
     ):
         catalog = read_catalog(settings, activations, _at_once, offline=True)
@@ -205,7 +205,7 @@ def adopt(settings: Settings, *, yes: bool) -> tuple[Change, ...]:
                 delta = temporary / job.files.delta.name
                 made = plan_job(settings, reader, job, where, delta)
                 if yes:
-                    take_over(job, temporary, delta)
+                    take_over(job, made, temporary)
                     with open_state(job.files, temporary) as store:
                         store.adopt(uuid.uuid4().hex, settings.target, made.columns)
                 changes.append(_adopted(job, made, yes))
@@ -265,8 +265,7 @@ def _settle(files: Files, temporary: Path) -> None:
             f"{_wal(files.state)}: what is in it cannot be written to the state",
             "make room, then run again: nothing was changed",
         )
-    for path in (_wal(files.delta), files.delta):
-        path.unlink(missing_ok=True)
+    files.delta.unlink(missing_ok=True)
 
 
 def _look_at(destination: Destination, name: str, activation: bool) -> Kept:

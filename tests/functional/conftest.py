@@ -213,6 +213,18 @@ class Shop:
         content: dict[str, Any] = json.loads(self.results_file.read_text())
         return content
 
+    @property
+    def output(self) -> dict[str, Any]:
+        """The selligent output of profiles.yml, without what is the default."""
+        config = self.sandbox.config
+        return {
+            "type": "selligent",
+            "url": self.url,
+            "organization": config.organization,
+            "api_key": config.api_key,
+            "api_secret": config.api_secret,
+        }
+
     def profile(
         self,
         *,
@@ -222,18 +234,9 @@ class Shop:
     ) -> None:
         """Writes profiles.yml; `changed` are keys of the selligent output, `more` its siblings."""
         warehouse = json.loads((self.folder / "warehouse.json").read_text())
-        config = self.sandbox.config
-        output = {
-            "type": "selligent",
-            "url": self.url,
-            "organization": config.organization,
-            "api_key": config.api_key,
-            "api_secret": config.api_secret,
-            **changed,
-        }
         profiles = {
             "shop": {"target": "dev", "outputs": dict.fromkeys(targets, warehouse)},
-            "selligent": {"outputs": {"dev": output, **(more or {})}},
+            "selligent": {"outputs": {"dev": {**self.output, **changed}, **(more or {})}},
         }
         (self.folder / "profiles.yml").write_text(json.dumps(profiles))
 

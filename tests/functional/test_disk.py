@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import resource
+import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import duckdb
 import pytest
 
-from .conftest import BIN, SECONDS, Done, Shop, clean_environment, exposure, wait_until
+from .conftest import (
+    BIN,
+    EXPOSURES,
+    SECONDS,
+    Done,
+    Shop,
+    clean_environment,
+    exposure,
+    wait_until,
+)
 from .test_kill import NEW, in_list, model, settle
 
 META = {"list": "CUSTOMERS", "matching_key": {"CUSTOMER_ID": "id"}, "fields": {"MAIL": "email"}}
@@ -74,6 +87,8 @@ def test_a_disk_that_is_full_while_rows_are_sent_loses_none(
     assert "crm.duckdb: a file cannot be written: File too large" in done.out
     assert "nothing was lost: make room and run again" in done.out
     assert "selligent_run_results.json: cannot be written: File too large" in done.err
+    # Those of the last run that could be written are whole.
+    assert [each["status"] for each in shop.results()["results"]] == ["in step"]
     check_kept(shop)
     shop.sandbox.faults([])
     settle(shop)
@@ -99,3 +114,27 @@ def test_a_state_whose_log_cannot_be_written_into_it_is_not_renamed(shop: Shop) 
     assert shop.invoke("state", "rename", "crm", "people", "--yes").code == 0
     assert not log.exists()
     assert "25,000 rows confirmed" in shop.invoke("state", "show").out
+
+
+@pytest.fixture
+def other_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on another file system than the project."""
+    memory = Path("/dev/shm")  # noqa: S108  a file system of its own, not a place for files
+    if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no second file system here")
+    folder = Path(tempfile.mkdtemp(dir=memory))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_states_of_one_command_may_lie_on_two_file_systems(shop: Shop, other_disk: Path) -> None:
+    shop.profile(more={"other": {**shop.output, "state": str(other_disk)}})
+    crm = EXPOSURES[0]["config"]["meta"]["selligent"]
+    other = {**crm, "destination": "other", "list": "OTHERS"}
+    shop.declare(exposure("crm", "customers", crm), exposure("other", "customers", other))
+    for word in ("Old", "New"):
+        model(shop, word)
+        assert [each.status for each in shop.sync().results] == ["in step", "in step"]
+    assert shop.records("OTHERS") == shop.records("CUSTOMERS")
+    there = sorted(path.name for path in (other_disk / "other").iterdir() if path.is_file())
+    assert there == ["destination.json", "other.duckdb", "other.lock"]

@@ -29,7 +29,7 @@ def kept(shop: Shop) -> dict[str, Any]:
     return content
 
 
-def gated(shop: Shop, gate: str) -> None:
+def gated(shop: Shop, gate: str | bool) -> None:
     """The activation crm with this gate."""
     meta = {**EXPOSURES[0]["config"]["meta"]["selligent"], "gate": gate}
     shop.declare(exposure("crm", "customers", meta))
@@ -103,10 +103,11 @@ def test_what_is_not_known_is_sent_and_said_or_refused_where_it_is_required(shop
     assert (quiet.code, "gate:" in quiet.out) == (0, False)
 
 
-def test_a_gate_that_is_off_sends_and_says_nothing(shop: Shop) -> None:
+@pytest.mark.parametrize("gate", ["off", False])  # as YAML reads it, without quotes
+def test_a_gate_that_is_off_sends_and_says_nothing(shop: Shop, gate: str | bool) -> None:
     shop.customers(ANN)
     shop.dbt_said(customers="error")
-    gated(shop, "off")
+    gated(shop, gate)
     assert [each.guard for each in shop.plan_one().verdicts] == []
     done = shop.invoke("sync", "--select", "crm")
     assert (done.code, "gate:" in done.out) == (0, False)
@@ -129,6 +130,40 @@ def test_a_verdict_for_another_target_says_nothing_of_this_one(shop: Shop) -> No
     shop.dbt_said(customers="error", target="dev")
     assert shop.sync_one().status == "kept back"
     assert sorted(kept(shop)) == ["dev", "prod"]
+
+
+@pytest.mark.parametrize("wrong", ["warehouse", "list", "Selligent"])
+def test_a_verdict_is_kept_whatever_becomes_of_the_sync(shop: Shop, wrong: str) -> None:
+    shop.customers(ANN)
+    shop.dbt_said(customers="error")
+    if wrong == "warehouse":
+        shop.warehouse.rename(shop.folder / "elsewhere.duckdb")
+        assert shop.sync_one().status == "failed"
+        (shop.folder / "elsewhere.duckdb").rename(shop.warehouse)
+    elif wrong == "Selligent":
+        shop.sandbox.faults(["fields:403@1"])
+        assert shop.sync_one().status == "failed"
+    else:
+        shop.write("drop table customers")
+        assert shop.invoke("sync", "--select", "crm").code == 2
+        shop.customers(ANN)
+    shop.dbt_said(orders="success", at="12:01")
+    kept_back = shop.sync_one()
+    assert (kept_back.status, kept_back.error) == ("kept back", f"{FAILED}: nothing was sent")
+
+
+def test_each_folder_of_states_has_the_verdicts(shop: Shop) -> None:
+    shop.profile(more={"other": {**shop.output, "state": "elsewhere"}})
+    crm = EXPOSURES[0]["config"]["meta"]["selligent"]
+    other = {**crm, "destination": "other", "list": "OTHERS"}
+    shop.declare(exposure("crm", "customers", crm), exposure("other", "customers", other))
+    shop.customers(ANN)
+    shop.dbt_said(customers="error")
+    assert [each.status for each in shop.sync().results] == ["kept back", "kept back"]
+    for folder in (shop.state, shop.folder / "elsewhere"):
+        assert json.loads((folder / "dbt_verdicts.json").read_text()).keys() == {"dev"}
+        assert (folder / ".gitignore").read_text() == "*\n"
+        assert folder.stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize("which", ["results", "verdicts"])

@@ -509,8 +509,13 @@ def test_one_that_is_stopped_is_no_hindrance_to_another(shop: Shop) -> None:
     ]
     check_counts(results[1])
     fill(shop, renamed=1)
+    # What would start anew, but for the other, is left as it is.
+    by_mail = {**crm, "matching_key": {"MAIL": "email"}, "fields": {"FIRSTNAME": "first_name"}}
+    shop.declare(exposure("crm", "customers", by_mail), exposure("other", "spare", other))
+    before = shop.state_bytes()["dev/crm.duckdb"]
     fast = shop.sync(fail_fast=True).results
     assert [(each.name, each.status) for each in fast] == [("crm", "skipped"), ("other", "failed")]
+    assert shop.state_bytes()["dev/crm.duckdb"] == before
 
 
 # states of earlier versions

@@ -250,7 +250,7 @@ class Room:
         profiles = {"shop": {"target": "dev", "outputs": {"dev": {}, "prod": {}}}}
         where = self.state
         settings = Settings(where, where, "shop", target, self.target_path, profiles=profiles)
-        return Gates(settings, keep=keep)
+        return Gates(settings, [self.state], keep=keep)
 
     def said(self, activation: Activation = CRM, **chosen: Any) -> list[tuple[bool, str]]:
         found = self.gates(**chosen).judge(activation, self.state)
