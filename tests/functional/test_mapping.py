@@ -27,6 +27,40 @@ def test_a_newly_mapped_field_is_sent_alone_for_the_rows_that_have_a_value(shop:
     assert (result.counts.changed, result.counts.unchanged) == (2, 1)
 
 
+def test_a_null_of_a_newly_mapped_field_leaves_the_list_as_it_was_until_it_is_sent(
+    shop: Shop,
+) -> None:
+    shop.sandbox.put("CUSTOMERS", [{"CUSTOMER_ID": 1, "FIRSTNAME": "Anna"}])
+    shop.declare(crm(fields={"MAIL": "email"}))
+    unnamed = (1, "ann@acme.example", None, None, None)
+    shop.customers(unnamed)
+    shop.in_step()
+    shop.declare(crm(fields={"MAIL": "email", "FIRSTNAME": "first_name"}))
+    shop.sent()
+    shop.in_step()
+    assert shop.sent() == []
+    assert [record[:3] for record in shop.records()] == [(1, "ann@acme.example", "Anna")]
+    assert "FIRSTNAME" in shop.invoke("verify", "--select", "crm").out
+    # A value that came and went is sent as null.
+    shop.customers(ANN)
+    shop.in_step()
+    shop.customers(unnamed)
+    shop.in_step()
+    assert [record[:3] for record in shop.records()] == [(1, "ann@acme.example", None)]
+
+
+def test_a_full_refresh_sends_the_nulls_of_a_newly_mapped_field(shop: Shop) -> None:
+    shop.sandbox.put("CUSTOMERS", [{"CUSTOMER_ID": 3, "FIRSTNAME": "Kate"}])
+    shop.declare(crm(fields={"MAIL": "email"}))
+    shop.customers(CAT)
+    shop.in_step()
+    shop.declare(crm(fields={"MAIL": "email", "FIRSTNAME": "first_name"}))
+    shop.in_step()
+    assert [record[2] for record in shop.records()] == ["Kate"]
+    shop.in_step(full_refresh=True)
+    assert [record[2] for record in shop.records()] == [None]
+
+
 def test_an_unmapped_field_is_not_sent_and_stays_in_the_list(shop: Shop) -> None:
     shop.customers(ANN, BEN)
     shop.in_step()

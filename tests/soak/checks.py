@@ -157,11 +157,10 @@ class Checks:
                 wrong.append(f"{feed.name} {key} is confirmed, and not in the list")
                 continue
             if feed.mode != "insert":
-                # A null that was skipped says nothing of the record.
                 said = {
                     name: value
                     for name, value in row.items()
-                    if value is not None or feed.nulls == "send"
+                    if value is not None or not self._world.is_silent(feed, key, name)
                 }
                 other = {name for name, value in said.items() if found[name] != value}
                 if other:
@@ -211,9 +210,12 @@ class Checks:
         wanted = {
             name: as_field(name, row[column])
             for name, column in feed.fields.items()
-            if name not in feed.once and (row[column] is not None or feed.nulls == "send")
+            if name not in feed.once
+            and (row[column] is not None or not self._world.is_silent(feed, key, name))
         }
         other = {name for name, value in wanted.items() if found[name] != value}
+        for name in wanted.keys() - other:
+            self._world.sent(feed, key, name)
         return [f"{feed.name} {key} is {found}, and the model says {wanted}"] if other else []
 
 

@@ -300,6 +300,9 @@ class World:
     models: dict[str, Model]
     strangers: dict[str, dict[Key, Stored]] = field(default_factory=dict)  # by list
     touched: set[Key] = field(default_factory=set)  # deleted by hand, and not yet mended
+    # By feed and field, the rows that were known when it was mapped anew, and have had no value of
+    # it in a list since: their null is not sent, whatever the list has.
+    unsent: dict[tuple[str, str], set[Key]] = field(default_factory=dict)
 
     def populate(self, shop: Shop, random: Random, count: int) -> None:
         """First rows, and records of others: some of their keys are the model's too."""
@@ -337,7 +340,17 @@ class World:
             if (each in feed.fields) != (each == changed)
         }
         self.feeds[name] = replace(feed, fields=fields)
+        if changed in fields:
+            self.unsent[name, changed] = set(model.ever)
         return f"{name}.{changed} is {'' if changed in fields else 'not '}mapped"
+
+    def is_silent(self, feed: Feed, key: Key, name: str) -> bool:
+        """Whether a null of this row and field says nothing of the list."""
+        return feed.nulls == "skip" or key in self.unsent.get((feed.name, name), ())
+
+    def sent(self, feed: Feed, key: Key, name: str) -> None:
+        """The list has a value of this row and field: a null will be sent from now on."""
+        self.unsent.get((feed.name, name), set()).discard(key)
 
     @staticmethod
     def _strange(list_name: str, key: Key) -> Stored:
