@@ -52,7 +52,7 @@ class History:
             counts = run["counts"] or {}
             figures = ", ".join(
                 f"{counts[name]:,} {name.replace('_', ' ')}"
-                for name in ("confirmed", "rejected", "not_found", "removed", "not_sent")
+                for name in ("confirmed", "rejected", "not_found", "invalid", "removed", "not_sent")
                 if counts.get(name) or (name in counts and name in ALWAYS_TOLD)
             )
             said.append(f"  {run['started_at']:%Y-%m-%d %H:%M:%S} UTC  {run['status']}  {figures}")

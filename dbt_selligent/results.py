@@ -138,6 +138,7 @@ def result_of(
     left = plan.counts.to_send - tally.confirmed - tally.rejected - tally.not_found
     if status in ("in step", "rows tolerated") and left + to_remove > tally.removed + tally.kept:
         status = "limited"
+    left_over = left + to_remove - tally.removed
     return ActivationResult(
         **_names(plan.activation),
         status=status,
@@ -155,7 +156,7 @@ def result_of(
         notes=plan.notes,
         forced=tuple(verdict.said for verdict in plan.failing),
         error=error.message if error else None,
-        next_step=error.next_step if error else _step_for(status, left + to_remove - tally.removed),
+        next_step=error.next_step if error else _step_for(status, left_over, plan.counts.invalid),
     )
 
 
@@ -188,6 +189,7 @@ def totals(results: Sequence[ActivationResult]) -> dict[str, int]:
         "not_found": sum(result.not_found for result in results),
         "removed": sum(result.removed for result in results),
         "not_sent": sum(result.not_sent for result in results),
+        "invalid": sum(result.counts.invalid for result in results if result.counts),
         "failed": sum(result.status == "failed" for result in results),
         "kept_back": sum(result.status == "kept back" for result in results),
     }
@@ -203,9 +205,9 @@ def _names(activation: Activation) -> dict[str, Any]:
     }
 
 
-def _step_for(status: Status, left: int) -> str | None:
+def _step_for(status: Status, left: int, invalid: int) -> str | None:
     if status == "limited":
         return f"{left:,} rows are left: sync without --limit"
-    if status in ("rows refused", "rows tolerated"):
+    if invalid or status in ("rows refused", "rows tolerated"):
         return "see the reasons: dbt-selligent status"
     return None

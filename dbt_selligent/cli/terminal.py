@@ -100,7 +100,7 @@ class Terminal:
         parts = [f"{sums['confirmed']:,} rows confirmed"]
         parts += [
             f"{sums[name]:,} {name.replace('_', ' ')}"
-            for name in ("rejected", "not_sent")
+            for name in ("rejected", "invalid", "not_sent")
             if sums[name]
         ]
         wrong = "".join(
@@ -235,6 +235,8 @@ def _result_line(result: ActivationResult) -> str:
         parts.append(f"{result.rejected:,} rejected")
     if result.counts.held:
         parts.append(f"{result.counts.held:,} held")
+    if result.counts.invalid:
+        parts.append(f"{result.counts.invalid:,} invalid")
     if not_found := result.not_found + result.counts.not_found:
         parts.append(f"{not_found:,} not found")
     if result.removed:

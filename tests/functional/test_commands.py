@@ -320,9 +320,9 @@ def test_status_says_never_synced_then_the_runs_and_the_rows_not_in_step(shop: S
     assert lines == [
         "crm: list CUSTOMERS at dev",
         "  3 rows confirmed, 0 in doubt",
-        "  WHEN UTC  rows refused  0 confirmed, 0 rejected, 0 not sent",
+        "  WHEN UTC  rows refused  0 confirmed, 0 rejected, 1 invalid, 0 not sent",
         "  WHEN UTC  rows refused  2 confirmed, 1 rejected, 0 not sent",
-        "  WHEN UTC  in step  2 confirmed, 0 rejected, 0 not sent",
+        "  WHEN UTC  in step  2 confirmed, 0 rejected, 1 invalid, 0 not sent",
         "  1 rejected and held:",
         "    CUSTOMER_ID=***: MAIL: Unknown",
         "  1 invalid:",
@@ -340,6 +340,15 @@ def test_status_says_never_synced_then_the_runs_and_the_rows_not_in_step(shop: S
     assert found["rejected"][0]["CUSTOMER_ID"] == "***"
     assert (found["rejected"][0]["field"], found["rejected"][0]["code"]) == ("MAIL", "Unknown")
     assert found["rejected"][0]["message"] == "***"
+
+
+def test_invalid_rows_are_told_by_a_sync_in_step(shop: Shop) -> None:
+    shop.customers(ANN, (None, "b@acme.example", "gold", 1.0, None))
+    done = shop.invoke("sync", "--select", "crm")
+    *_, ended, step, sums = done.out.splitlines()
+    assert (done.code, step) == (0, "  -> see the reasons: dbt-selligent status")
+    assert ended.startswith("crm: in step, 1 confirmed, 1 invalid, 1 request, ")
+    assert sums.startswith("1 activation: 1 rows confirmed, 1 invalid in ")
 
 
 @pytest.mark.parametrize(
