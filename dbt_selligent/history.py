@@ -11,7 +11,8 @@ from dbt_selligent.locks import hold
 from dbt_selligent.places import Files, private_folder
 from dbt_selligent.selection import list_activations
 from dbt_selligent.settings import Settings
-from dbt_selligent.state import StateStore, open_current
+from dbt_selligent.state import open_settled
+from dbt_selligent.stateview import StateView
 
 MOST_RUNS = 5
 MOST_ROWS = 20
@@ -91,13 +92,13 @@ def read_history(settings: Settings, *, show_values: bool) -> tuple[History, ...
         with (
             hold(files.lock, f"activation {activation.name}"),
             private_folder(destination.state) as temporary,
-            open_current(files, temporary) as store,
+            open_settled(files, temporary) as store,
         ):
             found.append(_read(store, empty, show_values))
     return tuple(found)
 
 
-def _read(store: StateStore, empty: History, show_values: bool) -> History:
+def _read(store: StateView, empty: History, show_values: bool) -> History:
     if not store.has_tables():
         return empty
     runs = [

@@ -78,15 +78,26 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
     One that a killed process left behind is removed by the next.
     """
     parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for left in parent.glob(f"{TEMPORARY}*"):
-        with suppress(LockedError, OSError), hold(left / "lock", "the folder"):
-            shutil.rmtree(left, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=parent))
-    with hold(folder / "lock", "the folder"):
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+    with ExitStack() as held:
+        with _alone(parent):  # another would remove what is made, and not locked yet
+            for left in parent.glob(f"{TEMPORARY}*"):
+                with suppress(LockedError, OSError), hold(left / "lock", "the folder"):
+                    shutil.rmtree(left, ignore_errors=True)
+            folder = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=parent))
+            held.enter_context(hold(folder / "lock", "the folder"))
+        held.callback(shutil.rmtree, folder, ignore_errors=True)
+        yield folder
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Waits for whoever else does the same in the folder; nobody does for long."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _holder(handle: int) -> str:

@@ -44,6 +44,16 @@ MIGRATIONS: Sequence[tuple[int, str]] = (
 VERSION = MIGRATIONS[-1][0]
 
 
+def refuse_newer(there: int, path: Path) -> None:
+    """Raises StateError where the state in ``path`` is of a version newer than this."""
+    if there > VERSION:
+        raise StateError(
+            f"{path}: state of version {there}, newer than version {VERSION}, which this "
+            "dbt-selligent knows",
+            "upgrade dbt-selligent to the version that wrote it; nothing was changed",
+        )
+
+
 def migrate(tables: Tables, path: Path) -> None:
     """Brings the tables of the state in ``path`` up to this version.
 
@@ -53,12 +63,7 @@ def migrate(tables: Tables, path: Path) -> None:
         f"create table if not exists {SCHEMA}.migrations (version integer, applied_at timestamp)"
     )
     [(there,)] = tables.rows(f"select coalesce(max(version), 0) from {SCHEMA}.migrations")
-    if there > VERSION:
-        raise StateError(
-            f"{path}: state of version {there}, newer than version {VERSION}, which this "
-            "dbt-selligent knows",
-            "upgrade dbt-selligent to the version that wrote it; nothing was changed",
-        )
+    refuse_newer(there, path)
     for version, sql in MIGRATIONS:
         if version > there:
             now = datetime.now(timezone.utc).replace(tzinfo=None)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dbt_selligent.errors import MemoryLimitError, RunError
+from dbt_selligent.errors import MemoryLimitError, RunError, StateError
 from dbt_selligent.guards import Verdict
 from dbt_selligent.jobs import Job
 from dbt_selligent.locks import hold
@@ -78,11 +78,20 @@ def prepare_state(
 
 
 def take_over(job: Job, plan: Plan, temporary: Path) -> None:
-    """Brings the state itself up to a plan that is carried out; its delta comes beside it."""
+    """Brings the state itself up to a plan that is carried out; its delta comes beside it.
+
+    Raises StateError.
+    """
     with open_state(job.files, temporary) as store:
         # What a run left that was cut off is settled by that run's own delta.
         store.prepare(job.identity, job.columns, job.activation.segment)
-    shutil.move(plan.delta, job.files.delta)  # the state may be on another file system
+    try:
+        shutil.move(plan.delta, job.files.delta)  # the state may be on another file system
+    except OSError as error:
+        raise StateError(
+            f"{job.files.delta}: cannot be written: {error.strerror}",
+            "make room, or give its owner access, and run again: nothing was sent",
+        ) from None
     (temporary / job.files.state.name).unlink(missing_ok=True)  # where it was planned on a copy
 
 

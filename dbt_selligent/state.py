@@ -16,7 +16,7 @@ from dbt_selligent.columns import Columns
 from dbt_selligent.errors import StateError
 from dbt_selligent.ledger import RunLedger, settle
 from dbt_selligent.migrations import migrate
-from dbt_selligent.places import Files, Identity
+from dbt_selligent.places import Files, Identity, copy_state
 from dbt_selligent.stateview import ADOPTED, StateView, identity_text
 from dbt_selligent.tables import DELTA, SCHEMA, Tables
 from dbt_selligent.warehouse import engine
@@ -90,10 +90,10 @@ class StateStore(StateView):
         wanted = {column.name: column.type for column in columns.compared}
         return (
             self.is_current()
+            and self.is_settled()
             and self.is_of(identity)
             and self._tables.quoted_columns("snapshot") == wanted
             and self._tables.meta("segment") == (segment or "")
-            and not self._tables.rows(f"select 1 from {SCHEMA}.log limit 1")
         )
 
     def put_in_doubt(self, verdicts: str, columns: Columns) -> None:
@@ -216,19 +216,23 @@ def open_state(files: Files, temporary: Path, *, read_only: bool = False) -> Ite
 
 
 @contextmanager
-def open_current(files: Files, temporary: Path) -> Iterator[StateStore]:
-    """The state, to read; one of an earlier version is brought up to this one first."""
+def open_settled(files: Files, temporary: Path) -> Iterator[StateView]:
+    """The state as the next sync finds it, to read; it stays as it is.
+
+    What is of an earlier version, or was left by a run that was cut off, is read from a copy.
+    """
     with open_state(files, temporary, read_only=True) as store:
-        if store.is_current():
+        if store.is_current() and store.is_settled():
             yield store
             return
-    with open_state(files, temporary) as store:
+    with open_state(copy_state(files, temporary), temporary) as store:
+        store.settle()
         yield store
 
 
 def _unusable(path: Path, error: duckdb.Error) -> StateError:
     words = engine.words(error)
-    if "lock" in words.lower():
+    if "could not set lock" in words.lower():
         return StateError(f"{path}: held by another program", "close it and run again")
     return StateError(
         f"{path}: not a usable state file: {words}",

@@ -9,7 +9,7 @@ from typing import Any
 
 from dbt_selligent.columns import Columns, stored_columns
 from dbt_selligent.errors import StateError
-from dbt_selligent.migrations import VERSION
+from dbt_selligent.migrations import VERSION, refuse_newer
 from dbt_selligent.places import Identity
 from dbt_selligent.tables import SCHEMA, Tables
 
@@ -26,11 +26,27 @@ class StateView:
         self._path = path
 
     def is_current(self) -> bool:
-        """Whether the tables are those of this version; a killed process may have left none."""
+        """Whether the tables are those of this version; a killed process may have left none.
+
+        Raises StateError where they are of a newer one.
+        """
         if not self._tables.columns("migrations"):
             return False
-        [(version,)] = self._tables.rows(f"select max(version) from {SCHEMA}.migrations")
+        [(version,)] = self._tables.rows(
+            f"select coalesce(max(version), 0) from {SCHEMA}.migrations"
+        )
+        refuse_newer(version, self._path)
         return bool(version == VERSION)
+
+    def is_settled(self) -> bool:
+        """Whether no run was cut off that is still to be settled.
+
+        Raises StateError where the delta of such a run is gone.
+        """
+        if not self._tables.rows(f"select 1 from {SCHEMA}.log limit 1"):
+            return True
+        self._tables.require_delta()
+        return False
 
     def is_of(self, identity: Identity) -> bool:
         """Whether it is the state of this."""

@@ -80,13 +80,17 @@ class Tables:
         """Attaches the staged delta, to read; raises StateError where it is not there."""
         if self._attached:
             return
+        self.require_delta()
+        engine.attach(self.connection, self._delta, engine.DELTA, read_only=True)
+        self._attached = True
+
+    def require_delta(self) -> None:
+        """Raises StateError where the staged delta is not there."""
         if not self._delta.is_file():
             raise StateError(
                 f"{self._delta}: missing, though a run that was cut off needs it",
                 "put it back, or delete the state beside it: everything is then sent again",
             )
-        engine.attach(self.connection, self._delta, engine.DELTA, read_only=True)
-        self._attached = True
 
     def delta_size(self) -> tuple[int, int]:
         """Rows of the attached delta, and bytes of its file, in which values are not compressed."""

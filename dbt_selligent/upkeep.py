@@ -22,7 +22,7 @@ from dbt_selligent.planning import Plan
 from dbt_selligent.preparing import plan_job, prepare_state, take_over
 from dbt_selligent.selection import list_activations
 from dbt_selligent.settings import Destination, Settings
-from dbt_selligent.state import open_current, open_state
+from dbt_selligent.state import open_settled, open_state
 
 AGAIN = "run it again with --yes to do it"
 
@@ -55,7 +55,7 @@ class Kept:
 
     def lines(self) -> Sequence[str]:
         """For a terminal."""
-        if not self.bytes:
+        if not self.bytes and not self.error:
             return [f"{self.name} at {self.destination}: no state"]
         said = [f"{self.name} at {self.destination}: {self.error or self.figures}"]
         said.append(f"  {self.path}")
@@ -172,6 +172,9 @@ def rename(settings: Settings, old: str, new: str, *, yes: bool) -> Change:
             )
         if yes:
             _settle(files, temporary)
+            # What is left of a state that is gone would be taken for this one's.
+            for left in (_wal(target.state), target.delta):
+                left.unlink(missing_ok=True)
             # One file, renamed at once: a kill leaves it under one name or the other.
             files.state.rename(target.state)
     does = "is" if yes else "would be"
@@ -181,35 +184,36 @@ def rename(settings: Settings, old: str, new: str, *, yes: bool) -> Change:
 def adopt(settings: Settings, *, yes: bool) -> tuple[Change, ...]:
     """Takes the rows of the selected models as sent already, where there is no state yet.
 
-    Raises ConfigurationError, or RunError at the first activation that cannot be.
+    Raises ConfigurationError, or RunError where one of them cannot be: none is then.
     """
     activations = list_activations(settings)
-    changes = []
     with (
+        ExitStack() as locks,
         private_folder(*state_folders(settings, activations)) as temporary,
         open_reader(settings, temporary, ()) as reader,
     ):
         catalog = read_catalog(settings, activations, _at_once, offline=True)
-        for job in make_jobs(settings, reader, activations, catalog, ()):
-            with ExitStack() as locks:
-                name = job.activation.name
-                locks.enter_context(hold(job.files.lock, f"activation {name}"))
-                kept = _describe(job.destination, name, True)
-                if kept.confirmed or kept.in_doubt or kept.error:
-                    raise StateError(
-                        f"{name} at {job.destination.name} has a state: "
-                        f"{kept.error or kept.figures}",
-                        f"`dbt-selligent state reset {name}` forgets it",
-                    )
-                where = prepare_state(settings, job, temporary, ())
-                delta = temporary / job.files.delta.name
-                made = plan_job(settings, reader, job, where, delta)
-                if yes:
-                    take_over(job, made, temporary)
-                    with open_state(job.files, temporary) as store:
-                        store.adopt(uuid.uuid4().hex, settings.target, made.columns)
-                changes.append(_adopted(job, made, yes))
-    return tuple(changes)
+        jobs = make_jobs(settings, reader, activations, catalog, ())
+        for job in jobs:
+            name = job.activation.name
+            locks.enter_context(hold(job.files.lock, f"activation {name}"))
+            kept = _describe(job.destination, name, True)
+            # Also one that confirmed nothing: a sync was let through, and rows may be on their way.
+            if kept.target or kept.error:
+                raise StateError(
+                    f"{name} at {job.destination.name} has a state: {kept.error or kept.figures}",
+                    f"`dbt-selligent state reset {name}` forgets it",
+                )
+        planned = []
+        for job in jobs:
+            where = prepare_state(settings, job, temporary, ())
+            delta = temporary / job.files.delta.name
+            planned.append((job, plan_job(settings, reader, job, where, delta)))
+        for job, made in planned if yes else ():
+            take_over(job, made, temporary)
+            with open_state(job.files, temporary) as store:
+                store.adopt(uuid.uuid4().hex, settings.target, made.columns)
+    return tuple(_adopted(job, made, yes) for job, made in planned)
 
 
 def _adopted(job: Job, made: Plan, yes: bool) -> Change:
@@ -293,7 +297,7 @@ def _describe(destination: Destination, name: str, activation: bool) -> Kept:
     try:
         with (
             private_folder(destination.state) as temporary,
-            open_current(files, temporary) as store,
+            open_settled(files, temporary) as store,
         ):
             return replace(empty, bytes=size, **store.describe())
     except RunError as error:

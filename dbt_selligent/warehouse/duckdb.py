@@ -202,7 +202,7 @@ def _absolute(path: str) -> str:
 def _cannot_open(error: Exception) -> WarehouseError:
     words = engine.words(error)
     holder = re.search(r"PID (\d+)", words)
-    if "lock" in words.lower():
+    if "could not set lock" in words.lower():
         by = f" by the process {holder[1]}" if holder else ""
         return WarehouseError(
             f"the warehouse is locked{by}: {_path_in(words)}",

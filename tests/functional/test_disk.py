@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import resource
 import shutil
 import subprocess
@@ -138,3 +140,29 @@ def test_states_of_one_command_may_lie_on_two_file_systems(shop: Shop, other_dis
     assert shop.records("OTHERS") == shop.records("CUSTOMERS")
     there = sorted(path.name for path in (other_disk / "other").iterdir() if path.is_file())
     assert there == ["destination.json", "other.duckdb", "other.lock"]
+
+
+def test_a_delta_that_cannot_be_put_beside_its_state_is_told_and_the_others_go(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crm = EXPOSURES[0]["config"]["meta"]["selligent"]
+    shop.declare(
+        exposure("crm", "customers", crm),
+        exposure("other", "customers", {**crm, "list": "OTHERS"}),
+    )
+    model(shop, "Old")
+    move = shutil.move
+
+    def fill(source: Path, target: Path) -> None:
+        if target.name.startswith("other"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+        move(source, target)
+
+    monkeypatch.setattr(shutil, "move", fill)  # no file system here can be filled
+    done = shop.invoke("sync")
+    assert done.code == 1
+    assert "other.delta.duckdb: cannot be written: No space left on device" in done.out
+    assert [each["status"] for each in shop.results()["results"]] == ["in step", "failed"]
+    monkeypatch.undo()
+    assert [each.status for each in shop.sync().results] == ["in step", "in step"]
+    assert shop.records("OTHERS") == shop.records("CUSTOMERS")

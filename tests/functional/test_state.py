@@ -43,6 +43,11 @@ def kept(shop: Shop) -> dict[str, str]:
 # showing
 
 
+def contents(shop: Shop) -> dict[str, bytes]:
+    """What lies on disk of the state of crm."""
+    return {path.name: path.read_bytes() for path in (shop.state / "dev").glob("crm.d*")}
+
+
 def test_a_state_is_shown_with_what_it_is_of(shop: Shop) -> None:
     assert run(shop, "show", "--select", "crm") == (0, "crm at dev: no state\n")
     shop.customers(ANN, BEN)
@@ -58,6 +63,21 @@ def test_a_state_is_shown_with_what_it_is_of(shop: Shop) -> None:
     )
     [told] = json.loads(run(shop, "show", "--select", "crm", "--output", "json")[1])
     assert (told["version"], told["complete"], told["target"]) == (VERSION, True, "dev")
+
+
+def test_a_file_without_a_byte_is_not_shown_as_no_state(shop: Shop) -> None:
+    (shop.state / "dev").mkdir(parents=True)
+    (shop.state / "dev" / "crm.duckdb").write_bytes(b"")
+    assert "crm at dev: no state" not in run(shop, "show", "--select", "crm")[1]
+
+
+def test_a_damaged_state_of_a_name_with_lock_in_it_is_not_told_as_held(shop: Shop) -> None:
+    renamed(shop, "blocked")
+    (shop.state / "dev").mkdir(parents=True)
+    (shop.state / "dev" / "blocked.duckdb").write_bytes(b"not a database, " * 1000)
+    said = run(shop, "show", "--select", "blocked")[1]
+    assert "not a usable state file" in said
+    assert "held by" not in said
 
 
 def test_a_state_that_no_activation_has_is_shown_too(shop: Shop) -> None:
@@ -180,6 +200,38 @@ def test_rows_in_doubt_go_with_the_state(shop: Shop) -> None:
     assert result.counts.in_doubt >= 2500
     assert len(shop.records()) == COUNT
     assert {row[2] for row in shop.records()} == {"Old"}
+
+
+def test_a_state_is_told_as_the_next_sync_finds_it_and_stays_as_it_is(shop: Shop) -> None:
+    model(shop, "Old", f"range < {COUNT // 2}")
+    kill_while_under_way(shop, 1, "delay-after")
+    before = contents(shop)
+    half = COUNT // 2
+    told = f"0 rows confirmed, {half:,} in doubt"
+    assert told in run(shop, "show", "--select", "crm")[1]
+    assert told in shop.invoke("status", "--select", "crm").out
+    assert told in run(shop, "reset", "crm")[1]
+    renamed(shop)
+    for yes in ((), ("--yes",)):
+        assert contents(shop) == before
+        assert told in run(shop, "rename", "crm", "people", *yes)[1]
+    assert told in run(shop, "show", "--select", "people")[1]
+
+
+def test_what_is_left_of_a_state_that_is_gone_is_not_taken_for_another_ones(shop: Shop) -> None:
+    model(shop, "Old")
+    shop.in_step()
+    model(shop, "New")
+    kill_while_under_way(shop, 2, "delay-after")
+    state = shop.state / "dev" / "crm.duckdb"
+    state.unlink()
+    assert state.with_name("crm.duckdb.wal").exists()
+    renamed(shop, "old")
+    shop.in_step("old")
+    renamed(shop, "crm")
+    assert run(shop, "rename", "old", "crm", "--yes")[0] == 0
+    assert not state.with_name("crm.duckdb.wal").exists()
+    assert shop.in_step().requests == 0
 
 
 @pytest.mark.parametrize(
@@ -325,6 +377,38 @@ def test_a_state_that_is_there_is_not_adopted_over(shop: Shop) -> None:
     assert kept(shop) == before
 
 
+def test_a_first_sync_that_was_killed_is_not_adopted_over(shop: Shop) -> None:
+    model(shop, "Old", f"range < {COUNT // 2}")
+    kill_while_under_way(shop, 1, "delay-after")
+    model(shop, "Old")
+    code, said = run(shop, "adopt", "--select", "crm", "--yes")
+    assert (code, "crm at dev has a state: 0 rows confirmed, 2," in said) == (1, True)
+    shop.in_step()
+    assert len(shop.records()) == COUNT
+
+
+def test_a_state_of_rows_that_were_not_found_is_not_adopted_over(shop: Shop) -> None:
+    renamed(shop, "crm", mode="update")
+    shop.customers(ANN, BEN)
+    shop.sync_one()
+    code, said = run(shop, "adopt", "--select", "crm", "--yes")
+    assert (code, "crm at dev has a state: 0 rows confirmed" in said) == (1, True)
+
+
+def test_of_several_all_are_adopted_or_none(shop: Shop) -> None:
+    crm = {**META, "fields": {"MAIL": "email"}}
+    second = exposure("second", "customers", {**crm, "list": "OTHERS"})
+    shop.declare(exposure("crm", "customers", crm), second)
+    shop.customers(ANN, BEN)
+    shop.in_step("second")
+    code, said = run(shop, "adopt", "--yes")
+    assert (code, "second at dev has a state" in said) == (1, True)
+    assert not (shop.state / "dev" / "crm.duckdb").exists()
+    reset(shop.settings(), "second", yes=True)
+    assert [change.done for change in adopt(shop.settings(), yes=True)] == [True, True]
+    assert [one.adopted for one in show(shop.settings())] == [2, 2]
+
+
 def test_after_an_adoption_a_state_is_there_that_the_profile_requires(shop: Shop) -> None:
     shop.profile(require_state=True)
     shop.customers(ANN)
@@ -404,8 +488,13 @@ def test_a_sync_goes_on_where_one_of_an_earlier_version_was_killed(
 @pytest.mark.parametrize("version", range(1, VERSION + 1))
 def test_status_and_show_read_a_state_of_an_earlier_version(shop: Shop, version: int) -> None:
     restore(shop, version)
-    assert "3 rows confirmed" in shop.invoke("status", "--select", "crm").out
-    assert "3 rows confirmed" in run(shop, "show", "--select", "crm")[1]
+    before = contents(shop)
+    in_doubt = IN_DOUBT[version]  # as the sync says that follows
+    told = f"{len(MODEL) - in_doubt} rows confirmed, {in_doubt} in doubt"
+    assert told in shop.invoke("status", "--select", "crm").out
+    assert told in run(shop, "show", "--select", "crm")[1]
+    assert told in run(shop, "reset", "crm")[1]
+    assert contents(shop) == before
 
 
 def test_a_fresh_state_has_the_tables_that_this_version_is_known_by(shop: Shop) -> None:
@@ -425,7 +514,7 @@ def test_a_state_of_a_newer_version_is_left_alone(shop: Shop) -> None:
     with duckdb.connect(str(path)) as connection:
         connection.execute("insert into migrations values (?, now()::timestamp)", [VERSION + 1])
     before = kept(shop)
-    newer = f"state of version {VERSION + 1}, newer than version {VERSION}"
+    newer = f"{path}: state of version {VERSION + 1}, newer than version {VERSION}"
     for command in ("sync", "plan", "status", "verify"):
         done = shop.invoke(command, "--select", "crm")
         assert done.code == 1
@@ -433,6 +522,18 @@ def test_a_state_of_a_newer_version_is_left_alone(shop: Shop) -> None:
         assert "upgrade dbt-selligent" in done.said
     assert newer in run(shop, "show", "--select", "crm")[1]
     assert kept(shop) == before
+
+
+def test_a_delta_that_is_missing_is_named_where_it_belongs(shop: Shop) -> None:
+    model(shop, "Old", f"range < {COUNT // 2}")
+    kill_while_under_way(shop, 1, "delay-after")
+    path = shop.state / "dev" / "crm.delta.duckdb"
+    path.unlink()
+    missing = f"{path}: missing, though a run that was cut off needs it"
+    for command in ("plan", "sync", "status", "verify"):
+        done = shop.invoke(command, "--select", "crm")
+        assert (done.code, missing in done.said) == (1, True)
+    assert missing in run(shop, "show", "--select", "crm")[1]
 
 
 def test_the_files_of_a_state_are_of_a_version_that_older_duckdbs_read(shop: Shop) -> None:

@@ -42,6 +42,9 @@ class Checks:
         self.rows = 0
         self._shop = shop
         self._world = world
+        # By list, record and field, what a field that goes with a new record alone was at first.
+        self._once: dict[tuple[str, int, str], object] = {}
+        list(self._overwritten())
 
     def confirmed_is_applied(self) -> None:
         """I1: every row that the state says is confirmed stands so in its list."""
@@ -65,13 +68,18 @@ class Checks:
                 self.rows += 1
                 if key not in ever and (found is None or not own.items() <= found.items()):
                     wrong.append(f"{name} {key} of others is {found}")
-                elif found is not None and any(
-                    found[field] != own[field] for feed in feeds for field in feed.once
-                ):
-                    wrong.append(f"{name} {key} of others was overwritten by an insert: {found}")
             unknown = set(there) - ever - set(strangers)
             wrong += [f"{name} {key} came from nowhere" for key in sorted(unknown)]
-        _report("I3", wrong)
+        _report("I3", [*wrong, *self._overwritten()])
+
+    def _overwritten(self) -> Iterator[str]:
+        """Fields that go with a new record alone, and changed while the record stayed the same."""
+        for feed in self._world.feeds.values():
+            for number, record in records_by_id(self._shop.sandbox, feed.list).items():
+                for field in feed.once:
+                    first = self._once.setdefault((feed.list, number, field), record[field])
+                    if record[field] != first:
+                        yield f"{feed.list} record {number}: {field} was {first}: {record}"
 
     def counts_add_up(self) -> dict[str, dict[str, Any]]:
         """I4: the results file is whole, and its counts add up; gives the results by name."""
@@ -229,13 +237,19 @@ def records_by_key(sandbox: Sandbox, feed: Feed) -> dict[Key, Stored]:
     return found
 
 
+def records_by_id(sandbox: Sandbox, api_name: str) -> dict[int, Stored]:
+    """The records of a list; one that was deleted and is made again has another id."""
+    with sandbox._lock:  # ids of records are the sandbox's own affair
+        return {number: dict(each) for number, each in sandbox._lists[api_name].records.items()}
+
+
 def member_keys(sandbox: Sandbox, feed: Feed) -> set[Key]:
     """The keys of the records that are members of the feed's segment."""
     if not feed.segment:
         return set()
     fields = [field for field, _ in feed.keys]
-    with sandbox._lock:  # ids of records are the sandbox's own affair
-        records = sandbox._lists[feed.list].records
+    with sandbox._lock:
+        records = records_by_id(sandbox, feed.list)
         ids = sandbox.segment(feed.list, feed.segment)
         return {tuple(records[number][field] for field in fields) for number in ids}
 

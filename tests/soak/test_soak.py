@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import duckdb
 import pytest
 
-from soak.checks import PromiseBrokenError, files_of
+from soak.checks import PromiseBrokenError, files_of, records_by_id
 from soak.scenarios import SCENARIOS, Enumeration
 from soak.soak import Soak, table
 from soak.stage import Stage, make_project, open_stage
@@ -94,6 +95,22 @@ def test_a_list_that_is_not_as_the_model_says_is_found_out(open_it: Open) -> Non
         stranger = sorted(set(stage.world.strangers["PEOPLE"]) - stage.world.models["people"].ever)
         stage.shop.sandbox.remove("PEOPLE", {"NAME": stranger[0][0]})
         with pytest.raises(PromiseBrokenError, match=r"I3: PEOPLE .* of others is None"):
+            stage.checks.strangers_untouched()
+
+
+def test_a_field_of_new_records_alone_that_is_overwritten_is_found_out(open_it: Open) -> None:
+    with open_it("changes") as stage:
+        [feed] = stage.world.feeds.values()
+        stage.world.feeds[feed.name] = replace(feed, once=("FLAG",))
+        stage.checks.strangers_untouched()
+        record = stage.shop.sandbox.records("PEOPLE")[0]
+        # A record that was deleted is another one when it is made again.
+        stage.shop.sandbox.remove("PEOPLE", {"NAME": record["NAME"]})
+        stage.shop.sandbox.put("PEOPLE", [{**record, "FLAG": not record["FLAG"]}])
+        stage.checks.strangers_untouched()
+        number, found = next(iter(records_by_id(stage.shop.sandbox, "PEOPLE").items()))
+        stage.shop.sandbox._lists["PEOPLE"].records[number]["FLAG"] = not found["FLAG"]
+        with pytest.raises(PromiseBrokenError, match=rf"I3: PEOPLE record {number}: FLAG was"):
             stage.checks.strangers_untouched()
 
 

@@ -1,10 +1,12 @@
 """One run at a time: within a process, between processes, and after one was killed."""
 
+import fcntl
 import os
 import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +16,7 @@ from typing import IO, cast
 import pytest
 
 from dbt_selligent.errors import LockedError
-from dbt_selligent.locks import hold, take_turn
+from dbt_selligent.locks import hold, take_turn, temporary_folder
 
 HOLDER = """
 import sys
@@ -255,3 +257,26 @@ def test_between_processes(
             process.wait()
             for stream in (process.stdin, process.stdout):
                 cast(IO[str], stream).close()
+
+
+def test_a_temporary_folder_is_not_removed_before_it_is_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process that starts at this very moment waits until its lock is held."""
+    make, tried = tempfile.mkdtemp, []
+
+    def made(prefix: str, dir: Path) -> str:  # noqa: A002  its name
+        handle = os.open(tmp_path, os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(handle)
+        tried.append(prefix)
+        return make(prefix=prefix, dir=dir)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", made)
+    with temporary_folder(tmp_path) as folder:
+        assert len(tried) == 1
+        with temporary_folder(tmp_path) as second:  # nobody is held up by one in use
+            assert folder.is_dir()
+            assert second != folder
+    assert list(tmp_path.iterdir()) == []
