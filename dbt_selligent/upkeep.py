@@ -1,4 +1,4 @@
-"""Looking after states: shown, forgotten, renamed, or taken from the model as it is.
+"""Looking after states: forgotten, renamed, or taken from the model as it is.
 
 What changes a state is told first, and done only where it is asked for.
 """
@@ -8,85 +8,23 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.catalog import read_catalog
-from dbt_selligent.errors import ConfigurationError, LockedError, RunError, StateError, nearest
+from dbt_selligent.errors import ConfigurationError, StateError, nearest
 from dbt_selligent.jobs import Job, make_jobs, open_reader, state_folders
+from dbt_selligent.kept import describe, wal
 from dbt_selligent.locks import hold
 from dbt_selligent.places import Files, private_folder
 from dbt_selligent.planning import Plan
 from dbt_selligent.preparing import plan_job, prepare_state, take_over
 from dbt_selligent.selection import list_activations
 from dbt_selligent.settings import Destination, Settings
-from dbt_selligent.state import open_settled, open_state
+from dbt_selligent.state import open_state
 
 AGAIN = "run it again with --yes to do it"
-
-
-@dataclass(frozen=True)
-class Kept:
-    """What is known of one state; ``activation`` is whether the project has one of this name."""
-
-    name: str
-    destination: str
-    path: str
-    activation: bool
-    bytes: int = 0
-    version: int | None = None
-    identity: dict[str, Any] | None = None
-    segment: str | None = None
-    target: str | None = None
-    complete: bool = False
-    confirmed: int = 0
-    in_doubt: int = 0
-    held: int = 0
-    not_found: int = 0
-    adopted: int = 0
-    last_run: str | None = None
-    error: str | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
-
-    def lines(self) -> Sequence[str]:
-        """For a terminal."""
-        if not self.bytes and not self.error:
-            return [f"{self.name} at {self.destination}: no state"]
-        said = [f"{self.name} at {self.destination}: {self.error or self.figures}"]
-        said.append(f"  {self.path}")
-        if self.identity:
-            keys = ", ".join(self.identity["keys"])
-            segment = f", segment {self.segment}" if self.segment else ""
-            said.append(
-                f"  of list {self.identity['list']}{segment}, by {keys}, in organization "
-                f"{self.identity['organization']} at {self.identity['url']}"
-            )
-        if not self.activation:
-            said.append(
-                "  no activation has this name: `dbt-selligent state rename` gives it to another, "
-                "`state reset` forgets it"
-            )
-        return said
-
-    @property
-    def figures(self) -> str:
-        """Its rows, in words."""
-        parts = [f"{self.confirmed:,} rows confirmed", f"{self.in_doubt:,} in doubt"]
-        parts += [
-            f"{count:,} {what}"
-            for count, what in (
-                (self.held, "held"),
-                (self.not_found, "not found"),
-                (self.adopted, "of these adopted, and never sent"),
-            )
-            if count
-        ]
-        return ", ".join(parts)
 
 
 @dataclass(frozen=True)
@@ -101,34 +39,15 @@ class Change:
         return [self.said] if self.done else [self.said, f"  -> {AGAIN}"]
 
 
-def show(settings: Settings) -> tuple[Kept, ...]:
-    """The states of the selected activations; where all are, also those that no activation has.
-
-    Raises ConfigurationError.
-    """
-    chosen = list_activations(settings)
-    places = [(settings.destination_named(each.destination), each.name) for each in chosen]
-    if not settings.select and not settings.exclude:
-        names = {name for _, name in places}
-        folders = dict.fromkeys(destination.name for destination, _ in places)
-        for destination in map(settings.destination_named, folders):
-            there = Files.named(destination, "").names
-            places += [(destination, name) for name in there if name not in names]
-    return tuple(
-        _look_at(destination, name, any(each.name == name for each in chosen))
-        for destination, name in places
-    )
-
-
 def reset(settings: Settings, name: str, *, yes: bool) -> Change:
     """Forgets a state; raises StateError where there is none, LockedError while it is in use."""
     activations = _by_name(settings)
     destination = _destination(settings, activations.get(name))
     files = _existing(destination, name)
     with hold(files.lock, f"activation {name}"):
-        kept = _describe(destination, name, name in activations)
+        kept = describe(destination, name, name in activations)
         if yes:
-            for path in (files.state, _wal(files.state), files.delta):
+            for path in (files.state, wal(files.state), files.delta):
                 path.unlink(missing_ok=True)
     what = kept.error or kept.figures
     return Change(
@@ -162,7 +81,7 @@ def rename(settings: Settings, old: str, new: str, *, yes: bool) -> Change:
         hold(target.lock, f"activation {new}"),
         private_folder(destination.state) as temporary,
     ):
-        kept = _describe(destination, old, False)
+        kept = describe(destination, old, False)
         if kept.error:
             raise StateError(kept.error, "put back a copy first")
         if target.state.exists():
@@ -173,7 +92,7 @@ def rename(settings: Settings, old: str, new: str, *, yes: bool) -> Change:
         if yes:
             _settle(files, temporary)
             # What is left of a state that is gone would be taken for this one's.
-            for left in (_wal(target.state), target.delta):
+            for left in (wal(target.state), target.delta):
                 left.unlink(missing_ok=True)
             # One file, renamed at once: a kill leaves it under one name or the other.
             files.state.rename(target.state)
@@ -197,7 +116,7 @@ def adopt(settings: Settings, *, yes: bool) -> tuple[Change, ...]:
         for job in jobs:
             name = job.activation.name
             locks.enter_context(hold(job.files.lock, f"activation {name}"))
-            kept = _describe(job.destination, name, True)
+            kept = describe(job.destination, name, True)
             # Also one that confirmed nothing: a sync was let through, and rows may be on their way.
             if kept.target or kept.error:
                 raise StateError(
@@ -253,10 +172,6 @@ def _existing(destination: Destination, name: str) -> Files:
     return files
 
 
-def _wal(path: Path) -> Path:
-    return path.with_name(f"{path.name}.wal")
-
-
 def _settle(files: Files, temporary: Path) -> None:
     """A run that was cut off is settled, and nothing is left beside the state's own file.
 
@@ -264,41 +179,9 @@ def _settle(files: Files, temporary: Path) -> None:
     """
     with open_state(files, temporary) as store:
         store.settle()
-    if _wal(files.state).exists():
+    if wal(files.state).exists():
         raise StateError(
-            f"{_wal(files.state)}: what is in it cannot be written to the state",
+            f"{wal(files.state)}: what is in it cannot be written to the state",
             "make room, then run again: nothing was changed",
         )
     files.delta.unlink(missing_ok=True)
-
-
-def _look_at(destination: Destination, name: str, activation: bool) -> Kept:
-    """What is known of a state, or who works on it."""
-    files = Files.named(destination, name)
-    if not files.state.exists():
-        return Kept(name, destination.name, str(files.state), activation)
-    try:
-        with hold(files.lock, f"activation {name}"):
-            return _describe(destination, name, activation)
-    except LockedError as locked:
-        size = files.state.stat().st_size
-        return Kept(
-            name, destination.name, str(files.state), activation, size, error=locked.message
-        )
-
-
-def _describe(destination: Destination, name: str, activation: bool) -> Kept:
-    """What is known of a state; the caller holds its lock."""
-    files = Files.named(destination, name)
-    empty = Kept(name, destination.name, str(files.state), activation)
-    if not files.state.exists():
-        return empty
-    size = sum(path.stat().st_size for path in (files.state, _wal(files.state)) if path.exists())
-    try:
-        with (
-            private_folder(destination.state) as temporary,
-            open_settled(files, temporary) as store,
-        ):
-            return replace(empty, bytes=size, **store.describe())
-    except RunError as error:
-        return replace(empty, bytes=size, error=error.message)

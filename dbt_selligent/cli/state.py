@@ -23,9 +23,9 @@ def state() -> None:
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def show(output: str, **flags: Any) -> None:
     """Show each state: where it is, of what, and how many rows it has."""
-    from dbt_selligent import upkeep
+    from dbt_selligent import kept
 
-    found = upkeep.show(settings_of(flags))
+    found = kept.show(settings_of(flags))
     if output == "json":
         click.echo(json.dumps([each.as_dict() for each in found], indent=1))
         return

@@ -10,9 +10,10 @@ from typing import Any
 import duckdb
 import pytest
 
+from dbt_selligent.kept import show
 from dbt_selligent.locks import hold
 from dbt_selligent.migrations import VERSION
-from dbt_selligent.upkeep import adopt, rename, reset, show
+from dbt_selligent.upkeep import adopt, rename, reset
 from dbt_selligent.warehouse import engine
 
 from .conftest import Shop, exposure
