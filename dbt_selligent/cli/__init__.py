@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import traceback
 from importlib import import_module
 from importlib.metadata import version
 
 import click
+
+from dbt_selligent.cli.signals import heed_signals
 
 COMMANDS = {
     "sync": "send what changed since Selligent last confirmed it",
@@ -62,8 +63,7 @@ def main() -> None:
     """Runs the command; an error of ours is a message and an exit code, never a traceback."""
     from dbt_selligent.errors import DbtSelligentError
 
-    # An orchestrator stops a run as Ctrl-C does: requests under way end, and are accounted for.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    heed_signals()
     try:
         cli(standalone_mode=True)
     except DbtSelligentError as error:

@@ -323,13 +323,16 @@ class Shop:
         where = ["--project-dir", str(self.folder), "--profiles-dir", str(self.folder)]
         argv = ["dbt-selligent", *arguments, *where]
         with redirect_stdout(out), redirect_stderr(err), mock.patch.object(sys, "argv", argv):
-            handler = signal.getsignal(signal.SIGTERM)
+            handlers = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGALRM)}
+            hook = sys.unraisablehook
             try:
                 main()
             except SystemExit as end:
                 code = end.code if isinstance(end.code, int) else int(end.code is not None)
             finally:
-                signal.signal(signal.SIGTERM, handler)
+                sys.unraisablehook = hook
+                for number, handler in handlers.items():
+                    signal.signal(number, handler)
         return Done(code, out.getvalue(), err.getvalue())
 
     def command(self, *arguments: str, cwd: Path | None = None) -> Done:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import signal
+import subprocess
+import sys
 
 import click
 import pytest
@@ -17,7 +20,7 @@ def run(monkeypatch: pytest.MonkeyPatch, error: Exception) -> int:
 
     monkeypatch.setattr(cli._Commands, "get_command", lambda *_: failing)
     monkeypatch.setattr("sys.argv", ["dbt-selligent", "ls"])
-    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr(cli, "heed_signals", lambda: None)
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert isinstance(ended.value.code, int)
@@ -45,3 +48,44 @@ def test_an_error_of_the_system_names_the_file(
     assert capsys.readouterr().err == "Error: /x/y: Permission denied\n"
     assert run(monkeypatch, TimeoutError()) == 1
     assert capsys.readouterr().err == "Error: TimeoutError\n"
+
+
+SWALLOWS = """
+import os, signal, sys
+from dbt_selligent.cli.signals import heed_signals
+
+class Connection:
+    def __del__(self):
+        os.kill(os.getpid(), int(sys.argv[1]))
+        sum(range(1000))
+
+heed_signals()
+try:
+    connection = Connection()
+    del connection
+    signal.sigtimedwait([], 60)
+    print("went on")
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_a_signal_that_comes_while_a_finalizer_runs_is_not_lost(sent: signal.Signals) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SWALLOWS, str(int(sent))],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")
+
+
+def test_what_else_a_finalizer_swallows_is_told() -> None:
+    raising = SWALLOWS.replace("os.kill(os.getpid(), int(sys.argv[1]))", "1 / 0").replace("60", "0")
+    done = subprocess.run(
+        [sys.executable, "-c", raising], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout == "went on\n"
+    assert "ZeroDivisionError" in done.stderr
