@@ -59,6 +59,8 @@ class Connection:
         os.kill(os.getpid(), int(sys.argv[1]))
         sum(range(1000))
 
+# A job in the background of a shell has it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 heed_signals()
 try:
     connection = Connection()
