@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dbt_selligent.errors import LockedError, RunError
+from dbt_selligent.errors import LockedError, ProfileError, RunError
 from dbt_selligent.locks import hold
 from dbt_selligent.places import Files, private_folder
 from dbt_selligent.selection import list_activations
@@ -36,6 +37,7 @@ class Kept:
     adopted: int = 0
     last_run: str | None = None
     error: str | None = None
+    next_step: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -47,6 +49,8 @@ class Kept:
             return [f"{self.name} at {self.destination}: no state"]
         said = [f"{self.name} at {self.destination}: {self.error or self.figures}"]
         said.append(f"  {self.path}")
+        if self.next_step:
+            said.append(f"  -> {self.next_step}")
         if self.identity:
             keys = ", ".join(self.identity["keys"])
             segment = f", segment {self.segment}" if self.segment else ""
@@ -56,8 +60,8 @@ class Kept:
             )
         if not self.activation:
             said.append(
-                "  no activation has this name: `dbt-selligent state rename` gives it to another, "
-                "`state reset` forgets it"
+                "  no activation has this name here: `dbt-selligent state rename` gives it to "
+                f"another, `state reset {self.name} --destination {self.destination}` forgets it"
             )
         return said
 
@@ -83,17 +87,22 @@ def show(settings: Settings) -> tuple[Kept, ...]:
     Raises ConfigurationError.
     """
     chosen = list_activations(settings)
-    places = [(settings.destination_named(each.destination), each.name) for each in chosen]
-    if not settings.select and not settings.exclude:
-        names = {name for _, name in places}
-        folders = dict.fromkeys(destination.name for destination, _ in places)
-        for destination in map(settings.destination_named, folders):
-            there = Files.named(destination, "").names
-            places += [(destination, name) for name in there if name not in names]
-    return tuple(
-        _look_at(destination, name, any(each.name == name for each in chosen))
-        for destination, name in places
-    )
+    destinations: dict[str, Destination] = {}
+    found = []
+    for each in chosen:
+        destination = settings.destination_named(each.destination)
+        destinations[destination.name] = destination
+        found.append(_look_at(destination, each.name, True))
+    if settings.select or settings.exclude:
+        return tuple(found)
+    with suppress(ProfileError):  # all activations may name others than this one
+        destinations.setdefault((own := settings.destination_named()).name, own)
+    told = {(one.destination, one.name) for one in found}
+    for destination in destinations.values():
+        for name in Files.named(destination, "").names:
+            if (destination.name, name) not in told:
+                found.append(_look_at(destination, name, False))
+    return tuple(found)
 
 
 def _look_at(destination: Destination, name: str, activation: bool) -> Kept:
@@ -106,13 +115,15 @@ def _look_at(destination: Destination, name: str, activation: bool) -> Kept:
             return describe(destination, name, activation)
     except LockedError as locked:
         size = files.state.stat().st_size
-        return Kept(
-            name, destination.name, str(files.state), activation, size, error=locked.message
-        )
+        empty = Kept(name, destination.name, str(files.state), activation, size)
+        return _failed(empty, locked)
 
 
 def describe(destination: Destination, name: str, activation: bool) -> Kept:
-    """What is known of a state; the caller holds its lock."""
+    """What is known of a state; the caller holds its lock.
+
+    Raises LockedError where a program that is none of this tool's has it open.
+    """
     files = Files.named(destination, name)
     empty = Kept(name, destination.name, str(files.state), activation)
     if not files.state.exists():
@@ -124,8 +135,14 @@ def describe(destination: Destination, name: str, activation: bool) -> Kept:
             open_settled(files, temporary) as store,
         ):
             return replace(empty, bytes=size, **store.describe())
+    except LockedError:
+        raise
     except RunError as error:
-        return replace(empty, bytes=size, error=error.message)
+        return _failed(replace(empty, bytes=size), error)
+
+
+def _failed(kept: Kept, error: RunError) -> Kept:
+    return replace(kept, error=error.message, next_step=error.next_step)
 
 
 def wal(path: Path) -> Path:

@@ -13,11 +13,11 @@ from typing import Any
 import duckdb
 
 from dbt_selligent.columns import Columns
-from dbt_selligent.errors import StateError
+from dbt_selligent.errors import LockedError, StateError
 from dbt_selligent.ledger import RunLedger, settle
 from dbt_selligent.migrations import migrate
 from dbt_selligent.places import Files, Identity, copy_state
-from dbt_selligent.stateview import ADOPTED, StateView, identity_text
+from dbt_selligent.stateview import ADOPTED, StateView, differences, identity_text
 from dbt_selligent.tables import DELTA, SCHEMA, Tables
 from dbt_selligent.warehouse import engine
 from dbt_selligent.warehouse.macros import literal, render_sql
@@ -202,13 +202,15 @@ def open_state(files: Files, temporary: Path, *, read_only: bool = False) -> Ite
         try:
             engine.attach(connection, files.state, engine.STATE, read_only=read_only)
         except duckdb.Error as error:
-            raise _unusable(files.state, error) from None
+            raise _unusable(files, error) from None
         store = StateStore(connection, files)
         try:
             if not read_only:
                 store.migrate()
             yield store
         except duckdb.Error as error:
+            if engine.is_damaged(error):
+                raise _unusable(files, error) from None
             mend = "make room" if engine.no_room(error) else "mend it"
             raise StateError(
                 f"{files.state}: {engine.words(error)}", f"nothing was lost: {mend} and run again"
@@ -230,28 +232,23 @@ def open_settled(files: Files, temporary: Path) -> Iterator[StateView]:
         yield store
 
 
-def _unusable(path: Path, error: duckdb.Error) -> StateError:
-    words = engine.words(error)
+def _unusable(files: Files, error: duckdb.Error) -> StateError:
+    path, words = files.state, engine.words(error)
     if "could not set lock" in words.lower():
-        return StateError(f"{path}: held by another program", "close it and run again")
+        return LockedError(f"{path}: held by another program", "close it and run again")
+    if "cannot open file" in words.lower():
+        return StateError(f"{path}: {words}", "give its owner access, then run again")
     return StateError(
         f"{path}: not a usable state file: {words}",
-        "put back a copy, or delete it: then everything is sent again",
+        "put back a copy, without the `.wal` that lies beside this one, or forget it with "
+        f"`dbt-selligent state reset {files.name} --yes`: then everything is sent again",
     )
 
 
 def _what_changed(before: dict[str, Any], now: Identity, stay: int) -> Anew:
-    changed = [
-        f"{name} from {_shown(before.get(name))} to {_shown(value)}"
-        for name, value in json.loads(identity_text(now)).items()
-        if before.get(name) != value
-    ]
-    why = f"starts anew: {', '.join(changed)}; {stay:,} records stay as they were sent before"
+    changed = ", ".join(differences(before, now))
+    why = f"starts anew: {changed}; {stay:,} records stay as they were sent before"
     return Anew(why, stay)
-
-
-def _shown(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _now() -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -144,3 +145,16 @@ class StateView:
 def identity_text(identity: Identity) -> str:
     """An identity as it is noted."""
     return json.dumps(asdict(identity), sort_keys=True)
+
+
+def differences(noted: Mapping[str, Any], now: Identity) -> list[str]:
+    """In what an identity differs from one that was noted, in words."""
+    return [
+        f"{name} from {_shown(noted.get(name))} to {_shown(value)}"
+        for name, value in json.loads(identity_text(now)).items()
+        if noted.get(name) != value
+    ]
+
+
+def _shown(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

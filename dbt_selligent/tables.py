@@ -89,7 +89,8 @@ class Tables:
         if not self._delta.is_file():
             raise StateError(
                 f"{self._delta}: missing, though a run that was cut off needs it",
-                "put it back, or delete the state beside it: everything is then sent again",
+                "put it back, or forget the state with `dbt-selligent state reset`: everything is "
+                "then sent again",
             )
 
     def delta_size(self) -> tuple[int, int]:

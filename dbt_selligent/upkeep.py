@@ -15,14 +15,15 @@ from dbt_selligent.activation import Activation
 from dbt_selligent.catalog import read_catalog
 from dbt_selligent.errors import ConfigurationError, StateError, nearest
 from dbt_selligent.jobs import Job, make_jobs, open_reader, state_folders
-from dbt_selligent.kept import describe, wal
+from dbt_selligent.kept import Kept, describe, wal
 from dbt_selligent.locks import hold
-from dbt_selligent.places import Files, private_folder
+from dbt_selligent.places import Files, Identity, private_folder
 from dbt_selligent.planning import Plan
 from dbt_selligent.preparing import plan_job, prepare_state, take_over
 from dbt_selligent.selection import list_activations
 from dbt_selligent.settings import Destination, Settings
 from dbt_selligent.state import open_state
+from dbt_selligent.stateview import differences
 
 AGAIN = "run it again with --yes to do it"
 
@@ -33,16 +34,20 @@ class Change:
 
     said: str
     done: bool
+    notes: tuple[str, ...] = ()
 
     def lines(self) -> Sequence[str]:
         """For a terminal."""
-        return [self.said] if self.done else [self.said, f"  -> {AGAIN}"]
+        said = [self.said, *(f"  {note}" for note in self.notes)]
+        return said if self.done else [*said, f"  -> {AGAIN}"]
 
 
 def reset(settings: Settings, name: str, *, yes: bool) -> Change:
     """Forgets a state; raises StateError where there is none, LockedError while it is in use."""
     activations = _by_name(settings)
     destination = _destination(settings, activations.get(name))
+    if settings.destination:  # that of the activation may be another now
+        destination = settings.destination_named()
     files = _existing(destination, name)
     with hold(files.lock, f"activation {name}"):
         kept = describe(destination, name, name in activations)
@@ -74,7 +79,8 @@ def rename(settings: Settings, old: str, new: str, *, yes: bool) -> Change:
             f"{old} is an activation of the project, and needs its state",
             "rename the exposure first",
         )
-    destination = _destination(settings, activations[new])
+    activation = activations[new]
+    destination = _destination(settings, activation)
     files, target = _existing(destination, old), Files.named(destination, new)
     with (
         hold(files.lock, f"activation {old}"),
@@ -83,7 +89,7 @@ def rename(settings: Settings, old: str, new: str, *, yes: bool) -> Change:
     ):
         kept = describe(destination, old, False)
         if kept.error:
-            raise StateError(kept.error, "put back a copy first")
+            raise StateError(kept.error, kept.next_step)
         if target.state.exists():
             raise StateError(
                 f"{target.state}: {new} has a state already",
@@ -97,7 +103,8 @@ def rename(settings: Settings, old: str, new: str, *, yes: bool) -> Change:
             # One file, renamed at once: a kill leaves it under one name or the other.
             files.state.rename(target.state)
     does = "is" if yes else "would be"
-    return Change(f"{old} at {destination.name}: {kept.figures}: {does} the state of {new}", yes)
+    said = f"{old} at {destination.name}: {kept.figures}: {does} the state of {new}"
+    return Change(said, yes, _unlike(kept, Identity.of(activation, destination)))
 
 
 def adopt(settings: Settings, *, yes: bool) -> tuple[Change, ...]:
@@ -121,13 +128,14 @@ def adopt(settings: Settings, *, yes: bool) -> tuple[Change, ...]:
             if kept.target or kept.error:
                 raise StateError(
                     f"{name} at {job.destination.name} has a state: {kept.error or kept.figures}",
-                    f"`dbt-selligent state reset {name}` forgets it",
+                    kept.next_step or f"`dbt-selligent state reset {name}` forgets it",
                 )
         planned = []
         for job in jobs:
             where = prepare_state(settings, job, temporary, ())
             delta = temporary / job.files.delta.name
-            planned.append((job, plan_job(settings, reader, job, where, delta)))
+            notes = catalog.notes(job.activation)
+            planned.append((job, plan_job(settings, reader, job, where, delta, notes=notes)))
         for job, made in planned if yes else ():
             take_over(job, made, temporary)
             with open_state(job.files, temporary) as store:
@@ -144,7 +152,14 @@ def _adopted(job: Job, made: Plan, yes: bool) -> Change:
         f"{invalid} {does} taken as sent to list {job.activation.list}; none of them was, and none "
         "is deleted there before it is. `dbt-selligent verify` tells where they differ",
         yes,
+        tuple(made.notes),
     )
+
+
+def _unlike(kept: Kept, identity: Identity) -> tuple[str, ...]:
+    """What makes the state one that the next sync does not go on from."""
+    unlike = ", ".join(differences(kept.identity, identity)) if kept.identity else ""
+    return (f"it is of something else, and the next sync starts anew: {unlike}",) if unlike else ()
 
 
 def _at_once(_: float) -> None:
@@ -167,7 +182,8 @@ def _existing(destination: Destination, name: str) -> Files:
         like = nearest(name, there)
         raise StateError(
             f"no state of {name} at {destination.name}",
-            f"did you mean {like}?" if like else f"there are: {', '.join(there) or 'none'}",
+            (f"did you mean {like}?" if like else f"there are: {', '.join(there) or 'none'}")
+            + "; --destination NAME looks at another",
         )
     return files
 

@@ -69,6 +69,10 @@ class DuckDBReader:
             engine.limit_memory(self._cursor, megabytes)
             with self._attached(state, delta):
                 yield self
+        except WarehouseError as error:
+            if isinstance(error.__context__, duckdb.Error) and engine.is_damaged(error.__context__):
+                raise _damaged(state) from None
+            raise
         except duckdb.OutOfMemoryException as error:
             raise _too_little(error) from None
         except duckdb.Error as error:  # of attaching and detaching: queries have their own
@@ -113,6 +117,14 @@ def _not_staged(error: duckdb.Error) -> StateError:
     return StateError(
         f"the delta cannot be staged: {engine.words(error)}",
         "make room in the folder of the state, then run again: nothing was sent",
+    )
+
+
+def _damaged(state: Path) -> WarehouseError:
+    return WarehouseError(
+        f"the model, or its state {state}, cannot be read: a file of them is damaged",
+        "`dbt show --select <model>` says whether it is the model; a state is put back from a copy "
+        "without the `.wal` beside it, or forgotten with `dbt-selligent state reset`",
     )
 
 

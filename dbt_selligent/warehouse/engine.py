@@ -42,6 +42,9 @@ WITHOUT_VALUES = (
 # However DuckDB comes to say it: writing, committing, checkpointing.
 NO_ROOM = re.compile("|".join(map(os.strerror, (errno.ENOSPC, errno.EFBIG, errno.EDQUOT))))
 
+# A file that is none of DuckDB's, or of which a block is not as it was written.
+DAMAGED = ("not a valid duckdb database file", "corrupt database file")
+
 STATE = "_selligent_state"
 DELTA = "_selligent_delta"
 SCRATCH = "_selligent_scratch"
@@ -142,10 +145,17 @@ def no_room(error: Exception) -> str | None:
     return found[0] if found else None
 
 
+def is_damaged(error: Exception) -> bool:
+    """Whether the content of a file is not what DuckDB wrote."""
+    return any(sign in str(error).lower() for sign in DAMAGED)
+
+
 def words(error: Exception) -> str:
     """What DuckDB says, in one line; only what kind of error it is where it may quote a value."""
     if full := no_room(error):
         return f"a file cannot be written: {full}"
+    if is_damaged(error):
+        return "its content is damaged"
     kind = type(error).__name__.removesuffix("Exception")
     if isinstance(error, WITHOUT_VALUES) or not isinstance(error, duckdb.Error):
         lines = str(error).strip().splitlines()

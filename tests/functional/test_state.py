@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+import yaml
 
 from dbt_selligent.kept import show
 from dbt_selligent.locks import hold
@@ -20,6 +23,13 @@ from .conftest import Shop, exposure
 from .test_kill import COUNT, kill_while_under_way, model
 
 STATES = Path(__file__).parents[1] / "fixtures" / "states"
+BLOCK = 262_144  # bytes of a block of DuckDB's
+OPEN = """
+import duckdb, sys
+it = duckdb.connect(sys.argv[1])
+print(flush=True)
+sys.stdin.read()
+"""
 ANN, BEN, CAT = (
     (1, "ann@acme.example", "Ann", 10.5, True),
     (2, "ben@acme.example", "Ben", None, False),
@@ -90,6 +100,58 @@ def test_a_state_that_no_activation_has_is_shown_too(shop: Shop) -> None:
     assert "`dbt-selligent state rename`" in run(shop, "show")[1]
 
 
+def moved(shop: Shop) -> None:
+    """The activation goes to another destination than that which has its state."""
+    outputs = yaml.safe_load((shop.folder / "profiles.yml").read_text())
+    outputs["selligent"]["outputs"]["live"] = outputs["selligent"]["outputs"]["dev"]
+    (shop.folder / "profiles.yml").write_text(yaml.safe_dump(outputs))
+    renamed(shop, "crm", destination="live")
+
+
+def test_a_state_at_the_destination_of_before_is_shown_and_can_be_reset(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    moved(shop)
+    code, said = run(shop, "show")
+    assert code == 0
+    assert "crm at live: no state" in said
+    assert "crm at dev: 1 rows confirmed" in said
+    assert "`state reset crm --destination dev` forgets it" in said
+    assert "--destination NAME looks at another" in run(shop, "reset", "crm")[1]
+    assert run(shop, "reset", "crm", "--destination", "dev", "--yes")[0] == 0
+    assert "crm at dev" not in run(shop, "show")[1]
+
+
+def test_what_is_shown_of_some_are_theirs_alone(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    renamed(shop)
+    for flags in (["--select", "people"], ["--exclude", "orders"]):
+        assert "crm at" not in run(shop, "show", *flags)[1]
+
+
+def test_a_state_that_another_program_has_open_is_left_alone(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    before = contents(shop)
+    path = shop.state / "dev" / "crm.duckdb"
+    renamed(shop, "people", list="OTHERS")
+    with subprocess.Popen(
+        [sys.executable, "-c", OPEN, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout
+        assert other.stdin
+        other.stdout.readline()
+        held = f"{path}: held by another program"
+        for arguments in (["reset", "crm", "--yes"], ["rename", "crm", "people", "--yes"]):
+            code_, said = run(shop, *arguments)
+            assert (code_, held in said, "close it and run again" in said) == (1, True, True)
+        code_, said = run(shop, "show")
+        assert (code_, held in said, "-> close it and run again" in said) == (0, True, True)
+        other.stdin.close()
+    assert contents(shop) == before
+
+
 def test_a_state_in_use_says_who_to_wait_for(shop: Shop) -> None:
     shop.customers(ANN)
     shop.in_step()
@@ -135,6 +197,45 @@ def test_a_state_that_is_damaged_can_be_reset(shop: Shop) -> None:
     assert code == 0
     assert "not a usable state file" in said
     assert shop.in_step().confirmed == 1
+
+
+@pytest.mark.parametrize("command", ["show", "plan", "sync", "status"])
+def test_a_state_that_is_damaged_says_how_it_is_put_back(shop: Shop, command: str) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    (shop.state / "dev" / "crm.duckdb").write_bytes(b"not a database, " * 1000)
+    arguments = ("state", "show") if command == "show" else (command,)
+    said = shop.invoke(*arguments, "--select", "crm").said
+    assert "crm.duckdb: not a usable state file: its content is damaged" in said
+    assert "without the `.wal` that lies beside this one" in said
+    assert "`dbt-selligent state reset crm --yes`" in said
+
+
+def test_a_block_of_a_state_that_is_damaged_is_not_told_as_the_models_alone(shop: Shop) -> None:
+    model(shop, "Old")
+    shop.in_step()
+    path = shop.state / "dev" / "crm.duckdb"
+    with duckdb.connect(str(path), read_only=True) as connection:
+        [found] = connection.execute(
+            "select block_id from pragma_storage_info('snapshot') "
+            "where column_name = 'MAIL' and segment_type = 'VARCHAR'"
+        ).fetchone() or [-1]
+    content = bytearray(path.read_bytes())
+    content[3 * 4096 + found * BLOCK + BLOCK // 2] ^= 0xFF
+    path.write_bytes(content)
+    model(shop, "New")
+    done = shop.invoke("sync", "--select", "crm")
+    assert done.code == 1
+    assert f"the model, or its state {path}, cannot be read: a file of them is damaged" in done.said
+    assert "without the `.wal`" in done.said
+
+
+def test_a_reset_leaves_nothing_of_a_run_that_was_killed(shop: Shop) -> None:
+    model(shop, "Old")
+    kill_while_under_way(shop, 1, "delay-after")
+    assert len(contents(shop)) == 3  # the state, its log, and its delta
+    assert run(shop, "reset", "crm", "--yes")[0] == 0
+    assert contents(shop) == {}
 
 
 def test_there_is_nothing_to_reset(shop: Shop) -> None:
@@ -233,6 +334,59 @@ def test_what_is_left_of_a_state_that_is_gone_is_not_taken_for_another_ones(shop
     assert run(shop, "rename", "old", "crm", "--yes")[0] == 0
     assert not state.with_name("crm.duckdb.wal").exists()
     assert shop.in_step().requests == 0
+
+
+def test_a_state_of_something_else_is_told_as_such_when_it_is_renamed(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    renamed(shop, list="OTHERS", matching_key={"MAIL": "email"}, fields={"CUSTOMER_ID": "id"})
+    said = run(shop, "rename", "crm", "people")[1].splitlines()
+    unlike = "keys from CUSTOMER_ID to MAIL, list from CUSTOMERS to OTHERS"
+    assert said[1:] == [
+        f"  it is of something else, and the next sync starts anew: {unlike}",
+        "  -> run it again with --yes to do it",
+    ]
+
+
+def test_of_a_state_that_cannot_be_read_nothing_is_renamed(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    path = shop.state / "dev" / "crm.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("insert into migrations values (?, now()::timestamp)", [VERSION + 1])
+    renamed(shop)
+    before = contents(shop)
+    for arguments in (["rename", "crm", "people", "--yes"], ["rename", "crm", "people"]):
+        code, said = run(shop, *arguments)
+        assert (code, "newer than version" in said, "upgrade dbt-selligent" in said) == (
+            1,
+            True,
+            True,
+        )
+    assert contents(shop) == before
+    assert not (shop.state / "dev" / "people.duckdb").exists()
+
+
+@pytest.mark.parametrize("used", ["crm", "people"])
+def test_neither_name_of_a_rename_may_be_in_use(shop: Shop, used: str) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    renamed(shop)
+    with hold(shop.state / "dev" / f"{used}.lock", f"activation {used}"):
+        code, said = run(shop, "rename", "crm", "people", "--yes")
+    assert (code, f"activation {used} is in use by process" in said) == (1, True)
+    assert (shop.state / "dev" / "crm.duckdb").exists()
+
+
+def test_a_state_in_use_is_not_looked_at_for_one_that_was_renamed(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    renamed(shop)
+    before = contents(shop)
+    with hold(shop.state / "dev" / "crm.lock", "activation crm"):
+        assert len(shop.plan_one("people").notes) == 1
+    assert len(shop.plan_one("people").notes) == 2
+    assert contents(shop) == before
 
 
 @pytest.mark.parametrize(
@@ -358,6 +512,60 @@ def test_an_adopted_key_of_another_type_is_still_adopted(shop: Shop) -> None:
             connection.execute(f'alter table it.{table} alter "CUSTOMER_ID" type varchar')
     made = gone(shop, BEN)
     assert (made.counts.spared, made.counts.unchanged, keys(shop)) == (1, 1, [1, 2])
+
+
+def test_what_a_plan_says_is_said_before_it_is_adopted(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    renamed(shop)
+    for yes in ((), ("--yes",)):
+        said = run(shop, "adopt", "--select", "people", *yes)[1]
+        assert "`dbt-selligent state rename crm people` is to come first" in said
+
+
+@pytest.mark.parametrize("broken", ["newer", "damaged"])
+def test_over_a_state_that_cannot_be_read_nothing_is_adopted(shop: Shop, broken: str) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    path = shop.state / "dev" / "crm.duckdb"
+    if broken == "newer":
+        with duckdb.connect(str(path)) as connection:
+            connection.execute("insert into migrations values (?, now()::timestamp)", [VERSION + 1])
+    else:
+        path.write_bytes(b"not a database, " * 1000)
+    before = contents(shop)
+    code, said = run(shop, "adopt", "--select", "crm", "--yes")
+    mend = {"newer": "-> upgrade dbt-selligent", "damaged": "-> put back a copy"}[broken]
+    assert (code, mend in said, contents(shop) == before) == (1, True, True)
+
+
+def test_an_adoption_is_a_sync_that_came_to_its_end(shop: Shop) -> None:
+    shop.customers(ANN)
+    adopt(shop.settings(select=("crm",)), yes=True)
+    assert show(shop.settings(select=("crm",)))[0].complete
+    assert shop.plan_one().notes == ()
+
+
+def test_an_adopted_key_without_an_equal_in_its_new_type_is_forgotten(shop: Shop) -> None:
+    renamed(shop, "crm", removed="delete")
+    shop.customers(ANN)
+    adopt(shop.settings(select=("crm",)), yes=True)
+    with duckdb.connect() as connection:
+        engine.attach(connection, shop.state / "dev" / "crm.duckdb", "it")
+        for table in ("snapshot", "doubt", "rejected", "invalid", "adopted"):
+            connection.execute(f'alter table it.{table} alter "CUSTOMER_ID" type varchar')
+        connection.execute("insert into it.adopted (\"CUSTOMER_ID\") values ('A1')")
+    assert shop.in_step().requests == 0
+    assert show(shop.settings(select=("crm",)))[0].adopted == 1
+
+
+def test_what_was_adopted_in_another_list_is_not_adopted_in_this(shop: Shop) -> None:
+    shop.customers(ANN)
+    adopt(shop.settings(select=("crm",)), yes=True)
+    renamed(shop, "crm", list="OTHERS")
+    shop.sandbox.faults(["load:503-after"])
+    assert shop.sync_one().status == "failed"
+    assert show(shop.settings(select=("crm",)))[0].adopted == 0
 
 
 def test_invalid_rows_are_not_adopted(shop: Shop) -> None:
