@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from dbt_selligent.naming import find_named
 from dbt_selligent.payload import Batch
 from dbt_selligent.selligent.answer import Rejected
 from dbt_selligent.spans import Outcome, Span
@@ -71,7 +72,8 @@ class Accounts:
     def refuse(self, batch: Batch, positions: Sequence[int], why: Sequence[Rejected]) -> None:
         """The rows at these positions are refused."""
         numbers = self._leave_out(batch, positions)
-        self._ledger.refuse(numbers, why, taken=not batch.form.first)
+        told = [_told(each, batch.form.fields) for each in why]
+        self._ledger.refuse(numbers, told, taken=not batch.form.first)
         if batch.form.removal:
             self.tally.kept += len(numbers)
         else:
@@ -99,3 +101,9 @@ class Accounts:
         numbers = batch.numbers(positions)
         self._refused.update(numbers)
         return numbers
+
+
+def _told(rejected: Rejected, sent: Sequence[str]) -> Rejected:
+    """With its field only where that was sent: any other name may be a value of the row."""
+    field = rejected.field and find_named(rejected.field, sent, str)
+    return replace(rejected, field=field)

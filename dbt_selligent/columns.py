@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -155,7 +156,7 @@ class _Matcher:
         if where == "matching_key" and family in KEYLESS:
             self._fault(
                 key,
-                f"column {source} is of type {sql_type}, by which no record is found again",
+                f"column {source} is of type {_shown(sql_type)}, by which no record is found again",
                 "cast it in the model to bigint or varchar",
             )
             return None
@@ -167,7 +168,7 @@ class _Matcher:
         else:
             self._fault(
                 key,
-                f"column {source} is of type {sql_type}, which a field of type "
+                f"column {source} is of type {_shown(sql_type)}, which a field of type "
                 f"{field.data_type} does not take",
                 f"cast it in the model to {CASTS[field.data_type]}",
             )
@@ -214,10 +215,9 @@ class _Matcher:
         name, sql_type = column
         found = family_of(sql_type)
         if found is None:
-            shown = sql_type if len(sql_type) <= 40 else sql_type[:37] + "..."
             self._fault(
                 key,
-                f"column {name} is of type {shown}, which no field takes",
+                f"column {name} is of type {_shown(sql_type)}, which no field takes",
                 "cast it in the model, e.g. to varchar",
             )
             return None
@@ -247,3 +247,9 @@ def stored_columns(there: Sequence[tuple[str, str]], keys: int) -> Columns:
     fields = [column for column in stored[keys:] if column.name != MEMBER.name]
     member = [column for column in stored[keys:] if column.name == MEMBER.name]
     return Columns(tuple(stored[:keys]), tuple(fields), member=tuple(member))
+
+
+def _shown(sql_type: str) -> str:
+    """A type without the values that an enum lists, and not at any length."""
+    shown = re.sub(r"ENUM\(.*\)", "ENUM", sql_type, flags=re.DOTALL)
+    return shown if len(shown) <= 40 else f"{shown[:37]}..."

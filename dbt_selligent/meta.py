@@ -8,6 +8,7 @@ import sys
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -18,8 +19,18 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from dbt_selligent.guards import LIMIT
+from dbt_selligent.naming import leads_elsewhere
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+def _leads_nowhere_else(name: str) -> str:
+    if leads_elsewhere(name):
+        raise PydanticCustomError("name", "cannot be a name in a URL")
+    return name
+
+
+PathName = Annotated[Name, AfterValidator(_leads_nowhere_else)]
 Value = bool | int | float | str | None
 MetaLimit = Annotated[int, Field(ge=0)] | Annotated[str, StringConstraints(pattern=LIMIT)]
 SIZES = {"B": 1, "KB": 1_000, "MB": 1_000_000}
@@ -111,7 +122,7 @@ class ActivationMeta(_Meta):
 
     model_config = ConfigDict(extra="forbid", strict=True, title="dbt-selligent activation")
 
-    list: Annotated[Name, Field(description="API name of the list")]
+    list: Annotated[PathName, Field(description="API name of the list")]
     matching_key: Annotated[
         dict[Name, Name],
         Field(min_length=1, max_length=3, description="field: column; one to three fields"),
@@ -132,7 +143,7 @@ class ActivationMeta(_Meta):
         Field(description="what becomes of the record when its row left the model (keep)"),
     ] = None
     segment: Annotated[
-        Name | None, Field(description="the static segment whose members are the model's rows")
+        PathName | None, Field(description="the static segment whose members are the model's rows")
     ] = None
     send: Annotated[
         Literal["changed", "all"],

@@ -17,7 +17,6 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from dbt_selligent.errors import ProfileError, ProjectError
 from dbt_selligent.settings import Settings, load_yaml, render
@@ -53,16 +52,16 @@ def parse_project(settings: Settings) -> Path:
     _run_dbt_parse(settings, folder)
     names = sorted(_mentioned_variables(settings))
     stamp.write_text(
-        json.dumps({"state": before, "variables": names, "environment": _environment(names)})
+        json.dumps({"of": before, "variables": names, "environment": _environment(names)})
     )
     return manifest
 
 
-def _same(stamp: Path, state: dict[str, Any]) -> bool:
+def _same(stamp: Path, state: str) -> bool:
     try:
         noted = json.loads(stamp.read_bytes())
         return bool(
-            noted["state"] == state and noted["environment"] == _environment(noted["variables"])
+            noted["of"] == state and noted["environment"] == _environment(noted["variables"])
         )
     except (OSError, ValueError, KeyError, TypeError):
         return False
@@ -79,6 +78,8 @@ def _run_dbt_parse(settings: Settings, folder: Path) -> None:
     if done.returncode:
         said = (done.stdout.strip() or done.stderr.strip()).splitlines()
         words = [re.sub(r"^\d\d:\d\d:\d\d\s+", "", line) for line in said]
+        # dbt quotes a value of the profile there, which may be a secret.
+        words = [re.sub(r"(Credentials in profile .* invalid): .*", r"\1", line) for line in words]
         useful = [line for line in words if line and not line.startswith("Running with dbt")]
         raise ProjectError(
             "dbt cannot parse the project:\n" + "\n".join(f"  {line}" for line in useful[-20:]),
@@ -86,7 +87,10 @@ def _run_dbt_parse(settings: Settings, folder: Path) -> None:
         )
 
 
-def _state_of(settings: Settings) -> dict[str, Any]:
+def _state_of(settings: Settings) -> str:
+    """A digest of what a manifest is made of, vars and names of the profile included: there may be
+    secrets in them.
+    """
     digest = hashlib.sha256()
     for path in _files(settings):
         try:
@@ -102,14 +106,9 @@ def _state_of(settings: Settings) -> dict[str, Any]:
             naming[key] = str(render(value, where, key))
         except ProfileError:  # Jinja that only dbt knows: its text has to do
             naming[key] = str(value)
-    return {
-        "files": digest.hexdigest(),
-        "profile": settings.profile,
-        "target": settings.target,
-        "vars": settings.vars,
-        "naming": naming,
-        "dbt": version("dbt-core"),
-    }
+    chosen = (settings.profile, settings.target, settings.vars, naming, version("dbt-core"))
+    digest.update(json.dumps(chosen).encode())
+    return digest.hexdigest()
 
 
 def _files(settings: Settings) -> Iterator[Path]:

@@ -14,7 +14,7 @@ import yaml
 from jinja2 import Environment, StrictUndefined, TemplateError, UndefinedError
 
 from dbt_selligent.errors import ConfigurationError, ProfileError, ProjectError, nearest
-from dbt_selligent.naming import file_name
+from dbt_selligent.naming import file_name, leads_elsewhere
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PROFILE = "selligent"
@@ -300,6 +300,14 @@ def _destination(name: str, output: Any, project: Path, folder: Path) -> Destina
         raise ProfileError(f"{where}: empty: {', '.join(empty)}", "is the variable set but empty?")
     if text.get("type", PROFILE) != PROFILE:
         raise ProfileError(f"{where}: type: {text['type']!r} is not {PROFILE!r}")
+    if leads_elsewhere(text["organization"]):
+        raise ProfileError(f"{where}: organization: cannot be a name in a URL")
+    for key in ("api_key", "api_secret"):
+        if not (text[key].isascii() and text[key].isprintable()):
+            raise ProfileError(
+                f"{where}: {key}: has a character that no header can carry",
+                "is there more in it than the key, like the end of a line?",
+            )
     required = text.get("require_state", "false").strip().lower()
     if required not in ("true", "false"):
         raise ProfileError(f"{where}: require_state: {required!r} is not true or false")
@@ -316,10 +324,17 @@ def _destination(name: str, output: Any, project: Path, folder: Path) -> Destina
         organization=text["organization"],
         api_key=Secret(text["api_key"]),
         api_secret=Secret(text["api_secret"]),
-        state=(project / Path(text.get("state", ".dbt_selligent")).expanduser()).resolve(),
+        state=_state_folder(project, text.get("state", ".dbt_selligent"), where),
         timezone=zone,
         require_state=required == "true",
     )
+
+
+def _state_folder(project: Path, given: str, where: str) -> Path:
+    try:
+        return (project / Path(given).expanduser()).resolve()
+    except (OSError, RuntimeError, ValueError):
+        raise ProfileError(f"{where}: state: not a folder: {given!r}") from None
 
 
 def _checked_url(url: str, where: str) -> str:

@@ -11,7 +11,7 @@ import duckdb
 
 from dbt_selligent.errors import StateError
 from dbt_selligent.warehouse import engine
-from dbt_selligent.warehouse.macros import literal, quote, statements
+from dbt_selligent.warehouse.macros import literal, quote, render_sql
 
 SCHEMA = f"{engine.STATE}.main"
 DELTA = f"{engine.DELTA}.main.delta"
@@ -43,8 +43,7 @@ class Tables:
 
     def run(self, macro: str, **arguments: Any) -> None:
         """Runs the statements of a macro on the state's tables."""
-        for statement in statements(macro, state=SCHEMA, **arguments):
-            self.connection.execute(statement)
+        self.connection.execute(render_sql(macro, state=SCHEMA, **arguments))
 
     def count(self, table: str, where: str = "true") -> int:
         """How many rows a table of the state has."""

@@ -125,10 +125,10 @@ def adopt(settings: Settings, *, yes: bool) -> tuple[Change, ...]:
             locks.enter_context(hold(job.files.lock, f"activation {name}"))
             kept = describe(job.destination, name, True)
             # Also one that confirmed nothing: a sync was let through, and rows may be on their way.
-            if kept.target or kept.error:
+            if kept.target:
                 raise StateError(
-                    f"{name} at {job.destination.name} has a state: {kept.error or kept.figures}",
-                    kept.next_step or f"`dbt-selligent state reset {name}` forgets it",
+                    f"{name} at {job.destination.name} has a state: {kept.figures}",
+                    f"`dbt-selligent state reset {name}` forgets it",
                 )
         planned = []
         for job in jobs:

@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 import click
 
+from dbt_selligent.cli.say import say
 from dbt_selligent.cli.signals import heed_signals
 
 COMMANDS = {
@@ -68,17 +69,17 @@ def main() -> None:
         cli(standalone_mode=True)
     except DbtSelligentError as error:
         click.secho("Error: ", fg="red", nl=False, err=True)
-        click.echo(str(error), err=True)
+        say(str(error), err=True)
         sys.exit(error.exit_code)
     except OSError as error:
         what = ": ".join(str(part) for part in (error.filename, error.strerror) if part)
         click.secho("Error: ", fg="red", nl=False, err=True)
-        click.echo(what or type(error).__name__, err=True)
+        say(what or type(error).__name__, err=True)
         sys.exit(1)
     except Exception as error:  # noqa: BLE001  (whatever it is)
         # Its message may quote a value of a row, or a secret: where it happened is enough.
         click.secho("Error: ", fg="red", nl=False, err=True)
-        click.echo(f"{type(error).__name__}, which is a bug: please report it with these lines",
+        say(f"{type(error).__name__}, which is a bug: please report it with these lines",
                    err=True)  # fmt: skip
-        click.echo("".join(traceback.format_tb(error.__traceback__)), err=True, nl=False)
+        say("".join(traceback.format_tb(error.__traceback__)), err=True, nl=False)
         sys.exit(1)

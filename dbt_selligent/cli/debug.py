@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from dbt_selligent.cli.options import project_options, selection_options
+from dbt_selligent.cli.say import say
 
 COLOURS = {"ok": "green", "note": "yellow", "FAIL": "red"}
 
@@ -23,7 +24,7 @@ def debug(**flags: Any) -> None:
     for check in check_all(flags):
         good = good and check.state != "FAIL"
         click.secho(f"{check.state:<4} ", fg=COLOURS[check.state], nl=False)
-        click.echo(f"{check.what}: {check.found}")
+        say(f"{check.what}: {check.found}")
         if check.mend:
-            click.echo(f"     -> {check.mend}")
+            say(f"     -> {check.mend}")
     sys.exit(0 if good else 1)

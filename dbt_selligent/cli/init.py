@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from dbt_selligent.cli.options import project_options, settings_of
+from dbt_selligent.cli.say import say
 
 
 @click.command()
@@ -40,5 +41,5 @@ def init(
     from dbt_selligent.wish import Wish
 
     wish = Wish(list_name, model, keys, segment, create, kind, name)
-    text = set_up(settings_of(flags), wish, lambda line: click.echo(line, err=True))
-    click.echo(text, nl=False)
+    text = set_up(settings_of(flags), wish, lambda line: say(line, err=True))
+    say(text, nl=False)

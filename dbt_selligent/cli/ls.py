@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from dbt_selligent.cli.options import project_options, selection_options, settings_of
+from dbt_selligent.cli.say import say
 
 
 @click.command()
@@ -25,11 +26,9 @@ def ls(output: str, **flags: Any) -> None:
             {**{key: getattr(each, key) for key in keys}, "model": each.model.name}
             for each in found
         ]
-        click.echo(json.dumps(rows, indent=1))
+        say(json.dumps(rows, indent=1))
         return
     width = max(len(each.name) for each in found)
     for each in found:
         tags = f"  [{', '.join(each.tags)}]" if each.tags else ""
-        click.echo(
-            f"{each.name:<{width}}  {each.model.name} -> {each.list} ({each.destination}){tags}"
-        )
+        say(f"{each.name:<{width}}  {each.model.name} -> {each.list} ({each.destination}){tags}")

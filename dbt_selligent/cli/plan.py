@@ -13,6 +13,7 @@ from dbt_selligent.cli.options import (
     selection_options,
     settings_of,
 )
+from dbt_selligent.cli.say import say
 
 
 @click.command()
@@ -34,4 +35,4 @@ def plan(show_values: bool, output: str, quiet: bool, log_format: str, **flags: 
         plans = pipeline.plan(settings_of(flags), sample=3, emit=terminal.show)
     if output == "json":
         shown = [plan_as_dict(each, show_values=show_values) for each in plans]
-        click.echo(json.dumps(shown, indent=1, default=str))
+        say(json.dumps(shown, indent=1, default=str))

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from dbt_selligent.cli.say import say
+
 
 class _NothingStartedError(click.ClickException):
     """A message without the usage: the call was right, but nothing could start."""
@@ -101,7 +103,7 @@ def sandbox(
             faults=faults,
             received=received,
         )
-        served.serve(port, lambda url: click.echo(served.describe(url)))
+        served.serve(port, lambda url: say(served.describe(url)))
     except ModuleNotFoundError as error:
         if error.name != "aiohttp":
             raise

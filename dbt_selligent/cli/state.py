@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from dbt_selligent.cli.options import project_options, selection_options, settings_of
+from dbt_selligent.cli.say import say
 
 yes_option = click.option("--yes", is_flag=True, help="do it; without, say what would be done")
 
@@ -27,10 +28,10 @@ def show(output: str, **flags: Any) -> None:
 
     found = kept.show(settings_of(flags))
     if output == "json":
-        click.echo(json.dumps([each.as_dict() for each in found], indent=1))
+        say(json.dumps([each.as_dict() for each in found], indent=1))
         return
     for each in found:
-        click.echo("\n".join(each.lines()))
+        say("\n".join(each.lines()))
 
 
 @state.command()
@@ -41,7 +42,7 @@ def reset(name: str, yes: bool, **flags: Any) -> None:
     """Forget the state NAME: the next sync sends every row."""
     from dbt_selligent import upkeep
 
-    click.echo("\n".join(upkeep.reset(settings_of(flags), name, yes=yes).lines()))
+    say("\n".join(upkeep.reset(settings_of(flags), name, yes=yes).lines()))
 
 
 @state.command()
@@ -53,7 +54,7 @@ def rename(old: str, new: str, yes: bool, **flags: Any) -> None:
     """Give the state OLD to the activation NEW: after its exposure was renamed."""
     from dbt_selligent import upkeep
 
-    click.echo("\n".join(upkeep.rename(settings_of(flags), old, new, yes=yes).lines()))
+    say("\n".join(upkeep.rename(settings_of(flags), old, new, yes=yes).lines()))
 
 
 @state.command()
@@ -65,4 +66,4 @@ def adopt(yes: bool, **flags: Any) -> None:
     from dbt_selligent import upkeep
 
     for each in upkeep.adopt(settings_of(flags), yes=yes):
-        click.echo("\n".join(each.lines()))
+        say("\n".join(each.lines()))

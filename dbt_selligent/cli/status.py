@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from dbt_selligent.cli.options import project_options, selection_options, settings_of
+from dbt_selligent.cli.say import say
 
 
 @click.command()
@@ -21,8 +22,8 @@ def status(show_values: bool, output: str, **flags: Any) -> None:
 
     found = read_history(settings_of(flags), show_values=show_values)
     if output == "json":
-        click.echo(json.dumps([each.as_dict() for each in found], indent=1, default=str))
+        say(json.dumps([each.as_dict() for each in found], indent=1, default=str))
         return
     for each in found:
         for line in each.lines():
-            click.echo(line)
+            say(line)

@@ -10,12 +10,13 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import Any
 
-import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
+from dbt_selligent.cli.say import say
 from dbt_selligent.events import Event, Finished, Planned, Progress, Waiting
+from dbt_selligent.naming import visible
 from dbt_selligent.planning import Plan
 from dbt_selligent.results import ActivationResult, RunResults, totals
 
@@ -79,7 +80,7 @@ class Terminal:
             if self._as_json:
                 failed = isinstance(event, Finished) and event.result.status != "in step"
                 if failed or not self._quiet:
-                    click.echo(json.dumps(_as_dict(event), default=str))
+                    say(json.dumps(_as_dict(event), default=str))
             elif isinstance(event, Planned):
                 if not self._quiet:
                     self._show_plan(event)
@@ -185,7 +186,7 @@ class Terminal:
 
     def _line(self, text: str, *, bold: bool = False, style: str | None = None) -> None:
         self._console.print(
-            text, style="bold" if bold else style, markup=False, soft_wrap=True, end="\n"
+            visible(text), style="bold" if bold else style, markup=False, soft_wrap=True, end="\n"
         )
 
 

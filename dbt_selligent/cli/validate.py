@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from dbt_selligent.cli.options import project_options, selection_options, settings_of
+from dbt_selligent.cli.say import say
 
 
 @click.command()
@@ -22,9 +23,9 @@ def validate(live: bool, output: str, **flags: Any) -> None:
 
     found = validation.validate(settings_of(flags), live=live)
     if output == "json":
-        click.echo(json.dumps(found.as_dict(), indent=1))
+        say(json.dumps(found.as_dict(), indent=1))
         sys.exit(found.error.exit_code if found.error else 0)
     for line in found.lines():
-        click.echo(line)
+        say(line)
     if found.error:
         raise found.error

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from dbt_selligent.cli.options import project_options, selection_options, settings_of
+from dbt_selligent.cli.say import say
 
 
 @click.command()
@@ -27,9 +28,9 @@ def verify(repair: bool, show_values: bool, output: str, **flags: Any) -> None:
             settings_of(flags), repair=repair, show_values=show_values, emit=terminal.show
         )
     if output == "json":
-        click.echo(json.dumps([each.as_dict() for each in found], indent=1))
+        say(json.dumps([each.as_dict() for each in found], indent=1))
     else:
         for each in found:
             for line in each.lines():
-                click.echo(line)
+                say(line)
     sys.exit(int(not all(each.good for each in found)))

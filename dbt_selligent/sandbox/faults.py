@@ -24,7 +24,7 @@ RESULT_CODES = (
     "ServiceUnavailable",
     "InternalServerError",
 )
-UNKNOWN_CODE = "Unheard"  # none of Selligent's
+UNKNOWN_CODE = "UnheardOf"  # none of Selligent's
 LEGAL = f"""\
 A fault is OPERATION:FAULT[@WHICH].
 OPERATION is one of {", ".join(OPERATIONS)}.

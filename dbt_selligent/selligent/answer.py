@@ -189,7 +189,7 @@ def _by_result(body: Mapping[str, Any], rows: int, applied: frozenset[str]) -> D
         # Rows that are counted nowhere may not have been looked at: here every row must be counted.
         accounted = listed and told == rows and kinds <= applied
         return Partial(refused, missing, accounted, listed)
-    return Split(f"result {str(code)[:40]}")
+    return Split(f"result {code_of(code)}")
 
 
 def _of_one_row(
@@ -198,19 +198,19 @@ def _of_one_row(
     if missing and not refused:
         return Missing(1)
     if code not in (*REFUSING_CODES, "Succeeded"):
-        return Stop(f"result {str(code)[:40]!r}, which this version does not know", "upgrade")
+        return Stop(f"result {code_of(code)}, which this version does not know", "upgrade")
     for rejected in refused:
         return rejected
     for error in objects(body, "errors"):
         message = text_of(error.get("description"))
-        return Rejected(code_of(error.get("error_code"), str(code)), None, message)
-    return Rejected(code_of(str(code), "Unknown"))
+        return Rejected(code_of(error.get("error_code"), code), None, message)
+    return Rejected(code_of(code))
 
 
 def _of_record(record: Mapping[str, Any]) -> Rejected:
     index = record.get("record_index")
     return Rejected(
-        code_of(record.get("validation_code"), "Unknown"),
+        code_of(record.get("validation_code")),
         text_of(record.get("field_name")),
         text_of(record.get("message")),
         names_row=True,
@@ -240,7 +240,7 @@ def _stop(answer: Response) -> Stop:
     code = ""
     for error in objects(body or {}, "errors"):
         if error.get("error_code"):
-            code = f", {code_of(error['error_code'], 'Unknown')}"
+            code = f", {code_of(error['error_code'])}"
             break
     if body is None:
         code = f", with {kind_of(answer.body)} as its body"

@@ -7,11 +7,23 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+# What has the look of a code: names of the API, several words in one, or ERR and what follows it.
+CODE = re.compile(r"Failed|Succeeded|([A-Z][a-z]+){2,}|ERR(_[A-Z]+)*")
+LONGEST_CODE = 60
+LONGEST_TEXT = 1_000
+# The escape of half of a character that has two: alone, it can be written nowhere.
+HALF_A_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
+
 
 def read_object(body: bytes) -> dict[str, Any] | None:
-    """The JSON object in a body, or None if it is anything else."""
+    """The JSON object in a body, or None if it is anything else.
+
+    A text that was cut in the middle of a character is marked there.
+    """
     try:
-        content = json.loads(body)
+        content = json.loads(body.decode("utf-8-sig", "replace"))
+        if HALF_A_PAIR.search(body):
+            content = json.loads(json.dumps(content, ensure_ascii=False).encode(errors="replace"))
     except (ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
@@ -44,17 +56,17 @@ def objects(body: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
-def code_of(found: object, result: str) -> str:
-    """A code of the API, which is shown; anything that is none may be a value of the row."""
-    for each in (found, result):
-        if isinstance(each, str) and re.fullmatch(r"[A-Za-z0-9_.-]{1,60}", each):
+def code_of(*found: object) -> str:
+    """The first that is a code of the API, which is shown; what is none may be a value of a row."""
+    for each in found:
+        if isinstance(each, str) and len(each) <= LONGEST_CODE and CODE.fullmatch(each):
             return each
     return "Unknown"
 
 
 def text_of(value: object) -> str | None:
-    """A text, or None where there is none."""
-    return None if value is None else str(value)
+    """A text, cut if it is longer than any that is read, or None where there is none."""
+    return None if value is None else str(value)[:LONGEST_TEXT]
 
 
 def kind_of(body: bytes) -> str:

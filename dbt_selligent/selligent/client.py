@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 from requests.exceptions import ConnectTimeout, ProxyError, SSLError
 from requests.utils import get_environ_proxies
 from urllib3.exceptions import NameResolutionError, NewConnectionError, ReadTimeoutError
 
+from dbt_selligent.naming import url_part
 from dbt_selligent.selligent.answer import Failure, Response
 from dbt_selligent.selligent.calls import Call
 from dbt_selligent.selligent.deadline import DeadlineAdapter
@@ -25,6 +26,8 @@ from dbt_selligent.settings import LOOPBACK, Destination
 
 # Bytes of the body of an answer: those of bulk calls are small, a page of records is not.
 MOST_BYTES = 64 * 2**20
+# Characters of a secret that is looked for in answers: a shorter one may stand in any of them.
+SHORTEST_SECRET = 8
 # Where a company's own authorities may stand: files, or folders, of certificates.
 AUTHORITIES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
@@ -36,6 +39,13 @@ class Timeouts:
     connect: float = 10.0
     between: float = 60.0
     whole: float = 120.0
+
+
+class _Session(requests.Session):
+    """A session to which no answer is a redirect: `requests` reads all of one, of any length."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        return None
 
 
 class Client:
@@ -53,10 +63,15 @@ class Client:
         timeouts: Timeouts = Timeouts(),
     ) -> None:
         self._base = f"{destination.url}/Portal/Api"
-        self._organization = f"/organizations/{quote(destination.organization, safe='')}"
+        self._organization = f"/organizations/{url_part(destination.organization)}"
         self._sleep, self._stopped, self._timeouts = sleep, stopped, timeouts
         self._budget = _budget_of(destination)
-        self._session = requests.Session()
+        self._secrets = [
+            secret.reveal().encode()
+            for secret in (destination.api_secret, destination.api_key)
+            if len(secret.reveal()) >= SHORTEST_SECRET
+        ]
+        self._session = _Session()
         self._session.headers["X-ApiKey"] = (
             f"{destination.api_key.reveal()}:{destination.api_secret.reveal()}"
         )
@@ -164,10 +179,10 @@ class Client:
         return self._request("POST", f"{where}/data/load", params, body)
 
     def _list(self, name: str) -> str:
-        return f"{self._organization}/lists/{quote(name, safe='')}"
+        return f"{self._organization}/lists/{url_part(name)}"
 
     def _segment(self, list_name: str, segment: str) -> str:
-        return f"{self._list(list_name)}/segments/{quote(segment, safe='')}"
+        return f"{self._list(list_name)}/segments/{url_part(segment)}"
 
     def _call(self, method: str, path: str, *, body: bytes | None = None) -> Response | Failure:
         self.admit()
@@ -189,11 +204,14 @@ class Client:
             ) as done:
                 headers = {name.lower(): value for name, value in done.headers.items()}
                 self._budget.told(headers)
-                content = _read(done)
+                # Nobody follows a redirect, and whatever it says.
+                content = b"" if 300 <= done.status_code < 400 else _read(done)
         except OSError as error:
             return _failure(error)
         if content is None:
             return Failure(f"the answer is longer than {MOST_BYTES // 2**20} MB", large=True)
+        for secret in self._secrets:  # an answer that repeats it must not bring it anywhere
+            content = content.replace(secret, b"***")
         return Response(done.status_code, content, headers)
 
 

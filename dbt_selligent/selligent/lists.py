@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
-from dbt_selligent.naming import find_named
+from dbt_selligent.naming import find_named, leads_elsewhere
+from dbt_selligent.selligent.body import read_object
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Listing:
 def read_fields(body: bytes) -> tuple[Field, ...] | None:
     """The fields in the body of an answer, or None if it is not such a body."""
     try:
-        return tuple(_read_field(each) for each in json.loads(body)["fields"])
-    except (ValueError, KeyError, TypeError, AttributeError):
+        return tuple(_read_field(each) for each in (read_object(body) or {})["fields"])
+    except (KeyError, TypeError, AttributeError):
         return None
 
 
@@ -72,6 +72,10 @@ def _read_field(found: dict[str, Any]) -> Field:
         length=length if type(length) is int and length > 0 else None,
         allow_null=found.get("allow_null") is not False,
         content=str(found.get("content") or "Free"),
-        optionlist=optionlist if isinstance(optionlist, str) and optionlist else None,
+        optionlist=optionlist if _can_be_read(optionlist) else None,
         options=tuple(map(str, options)) if isinstance(options, list) else None,
     )
+
+
+def _can_be_read(optionlist: object) -> bool:
+    return isinstance(optionlist, str) and bool(optionlist) and not leads_elsewhere(optionlist)

@@ -7,6 +7,7 @@ command, and is closed as soon as the last delta is staged.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,6 +20,7 @@ import yaml
 from dbt.adapters.duckdb import environments
 from dbt.adapters.duckdb.credentials import Attachment, DuckDBCredentials
 from dbt.config.renderer import ProfileRenderer
+from dbt_common.context import set_invocation_context
 from dbt_common.dataclass_schema import ValidationError
 from dbt_common.exceptions import DbtBaseException
 
@@ -157,6 +159,7 @@ def open_warehouse(settings: Settings, temporary: Path) -> Iterator[DuckDBReader
 def _credentials(settings: Settings) -> DuckDBCredentials:
     where = f"{settings.profiles_dir / 'profiles.yml'}: {settings.profile}.{settings.target}"
     try:
+        set_invocation_context(os.environ)  # from which dbt renders env_var()
         variables = yaml.safe_load(settings.vars)
         output = ProfileRenderer(variables).render_data(settings.warehouse_output())
         kind = output.pop("type", None)

@@ -44,11 +44,6 @@ def render_sql(name: str, engine: str = "duckdb", **arguments: Any) -> str:
     return str(_macros(engine)[f"selligent_{name}"](**arguments)).strip()
 
 
-def statements(name: str, engine: str = "duckdb", **arguments: Any) -> list[str]:
-    """Like `render_sql`, for a macro of several statements: a semicolon ends a line and each."""
-    return [each for each in render_sql(name, engine, **arguments).split(";\n") if each.strip()]
-
-
 def quote(identifier: str) -> str:
     """An identifier in double quotes, whatever it contains."""
     return '"' + identifier.replace('"', '""') + '"'

@@ -6,10 +6,12 @@ import gzip
 import os
 import time
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from dbt_selligent.errors import ConfigurationError
 from dbt_selligent.selligent import client as module
 from dbt_selligent.selligent.answer import Failure, Response
 from dbt_selligent.selligent.calls import Call
@@ -190,6 +192,51 @@ class TestTheWayThere:
         assert isinstance(found, Response)
         assert found.status == status
         assert other.peers == []
+
+    def test_of_a_redirect_nothing_is_read_but_its_head(self) -> None:
+        def answer(peer: Peer) -> None:
+            peer.read()
+            peer.send(b"HTTP/1.1 302 Found\r\nContent-Length: 99999999\r\nLocation: /\r\n\r\n")
+            peer.stay_silent()
+
+        with serve(answer) as wire:
+            found = send(connect(wire.port, Timeouts(LONG, LONG, LONG)))
+        assert found == Response(302, b"", found.headers if isinstance(found, Response) else {})
+
+    @pytest.mark.parametrize("where", [b"http://[", b"http://\xff\xfe/", b"//", b"", b"\x01:"])
+    @pytest.mark.parametrize("status", [200, 302])
+    def test_where_a_redirect_leads_is_not_looked_at(self, where: bytes, status: int) -> None:
+        told = b"HTTP/1.1 %d Found\r\nContent-Length: 2\r\nLocation: %b\r\n\r\n{}"
+        with serve(once(told % (status, where))) as wire:
+            found = send(connect(wire.port))
+        assert isinstance(found, Response)
+        assert (found.status, found.body) == (status, b"{}" if status == 200 else b"")
+
+    def test_an_answer_that_repeats_the_secret_does_not_bring_it_back(self) -> None:
+        url = "http://127.0.0.1:{}"
+        told = b"the-key:the-long-secret the-long-key x-key"
+        with serve(once(HEAD + b"Content-Length: %d\r\n\r\n%b" % (len(told), told))) as wire:
+            where = Destination(
+                *("dev", url.format(wire.port), "ACME"),
+                *(Secret("the-long-key"), Secret("the-long-secret")),
+                Path("nowhere"),
+            )
+            found = send(Client(where))
+        assert isinstance(found, Response)
+        assert found.body == b"the-key:*** *** x-key"
+
+    @pytest.mark.parametrize("name", [".", ".."])
+    def test_a_name_that_leads_elsewhere_is_asked_of_nobody(self, name: str) -> None:
+        with serve(once(GOOD)) as wire, connect(wire.port) as client:
+            calls: list[Callable[[], object]] = [
+                lambda: client.fields(name),
+                lambda: client.segment("L", name),
+                lambda: client.create_segment(name, "S"),
+            ]
+            for call in calls:
+                with pytest.raises(ConfigurationError, match="cannot be the name of a list"):
+                    call()
+        assert wire.said == b""
 
     def test_netrc_adds_no_credentials(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

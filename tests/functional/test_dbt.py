@@ -88,6 +88,42 @@ def test_a_file_and_an_alias_that_need_quotes_and_a_relative_path(
     assert not (elsewhere / "my-shop.duckdb").exists()
 
 
+def test_a_profile_may_take_what_it_needs_from_the_environment(
+    project: Callable[..., Shop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = "{{ env_var('SHOP_FOLDER') }}/{{ env_var('DBT_ENV_SECRET_SHOP') }}.duckdb"
+    threads = "{{ env_var('SHOP_THREADS', '2') | as_number }}"
+    shop = project(
+        [exposure("crm", "customers", GOOD)],
+        models={"customers": CUSTOMERS},
+        warehouse={"path": path, "threads": threads},
+    )
+    monkeypatch.setenv("SHOP_FOLDER", str(shop.folder))
+    monkeypatch.setenv("DBT_ENV_SECRET_SHOP", "marker-of-a-secret")
+    built = shop.build("build")
+    assert (built.code, built.err) == (0, ""), built.out
+    done = shop.command("sync")
+    assert (done.code, done.err) == (0, ""), done.said
+    assert "2 confirmed" in done.said
+    stamp = shop.folder / "target" / "selligent" / "parsed.json"
+    assert "marker-of-a-secret" not in stamp.read_text()
+    # Another value is another warehouse.
+    monkeypatch.setenv("DBT_ENV_SECRET_SHOP", "elsewhere")
+    assert "there is no warehouse file" in shop.command("sync").said
+
+
+def test_a_value_of_the_profile_that_dbt_quotes_is_not_told(project: Callable[..., Shop]) -> None:
+    shop = project(
+        [exposure("crm", "customers", GOOD)],
+        models={"customers": CUSTOMERS},
+        warehouse={"path": "shop.duckdb", "secrets": "marker-of-a-secret"},
+    )
+    done = shop.command("sync")
+    assert done.code == 2
+    assert "Credentials in profile" in done.said
+    assert "marker-of-a-secret" not in done.said
+
+
 def test_a_warehouse_in_memory_is_an_error_that_says_what_to_do(
     project: Callable[..., Shop],
 ) -> None:

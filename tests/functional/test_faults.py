@@ -86,7 +86,7 @@ FAULTS = [
     "load:result=ServiceUnavailable@1",
     "load:result=InternalServerError@1",
     "load:result=Succeeded@1",
-    "load:result=Unheard@1",
+    "load:result=UnheardOf@1",
     "load:408@1",
     "load:408-after@1",
     "load:413@1",
@@ -138,7 +138,7 @@ LASTING: list[tuple[str, int, str, str]] = [
     ("load:408-after", 9, UNUSABLE + "408: no answer in time", "rests"),
     ("load:400-after", 1, "400: the request is refused, with something else as its body", ""),
     (f"load:{REDIRECT}", 1, "307: a redirect, which is not followed", ""),
-    ("load:result=Unheard", 3, "result 'Unheard', which this version does not know", ""),
+    ("load:result=UnheardOf", 3, "result UnheardOf, which this version does not know", ""),
 ]
 NEVER_APPLIED: list[tuple[str, int, str, str]] = [
     ("load:401", 1, "401: the key is refused", ""),

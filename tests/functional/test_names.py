@@ -15,6 +15,9 @@ import pytest
 from dbt_selligent.selligent.calls import Call
 from dbt_selligent.selligent.client import Client
 from dbt_selligent.settings import Destination, Secret
+from dbt_selligent.tables import Tables
+from dbt_selligent.warehouse import engine
+from dbt_selligent.warehouse.macros import quote
 
 from .conftest import Shop, exposure
 
@@ -79,6 +82,17 @@ def test_columns_may_be_called_like_sql(shop: Shop) -> None:
     shop.table("customers", f"select 1 as id, 'eve@acme.example' as {quoted}")
     assert shop.in_step().confirmed == 1
     assert shop.in_step().requests == 0
+
+
+def test_a_field_of_any_name_is_a_column_of_the_state(tmp_path: Path) -> None:
+    names = ["A;\nB", 'drop";\n--', "'", "{{ x }}"]
+    keys = [{"name": quote(name), "type": "bigint"} for name in names]
+    with engine.open_engine(tmp_path) as connection:
+        engine.attach(connection, tmp_path / "it.duckdb", engine.STATE)
+        tables = Tables(connection, tmp_path / "delta.duckdb")
+        tables.run("create_state", keys=keys, columns=keys)
+        for table in ("snapshot", "doubt"):
+            assert list(tables.columns(table)) == names
 
 
 @pytest.mark.parametrize("where", ["matching_key", "fields", "list", "segment"])

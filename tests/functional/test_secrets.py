@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
+
+from dbt_selligent.selligent.answer import Failure, Response
+from dbt_selligent.selligent.client import Client
 
 from .conftest import TEMPORARY, Done, Shop, exposure, wait_until
 
@@ -202,3 +207,33 @@ def test_the_state_may_lie_elsewhere_and_is_protected_there(marked: Shop, tmp_pa
     marked.sent()
     marked.in_step()
     assert marked.sent() == []
+
+
+def test_what_an_answer_repeats_is_told_nowhere(marked: Shop) -> None:
+    """A value as the name of a field, as a code, as a result; and the secret in a message."""
+    row = {"record_index": 0, "field_name": NAME, "validation_code": MAIL, "message": SECRET}
+    codes = {"errors": [{"error_code": "700010203", "description": f"{KEY}:{SECRET}"}]}
+    bodies = [
+        {"result_code": "Failed", "number_of_failed_records": 1, "invalid_records": [row]},
+        {"result_code": "Failed", **codes},
+        {"result_code": MAIL},
+        {"result_code": "Failed", "errors": [{"error_code": KEY, "description": "\ud83d"}]},
+    ]
+    for body in bodies:
+        answered: list[Response | Failure] = [
+            Response(status, json.dumps(body).encode()) for status in (200, 400)
+        ]
+        for answer in answered:
+            with mock.patch.object(Client, "bulk", lambda *_, answer=answer, **__: answer):
+                said = [marked.invoke("sync", "--select", "crm", "--full-refresh")]
+            said += [
+                marked.invoke("status", "--select", "crm", *more)
+                for more in ((), ("--output", "json"))
+            ]
+            assert [done.code for done in said] == [1, 0, 0]
+            assert "is a bug" not in said[0].said
+            for done in said:
+                for word in (KEY, *VALUES):
+                    assert word not in done.said
+    where = [path for path, _ in holding(marked, *VALUES, KEY)]
+    assert [path for path in where if not is_state(path)] == []

@@ -233,7 +233,7 @@ def test_a_connection_that_is_reset_is_really_reset(sandbox: Sandbox, customers:
     [
         ("failed", "Failed"),
         ("result=ServiceUnavailable", "ServiceUnavailable"),
-        ("result=Unheard", "Unheard"),
+        ("result=UnheardOf", "UnheardOf"),
     ],
 )
 def test_a_result_code_in_a_200(sandbox: Sandbox, customers: str, fault: str, code: str) -> None:

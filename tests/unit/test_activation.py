@@ -435,6 +435,8 @@ def test_keys_that_do_not_go_together(
         ({"max_groups": 0}, "max_groups"),
         ({"max_groups": "50"}, "max_groups"),
         ({"max_groups": 1.5}, "max_groups"),
+        ({"list": ".."}, "list"),
+        ({"segment": " . "}, "segment"),
         ({"list": ""}, "list"),
         ({"list": "  "}, "list"),
         ({"list": None}, "list"),

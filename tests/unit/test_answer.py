@@ -24,6 +24,7 @@ from dbt_selligent.selligent.answer import (
 )
 from dbt_selligent.selligent.body import code_of, counts_of, objects, read_object, text_of
 from dbt_selligent.selligent.calls import APPLIED, Call
+from dbt_selligent.selligent.lists import read_fields
 
 NAMES = {
     "inserted": "number_of_inserted_records",
@@ -145,11 +146,11 @@ def test_counts_that_do_not_add_up_split_the_batch(counts: dict[str, Any]) -> No
 
 
 def test_errors_beside_full_counts_are_not_acceptance() -> None:
-    errors = {"errors": [{"error_code": "E1", "description": "no"}]}
+    errors = {"errors": [{"error_code": "ERR_ONE", "description": "no"}]}
     body = body_of("Succeeded", errors, inserted=5)
 
     assert isinstance(decide(body, 5), Split)
-    assert decide(body, 1) == Rejected("E1", None, "no")
+    assert decide(body, 1) == Rejected("ERR_ONE", None, "no")
 
 
 def test_refused_rows_beside_full_counts_are_not_acceptance() -> None:
@@ -328,7 +329,7 @@ def test_a_rejection_says_what_the_answer_says() -> None:
         "message": "too long",
         "validation_code": "MaxStringLengthExceeded",
     }
-    errors = {"errors": ["?", {"error_code": "E7", "description": "no such thing"}]}
+    errors = {"errors": ["?", {"error_code": "ERR", "description": "no such thing"}]}
 
     by_name = decide(body_of("PartiallySucceeded", {"invalid_records": [None, record]}), 1)
     bare = decide(body_of("ValidationFailed", {"invalid_records": [{"field_name": None}]}), 1)
@@ -338,7 +339,7 @@ def test_a_rejection_says_what_the_answer_says() -> None:
         "MaxStringLengthExceeded", "MAIL", "too long", names_row=True, index=1
     )
     assert bare == Rejected("Unknown", names_row=True)
-    assert told == Rejected("E7", None, "no such thing")
+    assert told == Rejected("ERR", None, "no such thing")
 
 
 @pytest.mark.parametrize("code", ["ServiceUnavailable", "InternalServerError"])
@@ -498,12 +499,16 @@ def test_statuses_that_stop(status: int, applied: bool, words: str, rows: int) -
 
 
 def test_a_refusal_names_the_code_and_not_the_words() -> None:
-    errors = [None, {}, {"error_code": "E42", "description": "ann@acme.example is wrong"}]
+    errors = [
+        None,
+        {},
+        {"error_code": "ERR_VALIDATION", "description": "ann@acme.example is wrong"},
+    ]
 
     decision = decide(json.dumps({"errors": errors}).encode(), 5, status=400)
 
     assert isinstance(decision, Stop)
-    assert decision.reason == "400: the request is refused, E42"
+    assert decision.reason == "400: the request is refused, ERR_VALIDATION"
 
 
 # no answer
@@ -680,16 +685,21 @@ def test_counts_that_are_not_told_are_zero() -> None:
     ("found", "code"),
     [
         ("InvalidType", "InvalidType"),
-        ("E-4.2_x", "E-4.2_x"),
+        ("ERR", "ERR"),
+        ("ERR_VALIDATION_OF_IT", "ERR_VALIDATION_OF_IT"),
+        ("Succeeded", "Succeeded"),
         ("ann@acme.example", "Failed"),
         ("two words", "Failed"),
-        ("x" * 61, "Failed"),
+        ("Ann", "Failed"),
+        ("ANN", "Failed"),
+        ("4f1c6a0e-key", "Failed"),
+        ("Xy" * 31, "Failed"),
         ("", "Failed"),
         (None, "Failed"),
         (42, "Failed"),
     ],
 )
-def test_a_code_is_a_word(found: object, code: str) -> None:
+def test_a_code_has_the_look_of_one(found: object, code: str) -> None:
     assert code_of(found, "Failed") == code
     assert code_of(found, "no code either") == (code if code != "Failed" else "Unknown")
 
@@ -700,3 +710,35 @@ def test_what_a_body_lists() -> None:
     assert objects(body, "a") == [{"x": 1}, {"y": 1}]
     assert [objects(body, name) for name in "bcd"] == [[], [], []]
     assert [text_of(value) for value in (None, "x", 5)] == [None, "x", "5"]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"message": "cut \\ud83d"}', "cut ?"),
+        (b'{"message": "whole \\ud83d\\ude00"}', "whole \U0001f600"),
+        (b'{"message": "cut \xf0\x9f\x98"}', "cut \ufffd"),
+        (b'{"message": "cut \xed\xa0\xbd"}', "cut \ufffd\ufffd\ufffd"),
+        (b'\xef\xbb\xbf{"message": "marked"}', "marked"),
+    ],
+)
+def test_a_text_that_was_cut_within_a_character_can_be_kept(body: bytes, message: str) -> None:
+    found = read_object(body)
+    assert found == {"message": message}
+    message.encode()
+
+
+def test_a_text_is_kept_up_to_a_length() -> None:
+    assert text_of("x" * 5_000_000) == "x" * 1_000
+
+
+def test_a_list_that_is_nested_without_end_is_none() -> None:
+    assert read_fields(b'{"fields":' + b"[" * 1_000_000) is None
+    assert read_fields(b'{"fields":' + b"[" * 100_000 + b"]" * 100_000 + b"}") is None
+
+
+def test_an_option_list_of_which_no_url_speaks_is_none() -> None:
+    found = {"name": "A", "content": "Single", "optionlist": ".."}
+    fields = read_fields(json.dumps({"fields": [found, {**found, "optionlist": "O"}]}).encode())
+    assert fields is not None
+    assert [field.optionlist for field in fields] == [None, "O"]

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+import unicodedata
+from urllib.parse import unquote
 
-from dbt_selligent.naming import canonical, find_named
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dbt_selligent.naming import canonical, file_name, find_named, visible
+
+TURNING = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 
 
 @pytest.mark.parametrize(
@@ -35,3 +42,29 @@ def test_the_thing_of_a_name(name: str, names: list[str], found: str | None) -> 
 )
 def test_values_as_selligent_compares(one: object, other: object, same: bool) -> None:
     assert (canonical(one) == canonical(other)) is same
+
+
+@given(name=st.text(min_size=1, max_size=300))
+def test_a_name_of_any_length_is_one_of_a_file(name: str) -> None:
+    written = file_name(name)
+    assert len(written.encode()) <= 200
+    assert not set(written) & set("/.\0")
+
+
+def test_long_names_that_start_alike_are_files_of_their_own() -> None:
+    names = ["é" * 50, "é" * 51, "é" * 50 + "e"]
+    assert len({file_name(name) for name in names}) == 3
+    assert unquote(file_name("a/b.c")) == "a/b.c"
+
+
+@given(text=st.text())
+def test_what_is_visible_neither_moves_a_cursor_nor_turns_letters_around(text: str) -> None:
+    shown = visible(text)
+    assert all(letter in "\n\t" or unicodedata.category(letter) != "Cc" for letter in shown)
+    assert all(unicodedata.bidirectional(letter) not in TURNING for letter in shown)
+    plain = [letter for letter in text if unicodedata.category(letter)[0] != "C"]
+    assert all(letter in shown for letter in plain)
+
+
+def test_what_was_hidden_is_told() -> None:
+    assert visible("MAIL\x1b[31m\x9b\x07 \u202eé\tx\n") == "MAIL\\x1b[31m\\x9b\\x07 \\u202eé\tx\n"

@@ -233,6 +233,11 @@ def test_what_render_leaves_alone(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"type": "duckdb"}, "type: 'duckdb' is not 'selligent'", ""),
         ({"timezone": "Europe/Brusels"}, "no time zone 'Europe/Brusels'", "Europe/Brussels"),
         ({"timezone": "../../etc/passwd"}, "no time zone", "Europe/Brussels"),
+        ({"organization": ".."}, "organization: cannot be a name in a URL", ""),
+        ({"api_key": f"{KEY}\n"}, "api_key: has a character that no header can carry", "more"),
+        ({"api_secret": f"{SECRET}\u20ac"}, "api_secret: has a character that no header", "more"),
+        ({"state": "~nobody-of-this-name/x"}, "state: not a folder", ""),
+        ({"state": "a\0b"}, "state: not a folder", ""),
     ],
 )
 def test_an_output_that_is_wrong(
