@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timezone
 from pathlib import Path
 from threading import Event
 
@@ -21,9 +22,10 @@ from dbt_selligent.locks import take_turn
 from dbt_selligent.settings import Settings
 
 FILE = "dbt_verdicts.json"
+AT = "%Y-%m-%dT%H:%M:%S.%fZ"  # as dbt writes a time
 RUN_RESULTS = "run_results.json"
 # Commands that build or test; a retry is told as the command that it retries.
-JUDGING = ("run", "build", "test", "retry")
+JUDGING = ("run", "build", "test", "seed", "snapshot", "retry")
 PASSED = ("success", "pass", "warn", "no-op")
 FAILED = ("error", "fail", "runtime error", "partial success")
 # What a file that is damaged, or of another shape, raises on the way.
@@ -37,6 +39,10 @@ class Judged:
     passed: bool
     command: str
     at: str
+
+    def __str__(self) -> str:
+        """When that was."""
+        return f"the dbt {self.command} of {self.at[:16].replace('T', ' ')} UTC"
 
 
 Nodes = Mapping[str, Judged]
@@ -66,7 +72,7 @@ class Gate:
             (unique_id, f"test {name}") for unique_id, name in model.tests
         ))  # fmt: skip
         failed = [
-            f"{what} failed in the dbt {found.command} of {found.at[:16].replace('T', ' ')} UTC"
+            f"{what} failed in {found}"
             for unique_id, what in checked
             if (found := self.nodes.get(unique_id)) and not found.passed
         ]
@@ -75,7 +81,9 @@ class Gate:
             return Verdict("gate", False, "; ".join(failed), mend)
         unknown = [what for unique_id, what in checked if unique_id not in self.nodes]
         if not unknown:
-            return Verdict("gate", True, f"model {model.name} and its tests passed in dbt")
+            built = self.nodes[model.unique_id]
+            said = f"model {model.name} and its tests passed in dbt, the model in {built}"
+            return Verdict("gate", True, said)
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         return Verdict(
             "gate",
@@ -94,7 +102,21 @@ class Gates:
     def __init__(self, settings: Settings, folders: Iterable[Path], *, keep: bool) -> None:
         self._settings = settings
         self._keep = keep
-        self._by_folder = {folder: self._open(folder) for folder in folders}
+        self._by_folder: dict[Path, Gate] = {}
+        self._seen: object = None
+        self._folders = tuple(folders)
+        self.look()
+
+    def look(self) -> None:
+        """Reads what dbt says now: it may have run since."""
+        path = self._settings.target_path / RUN_RESULTS
+        with suppress(OSError):
+            found = path.stat()
+            seen = (found.st_ino, found.st_size, found.st_mtime_ns)
+            if seen == self._seen:
+                return
+            self._seen = seen  # as it was before it is read
+        self._by_folder = {folder: self._open(folder, path) for folder in self._folders}
 
     def judge(self, activation: Activation, folder: Path) -> tuple[Verdict, ...]:
         """What dbt has to say of an activation; nothing where that is of no interest."""
@@ -102,9 +124,9 @@ class Gates:
             return ()
         return (self._by_folder[folder].judge(activation),)
 
-    def _open(self, folder: Path) -> Gate:
+    def _open(self, folder: Path, results: Path) -> Gate:
         try:
-            invocation = read_invocation(self._settings.target_path / RUN_RESULTS)
+            invocation = read_invocation(results)
             kept = self._remember(folder / FILE, invocation)
         except StateError as broken:
             return Gate({}, broken)
@@ -119,8 +141,8 @@ class Gates:
             if self._keep:
                 lock = path.with_name(f"{FILE}.lock")
                 turn.enter_context(take_turn(lock, "dbt's verdicts", Event(), lambda _: None))
-            kept = _read(path)
-            told = {**kept, target: newest(kept.get(target, {}), invocation.nodes)}
+            kept, now = _read(path), datetime.now(timezone.utc).strftime(AT)
+            told = {**kept, target: newest(kept.get(target, {}), invocation.nodes, now)}
             if self._keep and told != kept:
                 _write(path, told)
         return told
@@ -136,6 +158,9 @@ def read_invocation(path: Path) -> Invocation | None:
         given, at = content["args"], content["metadata"]["generated_at"]
         if given.get("which") not in JUDGING or given.get("empty"):
             return None
+        target = given.get("target")
+        if not isinstance(target, str | None):
+            raise TypeError
         nodes = {
             str(result["unique_id"]): _judged(result["status"] in PASSED, given["which"], at)
             for result in content["results"]
@@ -147,17 +172,19 @@ def read_invocation(path: Path) -> Invocation | None:
         raise StateError(
             f"dbt's results cannot be read: {path}", "run `dbt build`, which writes them anew"
         ) from None
-    return Invocation(given.get("target"), nodes)
+    return Invocation(target, nodes)
 
 
-def newest(kept: Nodes, seen: Nodes) -> dict[str, Judged]:
-    """The newer verdict of each node."""
-    return {
-        **kept,
-        **{
-            node: said for node, said in seen.items() if node not in kept or kept[node].at < said.at
-        },
+def newest(kept: Nodes, seen: Nodes, now: str) -> dict[str, Judged]:
+    """The newer verdict of each node; one of a time to come, by whatever clock, is of ``now``."""
+    kept, seen = (
+        {node: replace(said, at=min(said.at, now)) for node, said in nodes.items()}
+        for nodes in (kept, seen)
+    )
+    newer = {
+        node: said for node, said in seen.items() if node not in kept or kept[node].at <= said.at
     }
+    return {**kept, **newer}
 
 
 def _read(path: Path) -> dict[str, dict[str, Judged]]:
@@ -188,8 +215,14 @@ def _write(path: Path, content: Mapping[str, Nodes]) -> None:
         for target, nodes in content.items()
     }
     written = path.with_name(f"{FILE}.new")
-    with written.open("w", encoding="utf-8") as file:
-        json.dump(told, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    written.replace(path)
+    try:
+        with written.open("w", encoding="utf-8") as file:
+            json.dump(told, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        written.replace(path)
+    except OSError as error:
+        raise StateError(
+            f"{path}: dbt's verdicts cannot be kept: {error.strerror}",
+            "make room, or give its owner access, and run again",
+        ) from None

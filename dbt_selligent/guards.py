@@ -72,8 +72,8 @@ class Change:
     """A staged delta in figures: rows of the model ``name``, those of it that are new or
     ``changed``, those of the ``known`` records that left it, and what becomes of these.
 
-    ``whole`` if everything is to be sent anyway: in a full refresh, and before a sync has come to
-    its end. What changed is no question then.
+    ``whole`` if everything is to be sent anyway: in a full refresh, before a sync has come to its
+    end, and where no record was ever sent. What changed is no question then.
     """
 
     name: str

@@ -153,7 +153,15 @@ def _tests(content: Mapping[str, Any]) -> Mapping[str, list[tuple[str, str]]]:
     for node in [*nodes, *(content.get("unit_tests") or {}).values()]:
         severity = (node.get("config") or {}).get("severity") or "error"
         if str(severity).lower() == "error":
-            attached = node.get("attached_node")
-            for unique_id in [attached] if attached else node["depends_on"]["nodes"]:
+            for unique_id in _tested(node):
                 found[unique_id].append((node["unique_id"], node["name"]))
     return found
+
+
+def _tested(test: Mapping[str, Any]) -> list[str]:
+    """What a test is on; dbt does not say so of one that is declared at a source."""
+    if attached := test.get("attached_node"):
+        return [attached]
+    nodes: list[str] = test["depends_on"]["nodes"]
+    of_source = str(test.get("file_key_name") or "").startswith("sources.")
+    return [node for node in nodes if node.startswith("source.")] if of_source else nodes

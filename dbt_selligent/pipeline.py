@@ -6,12 +6,9 @@ time: a load of an hour keeps nobody from the next `dbt run`.
 
 from __future__ import annotations
 
-import threading
 import time
 import uuid
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime, timezone
 from pathlib import Path
@@ -28,21 +25,19 @@ from dbt_selligent.errors import (
     WarehouseError,
 )
 from dbt_selligent.events import Emit, Finished, Planned, Waiting, silent
+from dbt_selligent.filling import Sleep, fill_lists
 from dbt_selligent.gate import Gates
 from dbt_selligent.guards import stop
 from dbt_selligent.jobs import Job, make_jobs, open_reader, state_folders
-from dbt_selligent.locks import hold, take_turn
-from dbt_selligent.places import private_folder
+from dbt_selligent.locks import hold
+from dbt_selligent.places import Files, private_folder
 from dbt_selligent.planning import Plan
 from dbt_selligent.preparing import plan_job, prepare_state
 from dbt_selligent.results import ActivationResult, RunResults, failure_of, stopped
 from dbt_selligent.selection import read_selected
-from dbt_selligent.sending import Means, send_plan
-from dbt_selligent.settings import Settings
+from dbt_selligent.settings import Destination, Settings
 from dbt_selligent.state import open_state
 from dbt_selligent.warehouse.duckdb import DuckDBReader
-
-Sleep = Callable[[float], None]
 
 
 def plan(settings: Settings, *, sample: int = 0, emit: Emit = silent) -> tuple[Plan, ...]:
@@ -86,7 +81,7 @@ def sync(settings: Settings, *, emit: Emit = silent, sleep: Sleep | None = None)
         planner = _Planner(settings, gates, temporary, run_id, locks, emit)
         planned = planner.plan_all(activations, faults, sleep or time.sleep)
         stop_now = settings.fail_fast and bool(planner.ended)
-        sent = _send_all(settings, planned, temporary, run_id, emit, sleep, stop_now)
+        sent = fill_lists(settings, planned, temporary, run_id, emit, sleep, stop_now)
     run = RunResults(
         run_id=run_id,
         command="sync",
@@ -142,7 +137,9 @@ class _Planner:
             patience = _Patience(activations[0].name, self._emit, sleep)
             catalog = read_catalog(settings, activations, patience, offline=False)
             with open_reader(settings, temporary, [*faults, *catalog.faults]) as reader:
-                for job in make_jobs(settings, reader, activations, catalog, faults):
+                self._gates.look()  # while the warehouse is read, dbt does not write to it
+                passing = [each for each in activations if self._hold(each) and self._passes(each)]
+                for job in make_jobs(settings, reader, passing, catalog, faults):
                     try:
                         if error := catalog.errors.get(job.activation.unique_id):
                             raise error
@@ -150,6 +147,8 @@ class _Planner:
                             planned.append((job, made))
                     except RunError as wrong:
                         self._end(failure_of(job.activation, wrong, "failed"))
+            self._gates.look()  # dbt says what it did a moment after it has let the warehouse go
+            planned = [(job, made) for job, made in planned if self._passes(job.activation)]
         except WarehouseError as error:
             planned.clear()
             tried = {result.unique_id for result in self.ended}
@@ -161,7 +160,6 @@ class _Planner:
     def _plan(self, reader: DuckDBReader, job: Job) -> Plan | None:
         """The plan of one, None where it is not to be carried out; raises RunError."""
         settings, temporary, made = self._settings, self._temporary, None
-        self._locks.enter_context(hold(job.files.lock, f"activation {job.activation.name}"))
         verdicts = self._gates.judge(job.activation, job.destination.state)
         try:
             where = prepare_state(settings, job, temporary, verdicts)
@@ -170,21 +168,49 @@ class _Planner:
             made = plan_job(settings, reader, job, where, delta)
             self._emit(Planned(made, sending=True))
             stop(made.verdicts, force=settings.force)
-        except (GateError, GuardError) as error:
-            result = stopped(job.activation, made, error)
-            self._record(job, result)
-            self._end(result)
+        except GuardError as error:
+            self._stop(job.files, stopped(job.activation, made, error))
             return None
         return made
+
+    def _hold(self, activation: Activation) -> bool:
+        """Takes the lock of an activation; if another has it, that is its result."""
+        try:
+            files = Files.of(activation, self._destination(activation))
+            self._locks.enter_context(hold(files.lock, f"activation {activation.name}"))
+        except LockedError as locked:
+            self._end(failure_of(activation, locked, "failed"))
+            return False
+        return True
+
+    def _passes(self, activation: Activation) -> bool:
+        """Whether dbt has nothing to say against an activation; if it has, that is its result."""
+        destination = self._destination(activation)
+        try:
+            stop(self._gates.judge(activation, destination.state), force=False)
+        except GateError as error:
+            try:
+                self._stop(Files.of(activation, destination), stopped(activation, None, error))
+            except RunError as wrong:
+                self._end(failure_of(activation, wrong, "failed"))
+            return False
+        return True
+
+    def _destination(self, activation: Activation) -> Destination:
+        return self._settings.destination_named(activation.destination)
+
+    def _stop(self, files: Files, result: ActivationResult) -> None:
+        self._record(files, result)
+        self._end(result)
 
     def _end(self, result: ActivationResult) -> None:
         self.ended.append(result)
         self._emit(Finished(result))
 
-    def _record(self, job: Job, result: ActivationResult) -> None:
+    def _record(self, files: Files, result: ActivationResult) -> None:
         """Keeps what was stopped in the history, where there is one."""
-        if job.files.state.exists():
-            with open_state(job.files, self._temporary) as store:
+        if files.state.exists():
+            with open_state(files, self._temporary) as store:
                 store.record(
                     self._run_id,
                     self._settings.target,
@@ -192,59 +218,6 @@ class _Planner:
                     result.figures(),
                     result.error or "",
                 )
-
-
-def _send_all(
-    settings: Settings,
-    planned: Sequence[tuple[Job, Plan]],
-    temporary: Path,
-    run_id: str,
-    emit: Emit,
-    sleep: Sleep | None,
-    stop_now: bool,
-) -> list[ActivationResult]:
-    """Fills the lists, one request under way on each; activations of one list take turns."""
-    by_list: dict[Path, list[tuple[Job, Plan]]] = defaultdict(list)
-    for job, made in planned:
-        by_list[job.files.list_lock].append((job, made))
-    failed, halt = threading.Event(), threading.Event()
-    if stop_now:
-        failed.set()
-
-    def pause(seconds: float) -> None:
-        halt.wait(seconds)
-
-    means = Means(sleep or pause, halt.is_set)
-
-    def fill(turns: Sequence[tuple[Job, Plan]]) -> list[ActivationResult]:
-        [first, *_] = turns
-        name, what = first[0].activation.name, f"list {first[0].activation.list}"
-        turn = take_turn(first[0].files.list_lock, what, halt, lambda why: emit(Waiting(name, why)))
-        try:
-            with turn:
-                return [send(job, made) for job, made in turns]
-        except LockedError:
-            return [send(job, made) for job, made in turns]  # told to stop: none is tried
-
-    def send(job: Job, made: Plan) -> ActivationResult:
-        if halt.is_set() or (settings.fail_fast and failed.is_set()):
-            why = "interrupted" if halt.is_set() else "another activation failed"
-            error = RunError(f"not tried: {why}", "")
-            result = failure_of(job.activation, error, "skipped")
-        else:
-            result = send_plan(settings, job, made, temporary, run_id, emit, means)
-        if result.status == "failed":
-            failed.set()
-        emit(Finished(result))
-        return result
-
-    with ThreadPoolExecutor(settings.threads, thread_name_prefix="list") as pool:
-        filling = [pool.submit(fill, turns) for turns in by_list.values()]
-        try:
-            wait(filling)
-        except KeyboardInterrupt:
-            halt.set()
-        return [result for each in filling for result in each.result()]
 
 
 class _Patience:

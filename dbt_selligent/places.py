@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -34,21 +35,26 @@ class Identity:
 
 @dataclass(frozen=True)
 class Files:
-    """Where the state of one activation and destination lies."""
+    """Where the state of one activation and destination lies.
+
+    ``list`` tells its list from all others.
+    """
 
     folder: Path
     name: str
-    list: str
+    list: str = ""
 
     @classmethod
     def of(cls, activation: Activation, destination: Destination) -> Files:
         """One folder a destination; names of any characters become names of files."""
-        return cls(destination.folder, activation.name, activation.list.casefold())
+        where = f"{destination.url}\0{destination.organization}".encode()
+        at = hashlib.sha256(where).hexdigest()[:16]
+        return cls(destination.folder, activation.name, f"{activation.list.casefold()}-{at}")
 
     @classmethod
     def named(cls, destination: Destination, name: str) -> Files:
         """Those of a state of any name, which may be of no activation."""
-        return cls(destination.folder, name, "")
+        return cls(destination.folder, name)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -73,8 +79,8 @@ class Files:
 
     @property
     def list_lock(self) -> Path:
-        """Held by whoever works on this list."""
-        return self.folder / "lists" / f"{file_name(self.list)}.lock"
+        """Held by whoever works on this list; outputs of one organization have it in common."""
+        return self.folder.parent / "lists" / f"{file_name(self.list)}.lock"
 
 
 def protect(folder: Path) -> None:

@@ -147,6 +147,8 @@ def build_plan(
             f"{folded} rows in the rarest sets of changed fields go whole (max_groups: "
             f"{activation.max_groups})"
         )
+    if staging.full_refresh and activation.guard.max_changed is not None:
+        said.append("max_changed is not judged: in a full refresh every row is sent anyway")
     by_values = sum(group.done is Done.RECORD for group in groups)
     if staging.skip and by_values > activation.max_groups:
         said.append(
@@ -154,14 +156,15 @@ def build_plan(
             f"whole (max_groups: {activation.max_groups})"
         )
     counts = _count(by_kind, groups)
+    known = max(counts.known, known_before)
     change = Change(
         name=activation.model.name,
         rows=counts.rows,
         changed=counts.to_send - counts.in_doubt,
         removed=counts.removed,
-        known=max(counts.known, known_before),
+        known=known,
         removal=activation.removed,
-        whole=staging.full_refresh or not synced,
+        whole=staging.full_refresh or not synced or not known,
     )
     upto = None
     if limit is not None:

@@ -43,7 +43,8 @@ class Tables:
 
     def run(self, macro: str, **arguments: Any) -> None:
         """Runs the statements of a macro on the state's tables."""
-        self.connection.execute(render_sql(macro, state=SCHEMA, **arguments))
+        for statement in duckdb.extract_statements(render_sql(macro, state=SCHEMA, **arguments)):
+            self.connection.execute(statement.query)
 
     def count(self, table: str, where: str = "true") -> int:
         """How many rows a table of the state has."""

@@ -30,10 +30,12 @@ from sandbox.conformance import assert_conforms
 
 from dbt_selligent import plan, resolve_settings, sync
 from dbt_selligent.cli import main
+from dbt_selligent.places import Files
 from dbt_selligent.planning import Plan
 from dbt_selligent.project import parse_project
 from dbt_selligent.results import ActivationResult, RunResults
 from dbt_selligent.sandbox import Sandbox, SandboxConfig
+from dbt_selligent.selection import list_activations
 
 REPOSITORY = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -299,6 +301,12 @@ class Shop:
         result = self.sync_one(name, **chosen)
         assert (result.status, result.error) == ("in step", None)
         return result
+
+    def list_lock(self, name: str = "crm") -> Path:
+        """That of the list of an activation."""
+        settings = self.settings(select=(name,))
+        [activation] = list_activations(settings)
+        return Files.of(activation, settings.destination_named()).list_lock
 
     def plan_one(self, name: str = "crm", *, sample: int = 0, **chosen: Any) -> Plan:
         [made] = plan(self.settings(select=(name,), **chosen), sample=sample)

@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 import yaml
 
+from dbt_selligent import pipeline
+
 from .conftest import EXPOSURES, SECONDS, Done, Shop, clean_environment, exposure
 from .test_bad_input import GOOD
 from .test_sync import A_ORDER, ANN, BEN
 
-CLEAN = "model customers and its tests passed in dbt"
+CLEAN = "model customers and its tests passed in dbt, the model in the dbt "
 UNKNOWN = "dbt's verdict on model customers is not known"
 FAILED = "model customers failed in the dbt build of 2026-05-01 12:00 UTC"
 MEND = "mend it, then `dbt build --select customers`; `gate: off` sends it anyway"
@@ -98,7 +100,8 @@ def test_what_is_not_known_is_sent_and_said_or_refused_where_it_is_required(shop
     assert f"  gate: {UNKNOWN}" in done.out.splitlines()
     gated(shop, "require")
     shop.dbt_said(customers="success")
-    assert f"  gate: {CLEAN}" in shop.invoke("plan", "--select", "crm").out.splitlines()
+    said = f"  gate: {CLEAN}build of 2026-05-01 12:00 UTC"
+    assert said in shop.invoke("plan", "--select", "crm").out.splitlines()
     quiet = shop.invoke("sync", "--select", "crm")
     assert (quiet.code, "gate:" in quiet.out) == (0, False)
 
@@ -132,7 +135,7 @@ def test_a_verdict_for_another_target_says_nothing_of_this_one(shop: Shop) -> No
     assert sorted(kept(shop)) == ["dev", "prod"]
 
 
-@pytest.mark.parametrize("wrong", ["warehouse", "list", "Selligent"])
+@pytest.mark.parametrize("wrong", ["warehouse", "list"])
 def test_a_verdict_is_kept_whatever_becomes_of_the_sync(shop: Shop, wrong: str) -> None:
     shop.customers(ANN)
     shop.dbt_said(customers="error")
@@ -140,13 +143,11 @@ def test_a_verdict_is_kept_whatever_becomes_of_the_sync(shop: Shop, wrong: str) 
         shop.warehouse.rename(shop.folder / "elsewhere.duckdb")
         assert shop.sync_one().status == "failed"
         (shop.folder / "elsewhere.duckdb").rename(shop.warehouse)
-    elif wrong == "Selligent":
-        shop.sandbox.faults(["fields:403@1"])
-        assert shop.sync_one().status == "failed"
     else:
-        shop.write("drop table customers")
+        good = EXPOSURES[0]["config"]["meta"]["selligent"]
+        shop.declare(exposure("crm", "customers", {**good, "list": "NOBODYS"}))
         assert shop.invoke("sync", "--select", "crm").code == 2
-        shop.customers(ANN)
+        shop.declare(exposure("crm", "customers", good))
     shop.dbt_said(orders="success", at="12:01")
     kept_back = shop.sync_one()
     assert (kept_back.status, kept_back.error) == ("kept back", f"{FAILED}: nothing was sent")
@@ -182,6 +183,47 @@ def test_a_file_that_cannot_be_read_keeps_back_and_says_which(shop: Shop, which:
     assert f"  stops a sync: gate: dbt's {which} cannot be read: {path}" in done.out.splitlines()
     path.unlink()
     shop.in_step()
+
+
+def test_a_model_that_was_never_built_because_it_failed_keeps_no_other_back(shop: Shop) -> None:
+    shop.table("orders", A_ORDER)
+    shop.write("drop table if exists customers")
+    shop.dbt_said(customers="error", orders="success")
+    results = shop.sync(select=("crm", "orders")).results
+    assert [(one.name, one.status) for one in results] == [
+        ("crm", "kept back"),
+        ("orders", "in step"),
+    ]
+    # One of which nothing is known is a mistake of the project, for which nothing is sent.
+    shop.dbt_said(customers="success", at="12:01")
+    done = shop.invoke("sync", "--select", "crm")
+    assert (done.code, "does not exist in the warehouse" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize("when", ["read_catalog", "plan_job"])
+def test_what_dbt_says_while_a_sync_gets_ready_is_heeded(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    shop.customers(ANN)
+    shop.dbt_said(customers="success")
+    shop.in_step()
+    shop.sent()
+    shop.customers(ANN, BEN)
+    real = getattr(pipeline, when)
+
+    def meanwhile(*given: Any, **more: Any) -> Any:
+        found = real(*given, **more)
+        shop.dbt_said(customers="error", at="12:05")
+        return found
+
+    monkeypatch.setattr(pipeline, when, meanwhile)
+    result = shop.sync_one()
+    assert (result.status, shop.sent()) == ("kept back", [])
+    assert (result.error or "").startswith("model customers failed in the dbt build")
+    monkeypatch.undo()
+    assert "kept back" in shop.invoke("status", "--select", "crm").out
+    shop.dbt_said(customers="success", at="12:06")
+    assert shop.in_step().confirmed == 1
 
 
 # the real dbt
@@ -266,9 +308,8 @@ def test_what_the_real_dbt_says_is_seen_command_by_command(project: Callable[...
     # All is fine: a test of severity warn that warns is nothing.
     dbt("build")
     assert statuses() == ["in step", "in step"]
-    told = [
-        each.said for each in (*shop.plan_one("crm").verdicts, *shop.plan_one("orders").verdicts)
-    ]
+    plans = (shop.plan_one("crm"), shop.plan_one("orders"))
+    told = [each.said.partition(", the")[0] for made in plans for each in made.verdicts]
     assert told == [f"model {name} and its tests passed in dbt" for name in ("customers", "orders")]
     nodes = [node.split(".")[0] for node in kept(shop)["dev"]]
     assert [nodes.count(kind) for kind in ("model", "test", "unit_test")] == [2, 4, 1]
@@ -299,4 +340,5 @@ def test_what_the_real_dbt_says_is_seen_command_by_command(project: Callable[...
     shop.write("create or replace table customers as select 1 as id, 'ann@acme.example' as email")
     dbt("retry")
     assert statuses()[0] == "in step"
-    assert [each.said for each in shop.plan_one("crm").verdicts] == [CLEAN]
+    [verdict] = shop.plan_one("crm").verdicts
+    assert verdict.said.startswith(f"{CLEAN}run of ")

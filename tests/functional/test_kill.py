@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from dbt_selligent.locks import hold
+from dbt_selligent.places import Files
+from dbt_selligent.selection import list_activations
 
 from .conftest import TEMPORARY, Shop, exposure, wait_until
 
@@ -132,13 +136,37 @@ def test_an_interrupted_sync_ends_its_request_and_keeps_what_it_confirmed(
     assert in_list(shop) == OLD
 
 
+def test_interrupted_while_a_thread_starts_nobody_goes_on_without_it(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread whose start is broken off is known to no pool: it would outlive the locks."""
+    model(shop, "Old")
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        if thread.name.startswith("list"):
+            signal.raise_signal(signal.SIGINT)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    [result] = shop.sync(select=("crm",)).results
+    monkeypatch.undo()
+    assert (result.status, result.error) in (
+        ("skipped", "not tried: interrupted"),
+        ("failed", "interrupted"),
+    )
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("list")] == []
+    shop.in_step()
+    assert in_list(shop) == OLD
+
+
 def test_interrupted_while_it_waits_for_a_list_it_tells_what_was_done(shop: Shop) -> None:
     mails = {"list": "MAILS", "matching_key": {"MAIL": "mail"}, "fields": {"SCORE": "score"}}
     crm = {"list": "CUSTOMERS", "matching_key": {"CUSTOMER_ID": "id"}, "fields": {"MAIL": "email"}}
     shop.declare(exposure("crm", "customers", crm), exposure("mails", "mails", mails))
     shop.customers((1, "ann@acme.example", None, None, None))
     shop.table("mails", "select 'ann@acme.example' as mail, 1 as score")
-    lock = shop.state / "dev" / "lists" / "customers.lock"
+    lock = shop.list_lock()
     with hold(lock, "list CUSTOMERS"), shop.started("sync") as process:
         wait_until(lambda: shop.records("MAILS"), "the other list is filled")
         process.send_signal(signal.SIGINT)
@@ -147,6 +175,20 @@ def test_interrupted_while_it_waits_for_a_list_it_tells_what_was_done(shop: Shop
     assert told["crm"] == ("skipped", "not tried: interrupted")
     assert told["mails"][0] in ("in step", "failed")  # its answer may have been under way
     assert shop.records() == []
+
+
+def test_a_list_to_which_two_outputs_lead_is_one_list(shop: Shop) -> None:
+    shop.profile(more={"twin": shop.output, "other": {**shop.output, "organization": "OTHER"}})
+    [crm] = list_activations(shop.settings(select=("crm",)))
+    locks = [
+        Files.of(replace(crm, list=name), shop.settings().destination_named(where)).list_lock
+        for name, where in (
+            *(("CUSTOMERS", "dev"), ("customers", "twin")),
+            *(("CUSTOMERS", "other"), ("OTHERS", "dev")),
+        )
+    ]
+    assert locks[0] == locks[1]
+    assert len(set(locks)) == 3
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])

@@ -187,8 +187,8 @@ def test_the_state_is_its_owners_alone_and_not_for_git(marked: Shop) -> None:
         *[name for name in sorted(found) if name.endswith(".wal")],
         ".dbt_selligent/dev/crm.lock",
         ".dbt_selligent/dev/destination.json",
-        ".dbt_selligent/dev/lists",
-        ".dbt_selligent/dev/lists/customers.lock",
+        ".dbt_selligent/lists",
+        f".dbt_selligent/lists/{marked.list_lock().name}",
     ]
     for name, mode in found.items():
         assert (name, oct(mode)) == (name, oct(0o700 if (marked.folder / name).is_dir() else 0o600))

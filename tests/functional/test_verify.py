@@ -632,7 +632,7 @@ def test_a_locked_activation_fails_and_a_list_in_use_is_waited_for(shop: Shop) -
         waiting.set()
 
     with ThreadPoolExecutor() as pool:
-        with hold(shop.state / "dev" / "lists" / "customers.lock", "the list"):
+        with hold(shop.list_lock(), "the list"):
             chosen = shop.settings(select=("crm",))
             verifying = pool.submit(verification.verify, chosen, emit=told, sleep=shop.waits.append)
             assert waiting.wait(conftest.SECONDS)

@@ -144,7 +144,7 @@ class Checks:
         expected = {".gitignore", "dev/destination.json"}
         for feed in self._world.feeds.values():
             expected |= {f"dev/{feed.name}.{end}" for end in ("duckdb", "lock")}
-            expected.add(f"dev/lists/{feed.list.casefold()}.lock")
+            expected.add(f"lists/{self._shop.list_lock(feed.name).name}")
         there = {str(path.relative_to(self._shop.state)) for path in self._files(self._shop.state)}
         _report("I6", [*wrong, *(f"{name} is left" for name in sorted(there - expected))])
 

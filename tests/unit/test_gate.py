@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 import threading
 from collections.abc import Mapping, Sequence
@@ -10,9 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
+from dbt_selligent import gate as gate_module
 from dbt_selligent.activation import Activation
 from dbt_selligent.errors import StateError
 from dbt_selligent.gate import FILE, Gate, Gates, Invocation, Judged, newest, read_invocation
@@ -103,7 +106,7 @@ def test_what_was_not_done_is_none(tmp_path: Path, status: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "which", ["compile", "generate", "list", "show", "parse", "seed", "snapshot", "run-operation"]
+    "which", ["compile", "generate", "list", "show", "parse", "clone", "run-operation"]
 )
 def test_other_commands_say_nothing_of_data(tmp_path: Path, which: str) -> None:
     assert read_invocation(write(tmp_path, results([(MODEL, "success")], which=which))) is None
@@ -139,6 +142,7 @@ DAMAGED = [
     b'{"metadata": {"generated_at": "x"}, "args": {"which": "build"}}',
     b'{"metadata": {"generated_at": "x"}, "args": {"which": "build"}, "results": [1]}',
     json.dumps(results([("a", "pass")]) | {"metadata": {"generated_at": None}}).encode(),
+    json.dumps(results([("a", "pass")], target=["dev"])).encode(),
 ]
 
 
@@ -157,10 +161,17 @@ def test_results_that_cannot_be_read(tmp_path: Path, content: bytes) -> None:
 def test_the_newer_verdict_of_each_node_whichever_file_has_it() -> None:
     old, new = Judged(False, "build", EARLY), Judged(True, "test", LATE)
 
-    assert newest({}, {"a": old}) == {"a": old}
-    assert newest({"a": old}, {}) == {"a": old}
-    assert newest({"a": old, "b": new}, {"a": new, "b": old}) == {"a": new, "b": new}
-    assert newest({"a": old}, {"a": replace(old, passed=True)}) == {"a": old}
+    assert newest({}, {"a": old}, LATE) == {"a": old}
+    assert newest({"a": old}, {}, LATE) == {"a": old}
+    assert newest({"a": old, "b": new}, {"a": new, "b": old}, LATE) == {"a": new, "b": new}
+
+
+def test_a_verdict_of_a_time_to_come_is_of_now_and_outranks_none_after_it() -> None:
+    ahead = Judged(True, "build", "2999-01-01T00:00:00.000000Z")
+    for there in (newest({}, {"a": ahead}, EARLY), newest({"a": ahead}, {}, EARLY)):
+        assert there == {"a": replace(ahead, at=EARLY)}
+    failed = Judged(False, "build", EARLY)
+    assert newest({"a": ahead}, {"a": failed}, EARLY) == {"a": failed}
 
 
 # judging
@@ -172,7 +183,10 @@ def test_a_model_that_passed_with_all_its_tests() -> None:
 
     assert verdict == gate.judge(REQUIRING)
     assert (verdict.guard, verdict.passed, verdict.mend) == ("gate", True, "")
-    assert verdict.said == "model customers and its tests passed in dbt"
+    assert verdict.said == (
+        "model customers and its tests passed in dbt, "
+        f"the model in the dbt {PASSED.command} of {PASSED.at[:10]} {PASSED.at[11:16]} UTC"
+    )
 
 
 @pytest.mark.parametrize(
@@ -254,7 +268,7 @@ class Room:
 
     def said(self, activation: Activation = CRM, **chosen: Any) -> list[tuple[bool, str]]:
         found = self.gates(**chosen).judge(activation, self.state)
-        return [(verdict.passed, verdict.said.split(" in the ")[0]) for verdict in found]
+        return [(verdict.passed, re.split(" in the |, the ", verdict.said)[0]) for verdict in found]
 
     @property
     def kept(self) -> Path:
@@ -286,6 +300,39 @@ def test_partial_invocations_add_up(room: Room) -> None:
     assert room.said() == UNIQUE_FAILED
     room.dbt((UNIQUE, "pass"), at="2026-05-02T09:00:00.000000Z", which="test")
     assert room.said() == FINE
+
+
+@pytest.mark.parametrize("which", ["seed", "snapshot"])
+def test_seeds_and_snapshots_are_judged_too(room: Room, which: str) -> None:
+    room.dbt(*ALL_PASS)
+    assert room.said() == FINE
+    room.dbt((MODEL, "error"), at=LATE, which=which)
+    assert room.said() == [(False, "model customers failed")]
+
+
+def test_dbt_is_looked_at_again_where_it_has_run_since(room: Room) -> None:
+    room.dbt(*ALL_PASS)
+    gates = room.gates()
+    [before] = gates.judge(CRM, room.state)
+    room.dbt((MODEL, "error"), at=LATE)
+    assert gates.judge(CRM, room.state) == (before,)
+    gates.look()
+    [after] = gates.judge(CRM, room.state)
+    assert (before.passed, after.passed) == (True, False)
+    assert room.said() == [(False, "model customers failed")]
+    # What has not changed is not read again.
+    with mock.patch.object(gate_module, "read_invocation") as read:
+        gates.look()
+    assert read.mock_calls == []
+
+
+def test_verdicts_that_cannot_be_kept_keep_back(room: Room) -> None:
+    room.dbt(*ALL_PASS)
+    (room.state / f"{FILE}.new").mkdir()
+    [verdict] = room.gates().judge(CRM, room.state)
+    assert not verdict.passed
+    assert verdict.said == f"{room.kept}: dbt's verdicts cannot be kept: Is a directory"
+    assert "make room" in verdict.mend
 
 
 def test_an_invocation_without_verdicts_changes_none(room: Room) -> None:

@@ -236,6 +236,16 @@ def test_a_generic_test_is_on_the_model_that_it_is_declared_at(
     ) == {CUSTOMERS: ["unique_id"], ORDERS: ["relationships"]}
 
 
+def test_a_test_that_is_declared_at_a_source_is_on_no_model_that_it_reads(
+    tmp_path: Path, content: dict[str, Any]
+) -> None:
+    source = "source.shop.raw.people"
+    of_source = {**on(source, CUSTOMERS), "file_key_name": "sources.raw"}
+    assert on_models(tmp_path, content, relationships=of_source) == {}
+    of_model = {**on(source, CUSTOMERS), "file_key_name": "models.customers"}
+    assert on_models(tmp_path, content, relationships=of_model) == {CUSTOMERS: ["relationships"]}
+
+
 def test_a_singular_test_is_on_every_model_that_it_reads(
     tmp_path: Path, content: dict[str, Any]
 ) -> None:

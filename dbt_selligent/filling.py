@@ -1,0 +1,95 @@
+"""Plans are carried out: several lists at a time, each by one activation after the other."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from pathlib import Path
+
+from dbt_selligent.errors import LockedError, RunError
+from dbt_selligent.events import Emit, Finished, Waiting
+from dbt_selligent.jobs import Job
+from dbt_selligent.locks import take_turn
+from dbt_selligent.planning import Plan
+from dbt_selligent.results import ActivationResult, failure_of
+from dbt_selligent.sending import Means, send_plan
+from dbt_selligent.settings import Settings
+
+Sleep = Callable[[float], None]
+
+
+def fill_lists(
+    settings: Settings,
+    planned: Sequence[tuple[Job, Plan]],
+    temporary: Path,
+    run_id: str,
+    emit: Emit,
+    sleep: Sleep | None,
+    stop_now: bool,
+) -> list[ActivationResult]:
+    """Fills the lists, one request under way on each; activations of one list take turns.
+
+    A KeyboardInterrupt ends what is under way; the results say what was not tried. With
+    ``stop_now``, as where one failed before, none is.
+    """
+    by_list: dict[Path, list[tuple[Job, Plan]]] = defaultdict(list)
+    for job, made in planned:
+        by_list[job.files.list_lock].append((job, made))
+    failed, halt = threading.Event(), threading.Event()
+    if stop_now:
+        failed.set()
+
+    def pause(seconds: float) -> None:
+        halt.wait(seconds)
+
+    means = Means(sleep or pause, halt.is_set)
+
+    def fill(turns: Sequence[tuple[Job, Plan]]) -> list[ActivationResult]:
+        [first, *_] = turns
+        name, what = first[0].activation.name, f"list {first[0].activation.list}"
+        turn = take_turn(first[0].files.list_lock, what, halt, lambda why: emit(Waiting(name, why)))
+        try:
+            with turn:
+                return [send(job, made) for job, made in turns]
+        except LockedError:
+            return [send(job, made) for job, made in turns]  # told to stop: none is tried
+
+    def send(job: Job, made: Plan) -> ActivationResult:
+        if halt.is_set() or (settings.fail_fast and failed.is_set()):
+            why = "interrupted" if halt.is_set() else "another activation failed"
+            error = RunError(f"not tried: {why}", "")
+            result = failure_of(job.activation, error, "skipped")
+        else:
+            result = send_plan(settings, job, made, temporary, run_id, emit, means)
+        if result.status == "failed":
+            failed.set()
+        emit(Finished(result))
+        return result
+
+    filling: list[Future[list[ActivationResult]]] = []
+    with ThreadPoolExecutor(settings.threads, thread_name_prefix="list") as pool:
+        try:
+            with _signals_held():
+                filling += [pool.submit(fill, turns) for turns in by_list.values()]
+            wait(filling)
+        except KeyboardInterrupt:
+            halt.set()
+        return [result for each in filling for result in each.result()]
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait for its end.
+
+    A thread whose start they break off is one that the pool does not know, and nobody waits for: it
+    would go on when the locks are free.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
