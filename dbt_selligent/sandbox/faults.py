@@ -43,7 +43,8 @@ for load, delete and segment-load, several of them at once if need be:
   (none, but an error), index=-1 (added to each record_index), no-index (which is left null);
   applied, with an answer that counts otherwise: uncounted (updates that change nothing are not
   counted), as-duplicate (they are counted as duplicates), uncounted-existing (what OnlyInsert
-  finds there is not counted).
+  finds there is not counted);
+  only the first half of the rows is looked at, and counted: part.
 WHICH is @3, @3,5, @every=4 or @first=2; without it every request is struck."""
 
 Kind = Literal[
@@ -74,6 +75,7 @@ Kind = Literal[
     "uncounted",
     "as-duplicate",
     "uncounted-existing",
+    "part",
 ]
 
 _PLAIN: dict[str, Kind] = {
@@ -92,6 +94,7 @@ _PLAIN: dict[str, Kind] = {
     "uncounted": "uncounted",
     "as-duplicate": "as-duplicate",
     "uncounted-existing": "uncounted-existing",
+    "part": "part",
 }
 _TWISTS = (
     "reject",
@@ -103,6 +106,7 @@ _TWISTS = (
     "uncounted",
     "as-duplicate",
     "uncounted-existing",
+    "part",
 )
 _SLOW: dict[str, Kind] = {
     "delay": "delay",
@@ -213,6 +217,7 @@ def _twist(struck: Sequence[Fault]) -> Twist:
         unlisted="unlisted" in kinds,
         unchanged=unchanged,
         uncounted_existing="uncounted-existing" in kinds,
+        part="part" in kinds,
     )
 
 

@@ -17,7 +17,8 @@ class Twist:
     record is enough for nothing to be applied. All else is about the answer: short is how many
     invalid records it lists, index is added to each record_index, no_index leaves them null,
     unlisted puts one error in place of the list. unchanged says how updates that change no value
-    are counted, uncounted_existing that OnlyInsert does not count what is there.
+    are counted, uncounted_existing that OnlyInsert does not count what is there,
+    part that only the first half of the rows is looked at.
     """
 
     rejects: tuple[tuple[str, str], ...] = ()
@@ -28,6 +29,7 @@ class Twist:
     unlisted: bool = False
     unchanged: Literal["updated", "duplicate", "uncounted"] = "updated"
     uncounted_existing: bool = False
+    part: bool = False
 
 
 STRAIGHT = Twist()

@@ -243,6 +243,15 @@ def test_a_list_that_refuses_every_row_is_not_asked_for_each(shop: Shop) -> None
     assert shop.in_step(retry_rejected=True).confirmed == 500
 
 
+def test_rows_that_were_left_out_are_sent_again(shop: Shop) -> None:
+    """Each time, half of what is sent is taken, and the answer says so by its counts alone."""
+    shop.customers(*OLD)
+    shop.sandbox.faults(["load:part"])
+    result = shop.in_step()
+    assert (result.confirmed, result.requests) == (8, 15)
+    assert_in_step(shop, OLD)
+
+
 def test_counts_that_are_always_wrong_are_taken_of_single_rows(shop: Shop) -> None:
     """Each row alone is accounted for, whatever the sum."""
     shop.customers(*OLD)

@@ -186,6 +186,7 @@ def test_refusals_are_as_described() -> None:
         "unlisted",
         "uncounted",
         "as-duplicate",
+        "part",
         "uncounted-existing",
     ],
 )

@@ -20,6 +20,8 @@ from dbt_selligent.sandbox import Sandbox
 from dbt_selligent.state import open_state
 from soak.world import GONE, MARK, SECRET, Feed, Key, Row, Stored, World, as_field, stored
 
+# What a sync may end as with exit code 0.
+FINE = ("in step", "limited", "rows tolerated")
 MOST_TOLD = 3  # examples of one promise broken
 
 
@@ -44,6 +46,8 @@ class Checks:
         self._world = world
         # By list, record and field, what a field that goes with a new record alone was at first.
         self._once: dict[tuple[str, int, str], object] = {}
+        # By list, record and field, those that had a value, which no null may take.
+        self._valued: set[tuple[str, int, str]] = set()
         list(self._overwritten())
 
     def confirmed_is_applied(self) -> None:
@@ -73,24 +77,38 @@ class Checks:
         _report("I3", [*wrong, *self._overwritten()])
 
     def _overwritten(self) -> Iterator[str]:
-        """Fields that go with a new record alone, and changed while the record stayed the same."""
+        """Fields that go with a new record alone, and changed while the record stayed the same, or
+        lost their value to a null that is to be skipped.
+        """
         for feed in self._world.feeds.values():
             for number, record in records_by_id(self._shop.sandbox, feed.list).items():
                 for field in feed.once:
                     first = self._once.setdefault((feed.list, number, field), record[field])
                     if record[field] != first:
                         yield f"{feed.list} record {number}: {field} was {first}: {record}"
+                for field in feed.fields if feed.nulls == "skip" else ():
+                    if record[field] is not None:
+                        self._valued.add((feed.list, number, field))
+                    elif (feed.list, number, field) in self._valued:
+                        yield f"{feed.list} record {number}: {field} had a value: {record}"
 
-    def counts_add_up(self) -> dict[str, dict[str, Any]]:
-        """I4: the results file is whole, and its counts add up; gives the results by name."""
-        results: list[dict[str, Any]] = self._shop.results()["results"]
+    def counts_add_up(self, code: int | None = None) -> None:
+        """I4: the results file is whole, its counts add up, and so does the exit ``code`` of the
+        command that wrote it.
+        """
+        found = self._shop.results()
+        results: list[dict[str, Any]] = found["results"]
+        if code is not None:
+            due = int(any(one["status"] not in FINE for one in results))
+            if (due, due) != (code, found["metadata"]["exit_code"]):
+                told = {one["name"]: one["status"] for one in results}
+                raise PromiseBrokenError("I4", [f"it ended with {code}: {told}"])
         for one in results:
             counts = SimpleNamespace(**one["counts"]) if one["counts"] else None
             try:
                 check_counts(cast(Any, SimpleNamespace(**{**one, "counts": counts})))
             except AssertionError as error:
                 raise PromiseBrokenError("I4", [f"{one}: {error}"]) from None
-        return {one["name"]: one for one in results}
 
     def nothing_sent(self, since: int) -> None:
         """I5: no bulk request has come in since then."""
@@ -189,6 +207,9 @@ class Checks:
             wrong += self._check_row(feed, key, row, there.get(key), strangers)
             if feed.segment and (key in there) != (key in members):
                 wrong.append(f"{feed.name} {key} is in the model, and a member: {key in members}")
+        for key in model.stayed - set(there) - self._world.touched:
+            wrong.append(f"{feed.name} {key} never left the model, and its record is gone")
+        model.stayed = set(there) & set(model.rows)
         for key in model.ever - set(model.rows):
             self.rows += 1
             if key in strangers:

@@ -71,7 +71,9 @@ class Soak:
     def _slices(self) -> Generator[None, None, None]:
         """The scenarios, each from its first step to its last; some kills at a time."""
         project = make_project(self.folder / "steps")
-        for name in cycle(SCENARIOS):
+        names = list(SCENARIOS)
+        Random(self.seed).shuffle(names)  # an hour may not be enough for all of them
+        for name in cycle(names):
             with ExitStack() as stack:
                 random = Random(f"{self.seed}/{name}")
                 world = SCENARIOS[name].world()

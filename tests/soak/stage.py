@@ -68,8 +68,8 @@ class Stage:
             "sync", "--force", *flags, kill=kill, sabotage=sabotage, script=script
         )
 
-    def look(self, ended: Ended) -> None:
-        """What has to hold after every sync, however it ended."""
+    def look(self, ended: Ended, *, last: bool = True) -> None:
+        """What has to hold after every sync, however it ended; ``last`` if none ended since."""
         self.checks.confirmed_is_applied()
         self.checks.strangers_untouched()
         self.checks.nothing_leaks(ended.said)
@@ -77,7 +77,7 @@ class Stage:
         if "Traceback" in ended.err:
             raise PromiseBrokenError("I4", [f"it ended with a traceback: {ended.err[-2000:]}"])
         if ended.code in (0, 1) and "Aborted" not in ended.err:
-            self.checks.counts_add_up()
+            self.checks.counts_add_up(ended.code if last else None)
 
     def free(self) -> None:
         """I7: a lock that a dead process left holds nobody up."""
