@@ -43,12 +43,9 @@ FAULTS = (
     "delete:reset-after@1",
     "delete:503-after@1",
     "fields:503@1",
-    "load:part",
-    "delete:part@1",
-    "segment-load:part@1",
 )
 UNCOUNTED = ("load:uncounted", "load:uncounted-existing")
-LEAVING_OUT = ("load:part", "delete:part@1", "segment-load:part@1")
+LEAVING_OUT = ("load:part", "load:part", "delete:part", "segment-load:part")
 MOMENTS: tuple[Moment, ...] = ("before", "during", "after")
 # What befalls a sync, and how often.
 BEFALLS = {
@@ -96,7 +93,8 @@ class Round:
 
     def __post_init__(self) -> None:
         # A server that does not count all that it takes could not be told from one that leaves out.
-        left_out = UNCOUNTED if self.random.random() < 0.5 else LEAVING_OUT
+        self._leaves_out = self.random.random() < 0.5
+        left_out = UNCOUNTED if self._leaves_out else ()
         self._usual = [fault for fault in FAULTS if fault not in left_out]
 
     def play(self, syncs: int) -> None:
@@ -160,8 +158,10 @@ class Round:
 
     def _faults(self, befalls: str) -> list[str]:
         faults = self.random.sample(self._usual, self.random.choice([0, 0, 1, 1, 2, 3]))
-        if "load:part" in faults:  # with a count too high, all would seem to be there
+        if self._leaves_out and self.random.random() < 0.2:
+            # With a count too high, all would seem to be there.
             faults = [fault for fault in faults if fault != "load:counts@1"]
+            faults.append(self.random.choice(LEAVING_OUT))
         if self.random.random() < 0.3:
             faults.append(f"load:reject:WORD={REFUSED}")
         return ["load:delay-after=1@1"] if befalls == "two at once" else faults
