@@ -114,6 +114,37 @@ def test_a_field_of_new_records_alone_that_is_overwritten_is_found_out(open_it: 
             stage.checks.strangers_untouched()
 
 
+def test_a_value_that_a_skipped_null_takes_is_found_out(open_it: Open) -> None:
+    with open_it("changes") as stage:
+        [feed] = stage.world.feeds.values()
+        stage.world.feeds[feed.name] = replace(feed, nulls="skip")
+        stage.checks.strangers_untouched()
+        records = stage.shop.sandbox._lists["PEOPLE"].records
+        number = next(each for each, record in records.items() if record["NOTE"] is not None)
+        records[number]["NOTE"] = None
+        with pytest.raises(PromiseBrokenError, match=rf"I3: PEOPLE record {number}: NOTE had a"):
+            stage.checks.strangers_untouched()
+
+
+def test_a_record_that_goes_while_its_row_is_invalid_is_found_out(open_it: Open) -> None:
+    with open_it("removals") as stage:
+        model = stage.world.models["people"]
+        model.spoil(Random(1), 1)
+        stage.world.write(stage.shop)
+        [key] = set(model.rows) - set(model.valid())
+        stage.checks.in_step()
+        stage.shop.sandbox.remove("PEOPLE", {"NAME": key[0]})
+        with pytest.raises(PromiseBrokenError, match=r"I2: people .* never left the model"):
+            stage.checks.in_step()
+
+
+def test_an_exit_code_that_the_results_do_not_say_is_found_out(open_it: Open) -> None:
+    with open_it("changes") as stage:
+        stage.checks.counts_add_up(0)
+        with pytest.raises(PromiseBrokenError, match=r"I4: it ended with 1: .*in step"):
+            stage.checks.counts_add_up(1)
+
+
 def test_values_and_secrets_in_a_file_are_found_out(open_it: Open) -> None:
     with open_it("changes") as stage:
         log = stage.shop.folder / "target" / "some.log"
