@@ -10,7 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from dbt_selligent.selligent.body import code_of, counts_of, kind_of, objects, read_object, text_of
+from dbt_selligent.selligent.body import (
+    UNKNOWN,
+    code_of,
+    counts_of,
+    kind_of,
+    objects,
+    read_object,
+    text_of,
+)
 
 RETRIED_CODES = ("ServiceUnavailable", "InternalServerError")
 REFUSING_CODES = ("PartiallySucceeded", "Failed", "ValidationFailed")
@@ -198,7 +206,8 @@ def _of_one_row(
     if missing and not refused:
         return Missing(1)
     if code not in (*REFUSING_CODES, "Succeeded"):
-        return Stop(f"result {code_of(code)}, which this version does not know", "upgrade")
+        told = "a result" if code_of(code) == UNKNOWN else f"result {code_of(code)},"
+        return Stop(f"{told} which this version does not know", "upgrade")
     for rejected in refused:
         return rejected
     for error in objects(body, "errors"):
@@ -239,8 +248,8 @@ def _stop(answer: Response) -> Stop:
     body = read_object(answer.body)
     code = ""
     for error in objects(body or {}, "errors"):
-        if error.get("error_code"):
-            code = f", {code_of(error['error_code'])}"
+        if (told := code_of(error.get("error_code"))) != UNKNOWN:
+            code = f", {told}"
             break
     if body is None:
         code = f", with {kind_of(answer.body)} as its body"

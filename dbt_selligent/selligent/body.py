@@ -10,6 +10,7 @@ from typing import Any
 # What has the look of a code: names of the API, several words in one, or ERR and what follows it.
 CODE = re.compile(r"Failed|Succeeded|([A-Z][a-z]+){2,}|ERR(_[A-Z]+)*")
 LONGEST_CODE = 60
+UNKNOWN = "Unknown"  # Selligent's own word, too
 LONGEST_TEXT = 1_000
 # The escape of half of a character that has two: alone, it can be written nowhere.
 HALF_A_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -61,7 +62,7 @@ def code_of(*found: object) -> str:
     for each in found:
         if isinstance(each, str) and len(each) <= LONGEST_CODE and CODE.fullmatch(each):
             return each
-    return "Unknown"
+    return UNKNOWN
 
 
 def text_of(value: object) -> str | None:

@@ -154,6 +154,7 @@ def test_interrupted_while_a_thread_starts_nobody_goes_on_without_it(
     assert (result.status, result.error) in (
         ("skipped", "not tried: interrupted"),
         ("failed", "interrupted"),
+        ("in step", None),  # it was as quick as that
     )
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith("list")] == []
     shop.in_step()

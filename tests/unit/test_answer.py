@@ -511,6 +511,18 @@ def test_a_refusal_names_the_code_and_not_the_words() -> None:
     assert decision.reason == "400: the request is refused, ERR_VALIDATION"
 
 
+def test_what_may_be_a_value_is_not_told_as_a_code_or_a_result() -> None:
+    errors = {"errors": [{"error_code": "Ann", "description": "?"}]}
+
+    stopped = decide(json.dumps(errors).encode(), 5, status=400)
+    unknown = decide(body_of("ann@acme.example"), 1)
+
+    assert isinstance(stopped, Stop)
+    assert isinstance(unknown, Stop)
+    assert stopped.reason == "400: the request is refused"
+    assert unknown.reason == "a result which this version does not know"
+
+
 # no answer
 
 
