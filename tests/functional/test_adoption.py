@@ -107,6 +107,13 @@ def test_what_a_plan_says_is_said_before_it_is_adopted(shop: Shop) -> None:
         assert "`dbt-selligent state rename crm people` is to come first" in said
 
 
+def test_a_list_that_could_not_be_read_is_told_before_it_is_adopted(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.sandbox.faults(["fields:503"])
+    said = run(shop, "adopt", "--select", "crm")[1]
+    assert "no value is checked against the list's fields" in said
+
+
 @pytest.mark.parametrize("broken", ["newer", "damaged"])
 def test_over_a_state_that_cannot_be_read_nothing_is_adopted(shop: Shop, broken: str) -> None:
     shop.customers(ANN)

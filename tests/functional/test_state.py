@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import duckdb
 import pytest
 import yaml
 
+from dbt_selligent.errors import StateError
 from dbt_selligent.kept import show
 from dbt_selligent.locks import hold
 from dbt_selligent.migrations import VERSION
+from dbt_selligent.places import Files
+from dbt_selligent.state import open_state
 
 from .conftest import Shop, exposure
 from .states import ANN, BEN, META, contents, kept, renamed, run
@@ -182,10 +186,8 @@ def test_a_state_that_is_damaged_says_how_it_is_put_back(shop: Shop, command: st
     assert "`dbt-selligent state reset crm --yes`" in said
 
 
-def test_a_block_of_a_state_that_is_damaged_is_not_told_as_the_models_alone(shop: Shop) -> None:
-    model(shop, "Old")
-    shop.in_step()
-    path = shop.state / "dev" / "crm.duckdb"
+def damage_rows(path: Path) -> None:
+    """A block of the snapshot, and nothing else, is not as it was written."""
     with duckdb.connect(str(path), read_only=True) as connection:
         [found] = connection.execute(
             "select block_id from pragma_storage_info('snapshot') "
@@ -194,11 +196,32 @@ def test_a_block_of_a_state_that_is_damaged_is_not_told_as_the_models_alone(shop
     content = bytearray(path.read_bytes())
     content[3 * 4096 + found * BLOCK + BLOCK // 2] ^= 0xFF
     path.write_bytes(content)
+
+
+def test_a_block_of_a_state_that_is_damaged_is_not_told_as_the_models_alone(shop: Shop) -> None:
+    model(shop, "Old")
+    shop.in_step()
+    path = shop.state / "dev" / "crm.duckdb"
+    damage_rows(path)
     model(shop, "New")
     done = shop.invoke("sync", "--select", "crm")
     assert done.code == 1
     assert f"the model, or its state {path}, cannot be read: a file of them is damaged" in done.said
     assert "without the `.wal`" in done.said
+
+
+def test_a_state_of_which_only_the_rows_are_damaged_says_how_it_is_put_back(shop: Shop) -> None:
+    model(shop, "Old")
+    shop.in_step()
+    path = shop.state / "dev" / "crm.duckdb"
+    damage_rows(path)
+    with (
+        pytest.raises(StateError) as caught,
+        open_state(Files(path.parent, "crm"), shop.folder, read_only=True) as store,
+    ):
+        store.listed("snapshot", 10_000)
+    assert caught.value.message == f"{path}: not a usable state file: its content is damaged"
+    assert "without the `.wal`" in caught.value.next_step
 
 
 def test_a_reset_leaves_nothing_of_a_run_that_was_killed(shop: Shop) -> None:
