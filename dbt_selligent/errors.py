@@ -10,7 +10,7 @@
     └── RunError                  exit 1: an activation could not be carried out
         ├── WarehouseError        the warehouse, or the model in it
         ├── StateError            the tool's own tables
-        │   └── LockedError       another run holds them
+        │   └── LockedError       another run, or another program, holds them
         ├── GuardError            the change is not one to send unasked
         ├── GateError             dbt's last run of the model, or a test on it, failed
         ├── InterruptedRunError   someone stopped it
@@ -78,7 +78,7 @@ class StateError(RunError):
 
 
 class LockedError(StateError):
-    """Another run works on the same activation, or on the same list."""
+    """Another run works on the same activation or list, or another program has its state open."""
 
     default_step = "wait until it has ended, then run again"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +15,10 @@ from dbt_selligent.events import Emit, Finished, Waiting
 from dbt_selligent.jobs import Job
 from dbt_selligent.locks import take_turn
 from dbt_selligent.planning import Plan
+from dbt_selligent.reading import Sleep
 from dbt_selligent.results import ActivationResult, failure_of
 from dbt_selligent.sending import Means, send_plan
 from dbt_selligent.settings import Settings
-
-Sleep = Callable[[float], None]
 
 
 def fill_lists(

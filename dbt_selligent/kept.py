@@ -96,7 +96,8 @@ def show(settings: Settings) -> tuple[Kept, ...]:
     if settings.select or settings.exclude:
         return tuple(found)
     with suppress(ProfileError):  # all activations may name others than this one
-        destinations.setdefault((own := settings.destination_named()).name, own)
+        own = settings.destination_named()
+        destinations.setdefault(own.name, own)
     told = {(one.destination, one.name) for one in found}
     for destination in destinations.values():
         for name in Files.named(destination, "").names:

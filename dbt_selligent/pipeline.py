@@ -25,7 +25,7 @@ from dbt_selligent.errors import (
     WarehouseError,
 )
 from dbt_selligent.events import Emit, Finished, Planned, Waiting, silent
-from dbt_selligent.filling import Sleep, fill_lists
+from dbt_selligent.filling import fill_lists
 from dbt_selligent.gate import Gates
 from dbt_selligent.guards import stop
 from dbt_selligent.jobs import Job, make_jobs, open_reader, state_folders
@@ -33,6 +33,7 @@ from dbt_selligent.locks import hold
 from dbt_selligent.places import Files, private_folder
 from dbt_selligent.planning import Plan
 from dbt_selligent.preparing import plan_job, prepare_state
+from dbt_selligent.reading import Sleep
 from dbt_selligent.results import ActivationResult, RunResults, failure_of, stopped
 from dbt_selligent.selection import read_selected
 from dbt_selligent.settings import Destination, Settings

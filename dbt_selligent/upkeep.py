@@ -182,8 +182,8 @@ def _existing(destination: Destination, name: str) -> Files:
         like = nearest(name, there)
         raise StateError(
             f"no state of {name} at {destination.name}",
-            (f"did you mean {like}?" if like else f"there are: {', '.join(there) or 'none'}")
-            + "; --destination NAME looks at another",
+            (f"did you mean {like}?" if like else f"there are: {', '.join(there) or 'none'}.")
+            + " --destination NAME looks at another",
         )
     return files
 

@@ -12,8 +12,10 @@ CODE = re.compile(r"Failed|Succeeded|([A-Z][a-z]+){2,}|ERR(_[A-Z]+)*")
 LONGEST_CODE = 60
 UNKNOWN = "Unknown"  # Selligent's own word, too
 LONGEST_TEXT = 1_000
-# The escape of half of a character that has two: alone, it can be written nowhere.
-HALF_A_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
+# The escape of half of a character that has two, without the other: it can be written nowhere.
+HALF_A_PAIR = re.compile(
+    rb"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]"
+)
 
 
 def read_object(body: bytes) -> dict[str, Any] | None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+import duckdb
+
+from dbt_selligent.migrations import VERSION
 
 from .conftest import Shop, exposure
 
@@ -51,3 +56,9 @@ def put(shop: Shop, *rows: tuple[Any, ...]) -> None:
     """What another tool sent before."""
     names = ("CUSTOMER_ID", "MAIL", "FIRSTNAME", "LTV", "OPTIN")
     shop.sandbox.put("CUSTOMERS", [dict(zip(names, row, strict=True)) for row in rows])
+
+
+def make_newer(state: Path) -> None:
+    """The state is one of the next version."""
+    with duckdb.connect(str(state)) as connection:
+        connection.execute("insert into migrations values (?, now()::timestamp)", [VERSION + 1])

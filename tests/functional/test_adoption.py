@@ -6,12 +6,11 @@ import duckdb
 import pytest
 
 from dbt_selligent.kept import show
-from dbt_selligent.migrations import VERSION
 from dbt_selligent.upkeep import adopt, reset
 from dbt_selligent.warehouse import engine
 
 from .conftest import Shop, exposure
-from .states import ANN, BEN, CAT, META, contents, gone, kept, keys, put, renamed, run
+from .states import ANN, BEN, CAT, META, contents, gone, kept, keys, make_newer, put, renamed, run
 from .test_kill import COUNT, kill_while_under_way, model
 
 
@@ -120,8 +119,7 @@ def test_over_a_state_that_cannot_be_read_nothing_is_adopted(shop: Shop, broken:
     shop.in_step()
     path = shop.state / "dev" / "crm.duckdb"
     if broken == "newer":
-        with duckdb.connect(str(path)) as connection:
-            connection.execute("insert into migrations values (?, now()::timestamp)", [VERSION + 1])
+        make_newer(path)
     else:
         path.write_bytes(b"not a database, " * 1000)
     before = contents(shop)

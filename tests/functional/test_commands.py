@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from dbt_selligent.cli.terminal import Terminal
+from dbt_selligent.events import Waiting
+
 from .conftest import EXPOSURES, Done, Shop, check_counts, exposure, load
 from .test_sync import A_ORDER, ANN, BEN, CAT
 
@@ -384,3 +387,19 @@ def test_python_gives_the_same_results_as_the_file(shop: Shop) -> None:
     check_counts(result)
     assert (written["confirmed"], written["requests"]) == (result.confirmed, result.requests)
     assert written["status"] == result.status == "in step"
+
+
+def test_no_name_and_no_message_works_the_terminal(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evil = "L\x1b[31m\x9b\x07\u202e"
+    meta = {"list": evil, "matching_key": {"CUSTOMER_ID": "id"}, "fields": {"MAIL": "email"}}
+    shop.declare(exposure("crm", "customers", meta))
+    shop.customers(ANN)
+    for command in ("ls", "plan", "sync", "status"):
+        done = shop.invoke(command, "--select", "crm")
+        assert "L\\x1b[31m\\x9b\\x07\\u202e" in done.said, command
+        assert not set("\x1b\x9b\x07\u202e") & set(done.said)
+    terminal = Terminal(quiet=False, as_json=False)
+    terminal.show(Waiting("crm", f"list {evil} is in use"))
+    assert "list L\\x1b[31m\\x9b\\x07\\u202e is in use" in capsys.readouterr().out

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import duckdb
 import pytest
 
 from dbt_selligent.kept import show
 from dbt_selligent.locks import hold
-from dbt_selligent.migrations import VERSION
 from dbt_selligent.upkeep import rename
 
 from .conftest import Shop
-from .states import ANN, BEN, contents, kept, renamed, run
+from .states import ANN, BEN, contents, kept, make_newer, renamed, run
 from .test_kill import COUNT, kill_while_under_way, model
 
 
@@ -111,8 +109,7 @@ def test_of_a_state_that_cannot_be_read_nothing_is_renamed(shop: Shop) -> None:
     shop.customers(ANN)
     shop.in_step()
     path = shop.state / "dev" / "crm.duckdb"
-    with duckdb.connect(str(path)) as connection:
-        connection.execute("insert into migrations values (?, now()::timestamp)", [VERSION + 1])
+    make_newer(path)
     renamed(shop)
     before = contents(shop)
     for arguments in (["rename", "crm", "people", "--yes"], ["rename", "crm", "people"]):

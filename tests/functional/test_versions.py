@@ -13,7 +13,7 @@ from dbt_selligent.upkeep import reset
 from dbt_selligent.warehouse import engine
 
 from .conftest import Shop
-from .states import ANN, contents, kept, run
+from .states import ANN, contents, kept, make_newer, run
 from .test_kill import COUNT, kill_while_under_way, model
 
 STATES = Path(__file__).parents[1] / "fixtures" / "states"
@@ -103,8 +103,7 @@ def test_a_state_of_a_newer_version_is_left_alone(shop: Shop) -> None:
     shop.customers(ANN)
     shop.in_step()
     path = shop.state / "dev" / "crm.duckdb"
-    with duckdb.connect(str(path)) as connection:
-        connection.execute("insert into migrations values (?, now()::timestamp)", [VERSION + 1])
+    make_newer(path)
     before = kept(shop)
     newer = f"{path}: state of version {VERSION + 1}, newer than version {VERSION}"
     for command in ("sync", "plan", "status", "verify"):

@@ -22,7 +22,14 @@ from dbt_selligent.selligent.answer import (
     Stop,
     classify,
 )
-from dbt_selligent.selligent.body import code_of, counts_of, objects, read_object, text_of
+from dbt_selligent.selligent.body import (
+    HALF_A_PAIR,
+    code_of,
+    counts_of,
+    objects,
+    read_object,
+    text_of,
+)
 from dbt_selligent.selligent.calls import APPLIED, Call
 from dbt_selligent.selligent.lists import read_fields
 
@@ -738,6 +745,18 @@ def test_a_text_that_was_cut_within_a_character_can_be_kept(body: bytes, message
     found = read_object(body)
     assert found == {"message": message}
     message.encode()
+
+
+def test_only_an_answer_with_a_text_that_was_cut_is_read_twice() -> None:
+    whole = b'{"a": "\\uD83D\\uDE00\\ud83d\\ude00", "b": "\\ud7ff\\ue000"}'
+    for body, cut in (
+        (whole, False),
+        (whole.replace(b"\\uDE00", b""), True),
+        (whole.replace(b"\\uD83D", b""), True),
+        (whole.replace(b"\\ude00", b""), True),
+    ):
+        assert bool(HALF_A_PAIR.search(body)) == cut
+        assert "\ud83d" not in str(read_object(body))
 
 
 def test_a_text_is_kept_up_to_a_length() -> None:
