@@ -83,7 +83,7 @@ def _check_models(
         there = models.columns.get(each.unique_id)
         if error := models.errors.get(each.unique_id):
             yield _failed(what, error)
-        _, faults = find_faults(settings, each, there, None)
+        _, faults = find_faults(settings, each, there, None, models.dialect)
         faults += [fault for fault in models.faults if fault.exposure == each.name]
         yield from (_of_fault(fault) for fault in faults)
         told.update(faults)
@@ -145,7 +145,7 @@ def _check_list(
     there = models.columns.get(activation.unique_id)
     faults = [fault for fault in catalog.faults if fault.exposure == activation.name]
     if listing:
-        faults += find_faults(settings, activation, there, listing)[1]
+        faults += find_faults(settings, activation, there, listing, models.dialect)[1]
     new = [fault for fault in faults if fault not in told]
     for fault in new:
         lacking = is_lacking(activation, listing, fault)
@@ -162,7 +162,7 @@ def _advice(
     if listing is None:
         return []
     there = models.columns.get(activation.unique_id)
-    columns, _ = find_faults(settings, activation, there, listing)
+    columns, _ = find_faults(settings, activation, there, listing, models.dialect)
     return [
         *advise(settings, activation, listing),
         *advise_decimals(activation, columns, listing),

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.constants import field_fault, read_constants
 from dbt_selligent.errors import Fault, nearest
-from dbt_selligent.fieldtypes import BITS, CASTS, FEEDS, KEYLESS, SENT_AS, TYPES, family_of
+from dbt_selligent.fieldtypes import BITS, CASTS, FEEDS, KEYLESS, SENT_AS
 from dbt_selligent.grammar import OWN_PREFIX
 from dbt_selligent.naming import find_named
 from dbt_selligent.selligent.lists import Field, Listing
-from dbt_selligent.warehouse.macros import literal, quote
+from dbt_selligent.warehouse.dialects import DUCKDB, Dialect
+from dbt_selligent.warehouse.macros import literal
 
 
 @dataclass(frozen=True)
 class Column:
     """One field and the model's column that feeds it, as the macros take it (macros/columns.sql).
 
-    ``name``, ``source`` are SQL expressions, ``label``, ``zone`` quoted SQL strings. ``origin`` is
-    the family of the model's column, ``family`` and ``type`` those of the value as it is sent.
-    ``length`` to ``options`` are what the field takes: UTF-16 units, the bits of a whole number,
-    whether it takes no null, and, in canonical form and quoted, the options that it takes.
+    ``plain`` is the field's name as it is written; ``name``, ``source`` are SQL expressions,
+    ``label``, ``zone`` quoted SQL strings. ``origin`` is the family of the model's column,
+    ``family`` and ``type`` those of the value as it is sent. ``length`` to ``options`` are what the
+    field takes: UTF-16 units, the bits of a whole number, whether it takes no null, and, in
+    canonical form and quoted, the options that it takes.
     """
 
     field: str
@@ -39,6 +41,7 @@ class Column:
     bits: int = 64
     required: bool = False
     options: tuple[str, ...] | None = None
+    plain: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,21 @@ class Columns:
     once: tuple[Column, ...] = ()
     member: tuple[Column, ...] = ()
     constants: tuple[Column, ...] = ()
+    dialect: Dialect = DUCKDB
+
+    @property
+    def local(self) -> Columns:
+        """The same in the tool's own DuckDB, where rows are rendered: settled values by type."""
+        if self.dialect is DUCKDB:
+            return self
+        return replace(
+            self,
+            dialect=DUCKDB,
+            **{
+                part: tuple(_in_duckdb(column) for column in columns)
+                for part, columns in self.parts.items()
+            },
+        )
 
     @property
     def sent(self) -> tuple[Column, ...]:
@@ -82,16 +100,36 @@ class Columns:
         }
 
 
-MEMBER = Column(
-    field=f"{OWN_PREFIX}member",
-    name=quote(f"{OWN_PREFIX}member"),
-    source="true",
-    origin="boolean",
-    family="boolean",
-    type="BOOLEAN",
-    label=literal(f"{OWN_PREFIX}member"),
-    zone=literal("UTC"),
-)
+def member_column(dialect: Dialect) -> Column:
+    """Whether a record is a member of the segment."""
+    name = f"{OWN_PREFIX}member"
+    return Column(
+        field=name,
+        name=dialect.quote(name),
+        source="true",
+        origin="boolean",
+        family="boolean",
+        type=dialect.types["boolean"],
+        label=dialect.literal(name),
+        zone=dialect.literal("UTC"),
+        plain=name,
+    )
+
+
+MEMBER = member_column(DUCKDB)
+
+
+def _in_duckdb(column: Column) -> Column:
+    decimal = re.search(r"\((\d+), ?(\d+)\)", column.type)
+    settled = DUCKDB.types.get(column.family) or f"DECIMAL({decimal[1]},{decimal[2]})"  # type: ignore[index]
+    return replace(
+        column,
+        name=DUCKDB.quote(column.plain),
+        source=DUCKDB.quote(column.plain),
+        type=settled,
+        label=DUCKDB.literal(column.plain),
+        zone=DUCKDB.literal("UTC"),
+    )
 
 
 def match_columns(
@@ -99,13 +137,14 @@ def match_columns(
     there: Sequence[tuple[str, str]],
     timezone: str,
     listing: Listing | None = None,
+    dialect: Dialect = DUCKDB,
 ) -> tuple[Columns | None, list[Fault]]:
     """The activation's columns among those of its model (name, type), or every fault of them.
 
     ``listing`` is the list that they feed, None where it is not known: then any field of any type
     may be there.
     """
-    matcher = _Matcher(activation, there, timezone, listing)
+    matcher = _Matcher(activation, there, timezone, listing, dialect)
     keys = [matcher.column(*pair, "matching_key") for pair in activation.keys]
     fields = [matcher.column(*pair, "fields") for pair in activation.fields]
     constants, wrong = read_constants(activation, listing)
@@ -121,11 +160,12 @@ def match_columns(
         keys=tuple(column for column in keys if column),
         fields=tuple(column for column, once in found if not once),
         once=tuple(column for column, once in found if once),
-        member=(MEMBER,) if activation.segment else (),
+        member=(member_column(dialect),) if activation.segment else (),
         constants=tuple(
             Column(name, value, value, "text", "text", "VARCHAR", literal(name), literal("UTC"))
             for name, value in constants
         ),
+        dialect=dialect,
     ), []
 
 
@@ -138,12 +178,14 @@ class _Matcher:
         there: Sequence[tuple[str, str]],
         timezone: str,
         listing: Listing | None,
+        dialect: Dialect,
     ) -> None:
         self.faults: list[Fault] = []
         self._activation = activation
         self._there = there
         self._timezone = timezone
         self._listing = listing
+        self._dialect = dialect
 
     def column(self, name: str, source: str, where: str) -> Column | None:
         """The column that feeds a field; None, and a fault, if none can."""
@@ -164,7 +206,7 @@ class _Matcher:
             sent = SENT_AS.get(family, family)
         elif family in FEEDS[field.data_type]:
             sent = FEEDS[field.data_type][family]
-            settled = TYPES[sent]
+            settled = self._dialect.types.get(sent, settled)
         else:
             self._fault(
                 key,
@@ -173,7 +215,10 @@ class _Matcher:
                 f"cast it in the model to {CASTS[field.data_type]}",
             )
             return None
-        takes = {} if field is None else _what_it_takes(field)
+        if sent == "decimal" and "(" not in settled:
+            # Of any precision: there is no type to keep it in, and none to send it in.
+            sent, settled = "float", self._dialect.types["float"]
+        takes = {} if field is None else self._what_it_takes(field)
         if where == "fields" and (self._activation.mode, self._activation.nulls) == (
             "update",
             "skip",
@@ -181,13 +226,14 @@ class _Matcher:
             takes |= {"required": False}  # its null is never sent
         return Column(
             field=field.name if field else name,
-            name=quote(name),
-            source=quote(source),
+            name=self._dialect.quote(name),
+            source=self._dialect.quote(source),
             origin=family,
             family=sent,
             type=settled,
-            label=literal(name),
-            zone=literal(self._timezone),
+            label=self._dialect.literal(name),
+            zone=self._dialect.literal(self._timezone),
+            plain=name,
             **takes,
         )
 
@@ -213,7 +259,7 @@ class _Matcher:
             )
             return None
         name, sql_type = column
-        found = family_of(sql_type)
+        found = self._dialect.family_of(sql_type)
         if found is None:
             self._fault(
                 key,
@@ -223,30 +269,33 @@ class _Matcher:
             return None
         return name, sql_type, *found
 
+    def _what_it_takes(self, field: Field) -> dict[str, Any]:
+        choices = field.choices
+        return {
+            "length": field.length if field.data_type == "Text" else None,
+            "bits": BITS.get(field.data_type, 64),
+            "required": not field.allow_null,
+            "options": None if choices is None else tuple(map(self._dialect.literal, choices)),
+        }
+
     def _fault(self, key: str, problem: str, mend: str) -> None:
         self.faults.append(self._activation.fault(key, problem, mend))
 
 
-def _what_it_takes(field: Field) -> dict[str, Any]:
-    return {
-        "length": field.length if field.data_type == "Text" else None,
-        "bits": BITS.get(field.data_type, 64),
-        "required": not field.allow_null,
-        "options": None if field.choices is None else tuple(map(literal, field.choices)),
-    }
-
-
-def stored_columns(there: Sequence[tuple[str, str]], keys: int) -> Columns:
+def stored_columns(
+    there: Sequence[tuple[str, str]], keys: int, dialect: Dialect = DUCKDB
+) -> Columns:
     """The columns of a table of the state, whose values are settled: (name, type), keys first."""
     stored = []
     for name, sql_type in there:
-        family, settled = family_of(sql_type) or ("text", sql_type)
+        family, settled = dialect.family_of(sql_type) or ("text", sql_type)
         sent = SENT_AS.get(family, family)
-        quoted, label = quote(name), literal(name)
-        stored.append(Column(name, quoted, quoted, sent, sent, settled, label, literal("UTC")))
-    fields = [column for column in stored[keys:] if column.name != MEMBER.name]
-    member = [column for column in stored[keys:] if column.name == MEMBER.name]
-    return Columns(tuple(stored[:keys]), tuple(fields), member=tuple(member))
+        quoted, label = dialect.quote(name), dialect.literal(name)
+        utc = dialect.literal("UTC")
+        stored.append(Column(name, quoted, quoted, sent, sent, settled, label, utc, plain=name))
+    fields = [column for column in stored[keys:] if column.plain != MEMBER.plain]
+    member = [column for column in stored[keys:] if column.plain == MEMBER.plain]
+    return Columns(tuple(stored[:keys]), tuple(fields), member=tuple(member), dialect=dialect)
 
 
 def _shown(sql_type: str) -> str:

@@ -15,7 +15,6 @@ import pyarrow as pa
 from dbt_selligent.columns import Columns
 from dbt_selligent.errors import RefusedError
 from dbt_selligent.state import StateStore
-from dbt_selligent.tables import SCHEMA
 from dbt_selligent.warehouse import engine
 from dbt_selligent.warehouse.macros import render_sql
 
@@ -70,7 +69,10 @@ class Comparison:
         self._store = store
         self._connection = store.connection
         self._columns = columns
-        self._shared: dict[str, Any] = {"state": SCHEMA, "keys": columns.keys}
+        self._shared: dict[str, Any] = {
+            "state": store.tables.copy_state(columns),
+            "keys": columns.keys,
+        }
         self._skip = skip
 
     def read_records(self, pages: Iterable[Page]) -> None:

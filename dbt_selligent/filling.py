@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +13,6 @@ from pathlib import Path
 from dbt_selligent.errors import LockedError, RunError
 from dbt_selligent.events import Emit, Finished, Waiting
 from dbt_selligent.jobs import Job
-from dbt_selligent.locks import take_turn
 from dbt_selligent.planning import Plan
 from dbt_selligent.reading import Sleep
 from dbt_selligent.results import ActivationResult, failure_of
@@ -35,9 +34,9 @@ def fill_lists(
     A KeyboardInterrupt ends what is under way; the results say what was not tried. With
     ``stop_now``, as where one failed before, none is.
     """
-    by_list: dict[Path, list[tuple[Job, Plan]]] = defaultdict(list)
+    by_list: dict[Hashable, list[tuple[Job, Plan]]] = defaultdict(list)
     for job, made in planned:
-        by_list[job.files.list_lock].append((job, made))
+        by_list[job.place.list_key].append((job, made))
     failed, halt = threading.Event(), threading.Event()
     if stop_now:
         failed.set()
@@ -49,8 +48,8 @@ def fill_lists(
 
     def fill(turns: Sequence[tuple[Job, Plan]]) -> list[ActivationResult]:
         [first, *_] = turns
-        name, what = first[0].activation.name, f"list {first[0].activation.list}"
-        turn = take_turn(first[0].files.list_lock, what, halt, lambda why: emit(Waiting(name, why)))
+        name, place = first[0].activation.name, first[0].place
+        turn = place.hold_list(first[0].activation.list, halt, lambda why: emit(Waiting(name, why)))
         try:
             with turn:
                 return [send(job, made) for job, made in turns]

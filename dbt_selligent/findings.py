@@ -17,7 +17,8 @@ from dbt_selligent.locks import temporary_folder
 from dbt_selligent.matching import needed
 from dbt_selligent.selligent.lists import Listing
 from dbt_selligent.settings import Settings
-from dbt_selligent.warehouse.duckdb import open_warehouse
+from dbt_selligent.storage import open_storage
+from dbt_selligent.warehouse.dialects import DUCKDB, Dialect
 
 LONGEST_WAIT = 1.0  # seconds between attempts, where someone sits and waits for the answer
 Described = Sequence[tuple[str, str]]
@@ -33,6 +34,7 @@ class Models:
     faults: list[Fault] = field(default_factory=list)
     errors: dict[str, DbtSelligentError] = field(default_factory=dict)
     error: DbtSelligentError | None = None
+    dialect: Dialect = DUCKDB
 
 
 @dataclass(frozen=True)
@@ -59,13 +61,15 @@ def read_models(settings: Settings, activations: Sequence[Activation]) -> Models
     try:
         with (
             temporary_folder(settings.own_target_path) as temporary,
-            open_warehouse(settings, temporary) as reader,
+            open_storage(settings) as storage,
+            storage.open_reader(temporary) as reader,
         ):
+            models.dialect = reader.dialect
             for each in activations:
                 try:
-                    there = reader.columns(each.model.relation_name or "", each.model.database)
+                    there = reader.columns(each.model)
                     if there is None:
-                        make_jobs(settings, reader, [each], Catalog(), ())  # which says so
+                        make_jobs(settings, storage, reader, [each], Catalog(), ())  # which says so
                     else:
                         models.columns[each.unique_id] = there
                 except ActivationFaults as missing:
@@ -78,7 +82,11 @@ def read_models(settings: Settings, activations: Sequence[Activation]) -> Models
 
 
 def find_faults(
-    settings: Settings, activation: Activation, there: Described | None, listing: Listing | None
+    settings: Settings,
+    activation: Activation,
+    there: Described | None,
+    listing: Listing | None,
+    dialect: Dialect,
 ) -> tuple[Columns | None, list[Fault]]:
     """The columns that feed the list, and what is wrong between model and list.
 
@@ -88,7 +96,7 @@ def find_faults(
     faults: list[Fault] = []
     if there is not None:
         zone = settings.destination_named(activation.destination).timezone
-        columns, faults = match_columns(activation, there, zone, listing)
+        columns, faults = match_columns(activation, there, zone, listing, dialect)
     elif listing is not None:
         for where, pairs in (("matching_key", activation.keys), ("fields", activation.fields)):
             for name, _ in pairs:

@@ -77,6 +77,8 @@ class Group:
 
 
 WHOLE = ("new", "again")
+# Kinds of rows of a delta of which something is sent.
+SENT = (*WHOLE, "changed", "removed", "spared")
 Masks = Mapping[tuple[str, str], int]
 
 

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from dbt_selligent.locks import hold
-from dbt_selligent.places import Files, private_folder
+from dbt_selligent.activation import Activation
+from dbt_selligent.places import private_folder
 from dbt_selligent.selection import list_activations
 from dbt_selligent.settings import Settings
 from dbt_selligent.state import open_settled
 from dbt_selligent.stateview import StateView
+from dbt_selligent.storage import Storage, open_storage
 
 MOST_RUNS = 5
 MOST_ROWS = 20
@@ -79,23 +80,29 @@ def read_history(settings: Settings, *, show_values: bool) -> tuple[History, ...
 
     Raises LockedError while a sync is under way.
     """
-    found = []
-    for activation in list_activations(settings):
-        destination = settings.destination_named(activation.destination)
-        files = Files.of(activation, destination)
-        empty = History(
-            activation.name, activation.list, destination.name, 0, 0, (), (), 0, (), 0, (), 0
+    with open_storage(settings) as storage:
+        return tuple(
+            _look_at(settings, storage, activation, show_values)
+            for activation in list_activations(settings)
         )
-        if not files.state.exists():
-            found.append(empty)
-            continue
-        with (
-            hold(files.lock, f"activation {activation.name}"),
-            private_folder(destination.state) as temporary,
-            open_settled(files, temporary) as store,
-        ):
-            found.append(_read(store, empty, show_values))
-    return tuple(found)
+
+
+def _look_at(
+    settings: Settings, storage: Storage, activation: Activation, show_values: bool
+) -> History:
+    destination = settings.destination_named(activation.destination)
+    place = storage.place(activation, destination)
+    empty = History(
+        activation.name, activation.list, destination.name, 0, 0, (), (), 0, (), 0, (), 0
+    )
+    if not place.exists():
+        return empty
+    with (
+        place.hold(),
+        private_folder(destination.state) as temporary,
+        open_settled(place, temporary) as store,
+    ):
+        return _read(store, empty, show_values)
 
 
 def _read(store: StateView, empty: History, show_values: bool) -> History:

@@ -12,10 +12,11 @@ from dbt_selligent.catalog import Catalog
 from dbt_selligent.columns import Columns, match_columns
 from dbt_selligent.errors import ActivationFaults, Fault, WarehouseError
 from dbt_selligent.knowledge import Knowledge
-from dbt_selligent.places import Files, Identity
+from dbt_selligent.places import Identity, Place
 from dbt_selligent.selligent.pace import FIRST_ROWS, MOST_ROWS, Pace
 from dbt_selligent.settings import Destination, Settings
-from dbt_selligent.warehouse.duckdb import DuckDBReader, open_warehouse
+from dbt_selligent.staging import Reader
+from dbt_selligent.storage import Storage
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Job:
     destination: Destination
     knowledge: Knowledge
     columns: Columns
-    files: Files
+    place: Place
 
     @property
     def pace(self) -> Pace:
@@ -46,13 +47,11 @@ class Job:
 
 
 @contextmanager
-def open_reader(
-    settings: Settings, temporary: Path, faults: Sequence[Fault]
-) -> Iterator[DuckDBReader]:
+def open_reader(storage: Storage, temporary: Path, faults: Sequence[Fault]) -> Iterator[Reader]:
     """The warehouse; if it cannot be opened, faults that were found before come first."""
     with ExitStack() as stack:
         try:
-            reader = stack.enter_context(open_warehouse(settings, temporary))
+            reader = stack.enter_context(storage.open_reader(temporary))
         except WarehouseError:
             if faults:
                 raise ActivationFaults(faults) from None
@@ -68,7 +67,8 @@ def state_folders(settings: Settings, activations: Sequence[Activation]) -> list
 
 def make_jobs(
     settings: Settings,
-    reader: DuckDBReader,
+    storage: Storage,
+    reader: Reader,
     activations: Sequence[Activation],
     catalog: Catalog,
     faults: Sequence[Fault],
@@ -79,19 +79,21 @@ def make_jobs(
     for activation in activations:
         destination = settings.destination_named(activation.destination)
         model = activation.model
-        there = reader.columns(model.relation_name or "", model.database)
+        there = reader.columns(model)
         if there is None:
             mend = f"run `dbt build --select {model.name}` for target {settings.target} first"
             problem = f"{model.relation_name} does not exist in the warehouse"
             found.append(activation.fault("depends_on", problem, mend))
             continue
         listing = catalog.listings.get(activation.unique_id)
-        columns, wrong = match_columns(activation, there, destination.timezone, listing)
+        columns, wrong = match_columns(
+            activation, there, destination.timezone, listing, reader.dialect
+        )
         found += wrong
         if columns is not None:
-            files = Files.of(activation, destination)
+            place = storage.place(activation, destination)
             known = catalog.known[activation.destination]
-            jobs.append(Job(activation, destination, known, columns, files))
+            jobs.append(Job(activation, destination, known, columns, place))
     if found:
         raise ActivationFaults(found)
     return jobs

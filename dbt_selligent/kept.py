@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from dbt_selligent.errors import LockedError, ProfileError, RunError
-from dbt_selligent.locks import hold
-from dbt_selligent.places import Files, private_folder
+from dbt_selligent.places import Place, private_folder
 from dbt_selligent.selection import list_activations
 from dbt_selligent.settings import Destination, Settings
 from dbt_selligent.state import open_settled
+from dbt_selligent.storage import open_storage
 
 
 @dataclass(frozen=True)
@@ -89,51 +88,49 @@ def show(settings: Settings) -> tuple[Kept, ...]:
     chosen = list_activations(settings)
     destinations: dict[str, Destination] = {}
     found = []
-    for each in chosen:
-        destination = settings.destination_named(each.destination)
-        destinations[destination.name] = destination
-        found.append(_look_at(destination, each.name, True))
-    if settings.select or settings.exclude:
-        return tuple(found)
-    with suppress(ProfileError):  # all activations may name others than this one
-        own = settings.destination_named()
-        destinations.setdefault(own.name, own)
-    told = {(one.destination, one.name) for one in found}
-    for destination in destinations.values():
-        for name in Files.named(destination, "").names:
-            if (destination.name, name) not in told:
-                found.append(_look_at(destination, name, False))
+    with open_storage(settings) as storage:
+        for each in chosen:
+            destination = settings.destination_named(each.destination)
+            destinations[destination.name] = destination
+            found.append(_look_at(destination, storage.place(each, destination), True))
+        if settings.select or settings.exclude:
+            return tuple(found)
+        with suppress(ProfileError):  # all activations may name others than this one
+            own = settings.destination_named()
+            destinations.setdefault(own.name, own)
+        told = {(one.destination, one.name) for one in found}
+        for destination in destinations.values():
+            for name in storage.named(destination, "").names:
+                if (destination.name, name) not in told:
+                    found.append(_look_at(destination, storage.named(destination, name), False))
     return tuple(found)
 
 
-def _look_at(destination: Destination, name: str, activation: bool) -> Kept:
+def _look_at(destination: Destination, place: Place, activation: bool) -> Kept:
     """What is known of a state, or who works on it."""
-    files = Files.named(destination, name)
-    if not files.state.exists():
-        return Kept(name, destination.name, str(files.state), activation)
+    empty = Kept(place.name, destination.name, place.where, activation)
+    if not place.exists():
+        return empty
     try:
-        with hold(files.lock, f"activation {name}"):
-            return describe(destination, name, activation)
+        with place.hold():
+            return describe(destination, place, activation)
     except LockedError as locked:
-        size = files.state.stat().st_size
-        empty = Kept(name, destination.name, str(files.state), activation, size)
-        return _failed(empty, locked)
+        return _failed(replace(empty, bytes=place.size()), locked)
 
 
-def describe(destination: Destination, name: str, activation: bool) -> Kept:
+def describe(destination: Destination, place: Place, activation: bool) -> Kept:
     """What is known of a state; the caller holds its lock.
 
     Raises LockedError where a program that is none of this tool's has it open.
     """
-    files = Files.named(destination, name)
-    empty = Kept(name, destination.name, str(files.state), activation)
-    if not files.state.exists():
+    empty = Kept(place.name, destination.name, place.where, activation)
+    if not place.exists():
         return empty
-    size = sum(path.stat().st_size for path in (files.state, wal(files.state)) if path.exists())
+    size = place.size()
     try:
         with (
             private_folder(destination.state) as temporary,
-            open_settled(files, temporary) as store,
+            open_settled(place, temporary) as store,
         ):
             return replace(empty, bytes=size, **store.describe())
     except LockedError:
@@ -144,8 +141,3 @@ def describe(destination: Destination, name: str, activation: bool) -> Kept:
 
 def _failed(kept: Kept, error: RunError) -> Kept:
     return replace(kept, error=error.message, next_step=error.next_step)
-
-
-def wal(path: Path) -> Path:
-    """The log that DuckDB keeps beside a file."""
-    return path.with_name(f"{path.name}.wal")

@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as default
 
-from dbt_selligent.fieldtypes import CASTS, FEEDS, family_of
+from dbt_selligent.fieldtypes import CASTS, FEEDS
 from dbt_selligent.grammar import OWN_PREFIX, YAML_WORDS
 from dbt_selligent.naming import find_named
 from dbt_selligent.selligent.lists import Field
+from dbt_selligent.warehouse.dialects import DUCKDB, Dialect
 
 SYSTEM = "system."  # how the names of Selligent's own fields begin, casefolded
 JINJA = ("{{", "{%", "{#")  # dbt would render what these begin
@@ -27,6 +28,12 @@ class Source:
     name: str
     sql_type: str
     length: int | None = None
+    dialect: Dialect = DUCKDB
+
+    @property
+    def settled(self) -> tuple[str, str] | None:
+        """Family and type of its values as they are sent, None if they cannot be."""
+        return self.dialect.family_of(self.sql_type)
 
 
 @dataclass(frozen=True)
@@ -138,7 +145,7 @@ def _plain(name: str) -> str:
 
 
 def _type_fault(column: Source, field: Field) -> str | None:
-    family = family_of(column.sql_type)
+    family = column.settled
     if family is None:
         return "no field takes the column's type; cast it in the model, e.g. to varchar"
     if field.data_type in FEEDS and family[0] not in FEEDS[field.data_type]:

@@ -4,39 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timezone
-from pathlib import Path
+
+import duckdb
 
 from dbt_selligent.errors import StateError
-from dbt_selligent.tables import SCHEMA, Tables
 
 # Each is applied with its record in one transaction; the last number is the state's version.
+# ``{schema}`` is that of the state's tables.
 MIGRATIONS: Sequence[tuple[int, str]] = (
     (
         1,
-        f"""
-        create table {SCHEMA}.meta (name varchar primary key, value varchar);
-        create table {SCHEMA}.log (
+        """
+        create table {schema}.meta (name varchar primary key, value varchar);
+        create table {schema}.log (
             run_id varchar, _selligent_group integer, first_n bigint, last_n bigint,
             outcome varchar);
-        create table {SCHEMA}.runs (
+        create table {schema}.runs (
             run_id varchar, started_at timestamp, finished_at timestamp, status varchar,
             dbt_target varchar, counts json, error varchar)
         """,
     ),
     (
         2,
-        f"""
-        alter table if exists {SCHEMA}.rejected
+        """
+        alter table if exists {schema}.rejected
             add column if not exists _selligent_missing boolean default false;
-        update {SCHEMA}.log set outcome = 'sent' where outcome <> 'unsent'
+        update {schema}.log set outcome = 'sent' where outcome <> 'unsent'
         """,
     ),
     (
         3,
-        f"""
-        alter table {SCHEMA}.runs add column forced varchar;
-        insert into {SCHEMA}.meta
-            select 'complete', run_id from {SCHEMA}.runs
+        """
+        alter table {schema}.runs add column forced varchar;
+        insert into {schema}.meta
+            select 'complete', run_id from {schema}.runs
             where status in ('in step', 'rows refused') order by started_at limit 1
         """,
     ),
@@ -44,32 +45,38 @@ MIGRATIONS: Sequence[tuple[int, str]] = (
 VERSION = MIGRATIONS[-1][0]
 
 
-def refuse_newer(there: int, path: Path) -> None:
-    """Raises StateError where the state in ``path`` is of a version newer than this."""
+def refuse_newer(there: int, where: str) -> None:
+    """Raises StateError where the state at ``where`` is of a version newer than this."""
     if there > VERSION:
         raise StateError(
-            f"{path}: state of version {there}, newer than version {VERSION}, which this "
+            f"{where}: state of version {there}, newer than version {VERSION}, which this "
             "dbt-selligent knows",
             "upgrade dbt-selligent to the version that wrote it; nothing was changed",
         )
 
 
-def migrate(tables: Tables, path: Path) -> None:
-    """Brings the tables of the state in ``path`` up to this version.
+def migrate(connection: duckdb.DuckDBPyConnection, schema: str, where: str) -> None:
+    """Brings the tables of the state in the file ``where`` up to this version.
 
     Raises StateError where they are of a newer one.
     """
-    tables.connection.execute(
-        f"create table if not exists {SCHEMA}.migrations (version integer, applied_at timestamp)"
+    connection.execute(
+        f"create table if not exists {schema}.migrations (version integer, applied_at timestamp)"
     )
-    [(there,)] = tables.rows(f"select coalesce(max(version), 0) from {SCHEMA}.migrations")
-    refuse_newer(there, path)
+    found = connection.execute(f"select coalesce(max(version), 0) from {schema}.migrations")
+    [(there,)] = found.fetchall()
+    refuse_newer(there, where)
     for version, sql in MIGRATIONS:
         if version > there:
-            now = datetime.now(timezone.utc).replace(tzinfo=None)
-            with tables.transaction():
-                for statement in sql.split(";"):
-                    tables.connection.execute(statement)
-                tables.connection.execute(
-                    f"insert into {SCHEMA}.migrations values (?, ?)", [version, now]
+            connection.execute("begin")
+            try:
+                for statement in sql.format(schema=schema).split(";"):
+                    connection.execute(statement)
+                connection.execute(
+                    f"insert into {schema}.migrations values (?, ?)",
+                    [version, datetime.now(timezone.utc).replace(tzinfo=None)],
                 )
+            except BaseException:
+                connection.execute("rollback")
+                raise
+            connection.execute("commit")

@@ -29,16 +29,16 @@ from dbt_selligent.filling import fill_lists
 from dbt_selligent.gate import Gates
 from dbt_selligent.guards import stop
 from dbt_selligent.jobs import Job, make_jobs, open_reader, state_folders
-from dbt_selligent.locks import hold
-from dbt_selligent.places import Files, private_folder
+from dbt_selligent.places import Place, private_folder
 from dbt_selligent.planning import Plan
 from dbt_selligent.preparing import plan_job, prepare_state
 from dbt_selligent.reading import Sleep
 from dbt_selligent.results import ActivationResult, RunResults, failure_of, stopped
 from dbt_selligent.selection import read_selected
 from dbt_selligent.settings import Destination, Settings
+from dbt_selligent.staging import Reader
 from dbt_selligent.state import open_state
-from dbt_selligent.warehouse.duckdb import DuckDBReader
+from dbt_selligent.storage import Storage, open_storage
 
 
 def plan(settings: Settings, *, sample: int = 0, emit: Emit = silent) -> tuple[Plan, ...]:
@@ -51,19 +51,20 @@ def plan(settings: Settings, *, sample: int = 0, emit: Emit = silent) -> tuple[P
     activations, faults = _read(settings)
     with (
         _folder(settings, activations) as temporary,
-        open_reader(settings, temporary, faults) as reader,
+        open_storage(settings) as storage,
+        open_reader(storage, temporary, faults) as reader,
     ):
         catalog = read_catalog(settings, activations, time.sleep, offline=True)
         gates = Gates(settings, state_folders(settings, activations), keep=False)
-        for job in make_jobs(settings, reader, activations, catalog, faults):
+        for job in make_jobs(settings, storage, reader, activations, catalog, faults):
             with ExitStack() as locks:
-                if job.files.state.exists():
-                    locks.enter_context(hold(job.files.lock, f"activation {job.activation.name}"))
+                if job.place.exists():
+                    locks.enter_context(job.place.hold())
                 verdicts = gates.judge(job.activation, job.destination.state)
-                where = prepare_state(settings, job, temporary, verdicts)
-                delta = temporary / job.files.delta.name
+                where = prepare_state(settings, storage, job, temporary, verdicts)
                 notes = catalog.notes(job.activation)
-                plans.append(plan_job(settings, reader, job, where, delta, sample, notes))
+                plans.append(plan_job(settings, reader, job, where, temporary, sample, notes))
+                job.place.drop_delta(plans[-1].delta)
             emit(Planned(plans[-1], sending=False))
     return tuple(plans)
 
@@ -77,9 +78,13 @@ def sync(settings: Settings, *, emit: Emit = silent, sleep: Sleep | None = None)
     """
     started, clock, run_id = datetime.now(timezone.utc), time.monotonic(), uuid.uuid4().hex
     activations, faults = _read(settings)
-    with ExitStack() as locks, _folder(settings, activations) as temporary:
+    with (
+        open_storage(settings) as storage,
+        ExitStack() as locks,
+        _folder(settings, activations) as temporary,
+    ):
         gates = Gates(settings, state_folders(settings, activations), keep=True)
-        planner = _Planner(settings, gates, temporary, run_id, locks, emit)
+        planner = _Planner(settings, storage, gates, temporary, run_id, locks, emit)
         planned = planner.plan_all(activations, faults, sleep or time.sleep)
         stop_now = settings.fail_fast and bool(planner.ended)
         sent = fill_lists(settings, planned, temporary, run_id, emit, sleep, stop_now)
@@ -111,6 +116,7 @@ class _Planner:
     def __init__(
         self,
         settings: Settings,
+        storage: Storage,
         gates: Gates,
         temporary: Path,
         run_id: str,
@@ -119,6 +125,7 @@ class _Planner:
     ) -> None:
         self.ended: list[ActivationResult] = []
         self._settings = settings
+        self._storage = storage
         self._gates = gates
         self._temporary = temporary
         self._run_id = run_id
@@ -133,14 +140,14 @@ class _Planner:
         planned: list[tuple[Job, Plan]] = []
         try:
             # That there is a warehouse is known at once; it is not held while Selligent is asked.
-            with open_reader(settings, temporary, faults):
+            with open_reader(self._storage, temporary, faults):
                 pass
             patience = _Patience(activations[0].name, self._emit, sleep)
             catalog = read_catalog(settings, activations, patience, offline=False)
-            with open_reader(settings, temporary, [*faults, *catalog.faults]) as reader:
+            with open_reader(self._storage, temporary, [*faults, *catalog.faults]) as reader:
                 self._gates.look()  # while the warehouse is read, dbt does not write to it
                 passing = [each for each in activations if self._hold(each) and self._passes(each)]
-                for job in make_jobs(settings, reader, passing, catalog, faults):
+                for job in make_jobs(settings, self._storage, reader, passing, catalog, faults):
                     try:
                         if error := catalog.errors.get(job.activation.unique_id):
                             raise error
@@ -149,7 +156,7 @@ class _Planner:
                     except RunError as wrong:
                         self._end(failure_of(job.activation, wrong, "failed"))
             self._gates.look()  # dbt says what it did a moment after it has let the warehouse go
-            planned = [(job, made) for job, made in planned if self._passes(job.activation)]
+            planned = [(job, made) for job, made in planned if self._still_passes(job, made)]
         except WarehouseError as error:
             planned.clear()
             tried = {result.unique_id for result in self.ended}
@@ -158,27 +165,27 @@ class _Planner:
                     self._end(failure_of(activation, error, "failed"))
         return planned
 
-    def _plan(self, reader: DuckDBReader, job: Job) -> Plan | None:
+    def _plan(self, reader: Reader, job: Job) -> Plan | None:
         """The plan of one, None where it is not to be carried out; raises RunError."""
         settings, temporary, made = self._settings, self._temporary, None
         verdicts = self._gates.judge(job.activation, job.destination.state)
         try:
-            where = prepare_state(settings, job, temporary, verdicts)
+            where = prepare_state(settings, self._storage, job, temporary, verdicts)
             stop(where.verdicts, force=settings.force)
-            delta = temporary / job.files.delta.name
-            made = plan_job(settings, reader, job, where, delta)
+            made = plan_job(settings, reader, job, where, temporary)
             self._emit(Planned(made, sending=True))
             stop(made.verdicts, force=settings.force)
         except GuardError as error:
-            self._stop(job.files, stopped(job.activation, made, error))
+            if made:
+                job.place.drop_delta(made.delta)
+            self._stop(job.place, stopped(job.activation, made, error))
             return None
         return made
 
     def _hold(self, activation: Activation) -> bool:
         """Takes the lock of an activation; if another has it, that is its result."""
         try:
-            files = Files.of(activation, self._destination(activation))
-            self._locks.enter_context(hold(files.lock, f"activation {activation.name}"))
+            self._locks.enter_context(self._place(activation).hold())
         except LockedError as locked:
             self._end(failure_of(activation, locked, "failed"))
             return False
@@ -191,27 +198,36 @@ class _Planner:
             stop(self._gates.judge(activation, destination.state), force=False)
         except GateError as error:
             try:
-                self._stop(Files.of(activation, destination), stopped(activation, None, error))
+                self._stop(self._place(activation), stopped(activation, None, error))
             except RunError as wrong:
                 self._end(failure_of(activation, wrong, "failed"))
             return False
         return True
 
+    def _still_passes(self, job: Job, made: Plan) -> bool:
+        passes = self._passes(job.activation)
+        if not passes:
+            job.place.drop_delta(made.delta)
+        return passes
+
+    def _place(self, activation: Activation) -> Place:
+        return self._storage.place(activation, self._destination(activation))
+
     def _destination(self, activation: Activation) -> Destination:
         return self._settings.destination_named(activation.destination)
 
-    def _stop(self, files: Files, result: ActivationResult) -> None:
-        self._record(files, result)
+    def _stop(self, place: Place, result: ActivationResult) -> None:
+        self._record(place, result)
         self._end(result)
 
     def _end(self, result: ActivationResult) -> None:
         self.ended.append(result)
         self._emit(Finished(result))
 
-    def _record(self, files: Files, result: ActivationResult) -> None:
+    def _record(self, place: Place, result: ActivationResult) -> None:
         """Keeps what was stopped in the history, where there is one."""
-        if files.state.exists():
-            with open_state(files, self._temporary) as store:
+        if place.exists():
+            with open_state(place, self._temporary) as store:
                 store.record(
                     self._run_id,
                     self._settings.target,

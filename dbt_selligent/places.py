@@ -5,16 +5,24 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import unquote
 
 from dbt_selligent.activation import Activation
-from dbt_selligent.locks import temporary_folder
+from dbt_selligent.errors import StateError
+from dbt_selligent.filetables import open_tables
+from dbt_selligent.locks import hold, take_turn, temporary_folder
 from dbt_selligent.naming import file_name
 from dbt_selligent.settings import Destination
+from dbt_selligent.tables import Tables
+
+# A staged delta: its file, or what its tables are told by.
+Delta = Path | str
 
 
 @dataclass(frozen=True)
@@ -33,9 +41,67 @@ class Identity:
         return cls(destination.url, destination.organization, activation.list, keys)
 
 
+class Place(Protocol):
+    """Where the state of one activation and destination is kept, of whatever kind that is."""
+
+    @property
+    def name(self) -> str:
+        """The activation."""
+
+    @property
+    def where(self) -> str:
+        """The place, to be told."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all states that are kept beside this one, and of this one."""
+
+    @property
+    def list_key(self) -> Hashable:
+        """Equal for activations of one list."""
+
+    def exists(self) -> bool:
+        """Whether there is a state."""
+
+    def size(self) -> int:
+        """Bytes, as far as they are known; 0 where there is none."""
+
+    def hold(self) -> AbstractContextManager[None]:
+        """The lock of the activation; raises LockedError that says who has it."""
+
+    def hold_list(
+        self, name: str, stop: threading.Event, waits: Callable[[str], None]
+    ) -> AbstractContextManager[None]:
+        """The lock of the list ``name``, as soon as it is free.
+
+        ``waits`` is told who has it; raises LockedError where it is told to ``stop`` before.
+        """
+
+    def open(self, temporary: Path, *, read_only: bool = False) -> AbstractContextManager[Tables]:
+        """Its tables; raises StateError."""
+
+    def copy(self, temporary: Path) -> Place:
+        """A copy of it, if there is one, that is gone with the command; to be changed there."""
+
+    def new_delta(self, temporary: Path) -> Delta:
+        """Where a delta can be staged."""
+
+    def take_delta(self, delta: Delta) -> None:
+        """Takes a staged delta for that of the next run; raises StateError."""
+
+    def drop_delta(self, delta: Delta) -> None:
+        """Lets go of a staged delta that nobody took."""
+
+    def forget(self) -> None:
+        """Leaves nothing of the state."""
+
+    def rename(self, to: Place) -> None:
+        """Gives the state, which is settled, to another place of this kind, at once."""
+
+
 @dataclass(frozen=True)
 class Files:
-    """Where the state of one activation and destination lies.
+    """Where the state of one activation and destination lies, in files of the tool's own.
 
     ``list`` tells its list from all others.
     """
@@ -82,6 +148,92 @@ class Files:
         """Held by whoever works on this list; outputs of one organization have it in common."""
         return self.folder.parent / "lists" / f"{file_name(self.list)}.lock"
 
+    @property
+    def where(self) -> str:
+        """The state's file."""
+        return str(self.state)
+
+    @property
+    def list_key(self) -> Hashable:
+        """Equal for activations of one list."""
+        return self.list_lock
+
+    def exists(self) -> bool:
+        """Whether there is a state."""
+        return self.state.exists()
+
+    def size(self) -> int:
+        """Bytes of the state's file, and of DuckDB's log beside it."""
+        there = [path for path in (self.state, wal(self.state)) if path.exists()]
+        return sum(path.stat().st_size for path in there)
+
+    def hold(self) -> AbstractContextManager[None]:
+        """The lock of the activation; raises LockedError that says who has it."""
+        return hold(self.lock, f"activation {self.name}")
+
+    def hold_list(
+        self, name: str, stop: threading.Event, waits: Callable[[str], None]
+    ) -> AbstractContextManager[None]:
+        """The lock of the list ``name``, as soon as it is free.
+
+        ``waits`` is told who has it; raises LockedError where it is told to ``stop`` before.
+        """
+        return take_turn(self.list_lock, f"list {name}", stop, waits)
+
+    def open(self, temporary: Path, *, read_only: bool = False) -> AbstractContextManager[Tables]:
+        """The tables, in a file that is made if it is not there; raises StateError."""
+        return open_tables(self.name, self.state, self.delta, temporary, read_only=read_only)
+
+    def copy(self, temporary: Path) -> Files:
+        """A copy of the state and its pending delta in another folder, to be changed there."""
+        copied = Files(temporary, self.name, self.list)
+        for source, target in ((self.state, copied.state), (self.delta, copied.delta)):
+            for path, at in ((source, target), (wal(source), wal(target))):
+                if path.is_file():
+                    shutil.copy2(path, at)
+        return copied
+
+    def new_delta(self, temporary: Path) -> Delta:
+        """A file of that folder."""
+        (temporary / self.delta.name).unlink(missing_ok=True)  # of a copy, which is settled
+        return temporary / self.delta.name
+
+    def take_delta(self, delta: Delta) -> None:
+        """Moves the file beside the state; raises StateError."""
+        try:
+            shutil.move(delta, self.delta)  # the state may be on another file system
+        except OSError as error:
+            raise StateError(
+                f"{self.delta}: cannot be written: {error.strerror}",
+                "make room, or give its owner access, and run again: nothing was sent",
+            ) from None
+
+    def drop_delta(self, delta: Delta) -> None:
+        """It goes with its folder."""
+
+    def forget(self) -> None:
+        """Leaves nothing of the state."""
+        for path in (self.state, wal(self.state), self.delta):
+            path.unlink(missing_ok=True)
+
+    def rename(self, to: Place) -> None:
+        """One file, renamed at once: a kill leaves it under one name or the other."""
+        assert isinstance(to, Files)  # noqa: S101  (states of one command are of one kind)
+        if wal(self.state).exists():
+            raise StateError(
+                f"{wal(self.state)}: what is in it cannot be written to the state",
+                "make room, then run again: nothing was changed",
+            )
+        # What is left of a state that is gone would be taken for this one's.
+        for left in (self.delta, wal(to.state), to.delta):
+            left.unlink(missing_ok=True)
+        self.state.rename(to.state)
+
+
+def wal(path: Path) -> Path:
+    """The log that DuckDB keeps beside a file."""
+    return path.with_name(f"{path.name}.wal")
+
 
 def protect(folder: Path) -> None:
     """Makes the state's folder its owner's alone, and keeps it out of git."""
@@ -103,14 +255,3 @@ def private_folder(state: Path, *others: Path) -> Iterator[Path]:
             yield temporary
     finally:
         os.umask(before)
-
-
-def copy_state(files: Files, folder: Path) -> Files:
-    """A copy of the state and its pending delta in another folder, to be changed there."""
-    copied = Files(folder, files.name, files.list)
-    for source, target in ((files.state, copied.state), (files.delta, copied.delta)):
-        for suffix in ("", ".wal"):
-            path = source.with_name(source.name + suffix)
-            if path.is_file():
-                shutil.copy2(path, target.with_name(target.name + suffix))
-    return copied

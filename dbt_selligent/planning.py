@@ -6,23 +6,19 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.columns import Columns
-from dbt_selligent.groups import Done, Group, make_groups
+from dbt_selligent.groups import SENT, Done, Group, make_groups
 from dbt_selligent.guards import Change, Verdict, judge
+from dbt_selligent.places import Delta
 from dbt_selligent.selligent.pace import Pace
-from dbt_selligent.staging import Reader, Staging, stage_delta
-from dbt_selligent.tables import DELTA, GROUPS
-from dbt_selligent.warehouse.macros import literal, render_sql
+from dbt_selligent.staging import Bench, Staging, query, stage_delta
 
 INVALID = ("invalid", "doubled")
 # Kinds of rows of which a plan has a sample, in this order.
 SHOWN = ("new", "changed", "again", "held", "missing", *INVALID, "removed", "spared")
-# Kinds of rows of which something is sent.
-SENT = ("new", "changed", "again", "removed", "spared")
 
 
 @dataclass(frozen=True)
@@ -75,7 +71,7 @@ class Plan:
 
     activation: Activation
     columns: Columns
-    delta: Path
+    delta: Delta
     counts: Counts
     groups: tuple[Group, ...]
     changed_fields: tuple[tuple[str, int], ...]
@@ -108,10 +104,10 @@ class Plan:
 
 
 def build_plan(
-    reader: Reader,
+    bench: Bench,
     activation: Activation,
     staging: Staging,
-    delta: Path,
+    delta: Delta,
     *,
     pace: Pace | None = None,
     limit: int | None = None,
@@ -122,14 +118,14 @@ def build_plan(
     known_before: int = 0,
     left_behind: int = 0,
 ) -> Plan:
-    """The plan of an activation whose state and delta file are attached to the reader.
+    """The plan of an activation over its bench; ``delta`` is what the bench stages.
 
     ``sample`` rows are read back for showing; they hold values as they are. ``synced`` if a sync
     has come to its end before, ``known_before`` if one was cut off: see the state. ``verdicts`` are
     those that were made without the delta.
     """
     columns = staging.columns
-    figures = stage_delta(reader, staging)
+    figures = stage_delta(bench, staging)
     by_kind: dict[str, int] = defaultdict(int)
     masks: dict[tuple[str, str], int] = defaultdict(int)
     problems = []
@@ -139,8 +135,8 @@ def build_plan(
             masks[kind, mask] += rows
         if kind in INVALID:
             problems.append(Problem(field or "", reason or "", rows))
-    groups, folded = make_groups(activation, columns, masks)
-    _write_groups(reader, groups)
+    groups, folded = make_groups(activation, columns.local, masks)
+    _write_groups(bench, groups)
     said = list(notes)
     if folded:
         said.append(
@@ -168,8 +164,8 @@ def build_plan(
     )
     upto = None
     if limit is not None:
-        kinds = [literal(kind) for kind in SENT]
-        last = reader.query(render_sql("limit", delta=DELTA, kinds=kinds, most=limit))
+        kinds = [bench.dialect.literal(kind) for kind in SENT]
+        last = query(bench, "limit", delta=bench.delta, kinds=kinds, most=limit)
         upto = last[0][0] if last else None
     return Plan(
         activation=activation,
@@ -185,23 +181,20 @@ def build_plan(
         pace=pace or Pace(),
         limit=limit,
         upto=upto,
-        sample=_sample(reader, columns, sample) if sample else (),
+        sample=_sample(bench, columns, sample) if sample else (),
         verdicts=(*verdicts, *judge(activation.guard, change)),
         left_behind=left_behind,
     )
 
 
-def _write_groups(reader: Reader, groups: Sequence[Group]) -> None:
-    reader.query(
-        f"create table {GROUPS} (_selligent_group integer, _selligent_done varchar, "
-        "_selligent_kind varchar, _selligent_mask varchar)"
-    )
-    for group in groups:
-        for kind, mask in group.members:
-            reader.query(
-                f"insert into {GROUPS} values (?, ?, ?, ?)",
-                [group.number, group.done.value, kind, mask],
-            )
+def _write_groups(bench: Bench, groups: Sequence[Group]) -> None:
+    quote = bench.dialect.literal
+    rows = [
+        (str(group.number), *map(quote, (group.done.value, kind, mask)))
+        for group in groups
+        for kind, mask in group.members
+    ]
+    query(bench, "groups", target=bench.groups, rows=rows, types=bench.dialect.types)
 
 
 def _count(by_kind: Mapping[str, int], groups: Sequence[Group]) -> Counts:
@@ -237,15 +230,17 @@ def _changed_fields(
     return tuple(sorted(changed, key=lambda each: -each[1]))
 
 
-def _sample(reader: Reader, columns: Columns, most: int) -> tuple[dict[str, Any], ...]:
-    names = ", ".join(f"delta.{column.name}" for column in columns.sent)
+def _sample(bench: Bench, columns: Columns, most: int) -> tuple[dict[str, Any], ...]:
     rows = [
         row
         for kind in SHOWN
-        for row in reader.query(
-            f"select _selligent_kind, _selligent_mask, {names} from {DELTA} as delta "
-            f"where _selligent_kind = ? order by {names} limit {int(most)}",
-            [kind],
+        for row in query(
+            bench,
+            "sample",
+            delta=bench.delta,
+            columns=columns.sent,
+            kind=bench.dialect.literal(kind),
+            most=most,
         )
     ]
     fields = [column.field for column in columns.sent]

@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dbt_selligent.errors import MemoryLimitError, RunError, StateError
+from dbt_selligent.errors import RunError
 from dbt_selligent.guards import Verdict
 from dbt_selligent.jobs import Job
-from dbt_selligent.locks import hold
-from dbt_selligent.places import Files, copy_state
+from dbt_selligent.places import Place
 from dbt_selligent.planning import Plan, build_plan
 from dbt_selligent.selection import list_activations
 from dbt_selligent.settings import Settings
-from dbt_selligent.staging import Staging
+from dbt_selligent.staging import Bench, Reader, Staging
 from dbt_selligent.state import Anew, StateStore, open_state
-from dbt_selligent.warehouse.duckdb import DuckDBReader
-from dbt_selligent.warehouse.engine import memory_limits
+from dbt_selligent.storage import Storage
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A state file that can be planned on: settled, in the columns of the mapping.
+    """A state that can be planned on: settled, in the columns of the mapping.
 
     ``first`` if nothing was ever sent, ``adopted`` if some rows never were, ``synced`` if a sync
     has come to its end, ``known_before`` if one was cut off: see the state. ``renamed`` is the name
     of a state that may be this activation's of before; ``verdicts`` are those that need no delta.
     """
 
-    state: Path
+    state: Place
     first: bool
     adopted: bool
     synced: bool
@@ -45,7 +42,7 @@ class Prepared:
         if self.anew:
             return [self.anew.why]
         if self.first:
-            first = [f"first sync, no state at {job.files.state}"]
+            first = [f"first sync, no state at {job.place.where}"]
             if self.renamed:
                 first.append(
                     f"no activation has the state of {self.renamed}, which is of this list: if "
@@ -57,58 +54,52 @@ class Prepared:
 
 
 def prepare_state(
-    settings: Settings, job: Job, temporary: Path, verdicts: Sequence[Verdict]
+    settings: Settings,
+    storage: Storage,
+    job: Job,
+    temporary: Path,
+    verdicts: Sequence[Verdict],
 ) -> Prepared:
     """The state as it is if it can be planned on so, else a copy that is brought up to it.
 
     The caller holds its lock, and has ``verdicts`` that need no state.
     """
-    files = job.files
-    if files.state.exists():
-        with open_state(files, temporary, read_only=True) as store:
+    place = job.place
+    if place.exists():
+        with open_state(place, temporary, read_only=True) as store:
             if store.ready(job.identity, job.columns, job.activation.segment):
                 found = (*verdicts, *_judge(settings, job, store))
-                return _prepared(files.state, store, found)
-    copy = copy_state(files, temporary)
+                return _prepared(place, store, found)
+    copy = place.copy(temporary)
     with open_state(copy, temporary) as store:
         found = (*verdicts, *_judge(settings, job, store))
-        prepared = _prepare(settings, job, copy, temporary, store, found)
-    copy.delta.unlink(missing_ok=True)
-    return prepared
+        anew = store.prepare(job.identity, job.columns, job.activation.segment)
+        prepared = _prepared(copy, store, found)
+    renamed = _find_renamed(settings, storage, job, temporary) if prepared.first else None
+    return replace(prepared, first=prepared.first or anew is not None, anew=anew, renamed=renamed)
 
 
 def take_over(job: Job, plan: Plan, temporary: Path) -> None:
-    """Brings the state itself up to a plan that is carried out; its delta comes beside it.
+    """Brings the state itself up to a plan that is carried out, and gives it the plan's delta.
 
     Raises StateError.
     """
-    with open_state(job.files, temporary) as store:
+    with open_state(job.place, temporary) as store:
         # What a run left that was cut off is settled by that run's own delta.
         store.prepare(job.identity, job.columns, job.activation.segment)
-    try:
-        shutil.move(plan.delta, job.files.delta)  # the state may be on another file system
-    except OSError as error:
-        raise StateError(
-            f"{job.files.delta}: cannot be written: {error.strerror}",
-            "make room, or give its owner access, and run again: nothing was sent",
-        ) from None
-    (temporary / job.files.state.name).unlink(missing_ok=True)  # where it was planned on a copy
+    job.place.take_delta(plan.delta)
 
 
 def plan_job(
     settings: Settings,
-    reader: DuckDBReader,
+    reader: Reader,
     job: Job,
     where: Prepared,
-    delta: Path,
+    temporary: Path,
     sample: int = 0,
     notes: Sequence[str] = (),
 ) -> Plan:
-    """The plan, its rows staged in the file ``delta``; raises WarehouseError, StateError.
-
-    Where rows are too wide for the memory that is taken, more is taken.
-    """
-    *limits, last = memory_limits(comparing=not where.first)
+    """The plan, its rows staged; raises WarehouseError, StateError."""
     staging = Staging(
         job.activation.model,
         job.columns,
@@ -121,45 +112,28 @@ def plan_job(
             *(("missing",) if settings.retry_not_found else ()),
         ),
     )
+    delta = job.place.new_delta(temporary)
 
-    def stage(megabytes: int) -> Plan:
-        with reader.staging(where.state, delta, megabytes):
-            return build_plan(
-                reader,
-                job.activation,
-                staging,
-                delta,
-                pace=job.pace,
-                limit=settings.limit,
-                notes=[*where.notes(job), *notes],
-                verdicts=where.verdicts,
-                sample=sample,
-                synced=where.synced,
-                known_before=where.known_before,
-                left_behind=where.anew.left_behind if where.anew else 0,
-            )
+    def build(bench: Bench) -> Plan:
+        return build_plan(
+            bench,
+            job.activation,
+            staging,
+            delta,
+            pace=job.pace,
+            limit=settings.limit,
+            notes=[*where.notes(job), *notes],
+            verdicts=where.verdicts,
+            sample=sample,
+            synced=where.synced,
+            known_before=where.known_before,
+            left_behind=where.anew.left_behind if where.anew else 0,
+        )
 
-    for megabytes in limits:
-        with suppress(MemoryLimitError):
-            return stage(megabytes)
-    return stage(last)
+    return reader.stage(where.state, delta, build, comparing=not where.first)
 
 
-def _prepare(
-    settings: Settings,
-    job: Job,
-    files: Files,
-    temporary: Path,
-    store: StateStore,
-    verdicts: tuple[Verdict, ...],
-) -> Prepared:
-    anew = store.prepare(job.identity, job.columns, job.activation.segment)
-    prepared = _prepared(files.state, store, verdicts)
-    renamed = _find_renamed(settings, job, temporary) if prepared.first else None
-    return replace(prepared, first=prepared.first or anew is not None, anew=anew, renamed=renamed)
-
-
-def _prepared(state: Path, store: StateStore, verdicts: tuple[Verdict, ...]) -> Prepared:
+def _prepared(state: Place, store: StateStore, verdicts: tuple[Verdict, ...]) -> Prepared:
     return Prepared(
         state,
         first=not store.begun,
@@ -172,18 +146,18 @@ def _prepared(state: Path, store: StateStore, verdicts: tuple[Verdict, ...]) -> 
     )
 
 
-def _find_renamed(settings: Settings, job: Job, temporary: Path) -> str | None:
+def _find_renamed(settings: Settings, storage: Storage, job: Job, temporary: Path) -> str | None:
     """A state of the same list and key that no activation has."""
-    others = [name for name in job.files.names if name != job.files.name]
+    others = [name for name in job.place.names if name != job.place.name]
     if others:
         everything = list_activations(replace(settings, select=(), exclude=()))
         there = [activation.name for activation in everything]
         for name in [name for name in others if name not in there]:
-            files = Files.named(job.destination, name)
+            place = storage.named(job.destination, name)
             with (
                 suppress(RunError),
-                hold(files.lock, f"activation {name}"),
-                open_state(files, temporary, read_only=True) as store,
+                place.hold(),
+                open_state(place, temporary, read_only=True) as store,
             ):
                 if store.is_of(job.identity):
                     return name
@@ -198,7 +172,7 @@ def _judge(settings: Settings, job: Job, store: StateStore | None) -> list[Verdi
             Verdict(
                 "require_state",
                 False,
-                f"first sync, no state at {job.files.state}, and {job.destination.name} has "
+                f"first sync, no state at {job.place.where}, and {job.destination.name} has "
                 "require_state",
                 "put the state back where it was; if there was none, sync with --force",
             )

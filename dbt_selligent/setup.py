@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from dbt_selligent.errors import ConfigurationError, RefusedError, UnreachableError, nearest
-from dbt_selligent.fieldtypes import family_of
 from dbt_selligent.findings import wait_briefly
 from dbt_selligent.locks import temporary_folder
 from dbt_selligent.manifest import Model, read_manifest
@@ -23,12 +22,11 @@ from dbt_selligent.selligent.client import Client
 from dbt_selligent.selligent.lists import Field, Listing
 from dbt_selligent.settings import Settings
 from dbt_selligent.snippet import Snippet, build_snippet, write_snippet
+from dbt_selligent.storage import open_storage
 from dbt_selligent.suggestion import (
     new_fields,
     written_type,
 )
-from dbt_selligent.warehouse.duckdb import open_warehouse
-from dbt_selligent.warehouse.macros import quote, render_sql
 from dbt_selligent.wish import Context, Wish, read_context
 
 Say = Callable[[str], None]
@@ -74,24 +72,21 @@ def _read_columns(settings: Settings, model: Model, *, measured: bool) -> list[S
     relation = model.relation_name or ""
     with (
         temporary_folder(settings.own_target_path) as temporary,
-        open_warehouse(settings, temporary) as reader,
+        open_storage(settings) as storage,
+        storage.open_reader(temporary) as reader,
     ):
-        there = reader.columns(relation, model.database)
+        there = reader.columns(model)
         if there is None:
             raise ConfigurationError(
                 f"{relation} does not exist in the warehouse",
                 f"run `dbt build --select {model.name}` for target {settings.target} first",
             )
-        columns = [Source(name, sql_type) for name, sql_type in there]
-        texts = [each for each in columns if (family_of(each.sql_type) or ("",))[0] == "text"]
+        columns = [Source(name, sql_type, dialect=reader.dialect) for name, sql_type in there]
+        texts = [each.name for each in columns if (each.settled or ("",))[0] == "text"]
         if not measured or not texts:
             return columns
-        asked = (
-            f"max({render_sql('utf16_units', value=f'cast({quote(each.name)} as varchar)')})"
-            for each in texts
-        )
-        [lengths] = reader.query(f"select {', '.join(asked)} from {relation}")
-    longest = dict(zip((each.name for each in texts), lengths, strict=True))
+        lengths = reader.longest(model, texts)
+    longest = dict(zip(texts, lengths, strict=True))
     return [replace(each, length=longest.get(each.name)) for each in columns]
 
 

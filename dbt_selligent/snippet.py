@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import yaml
 
 from dbt_selligent.errors import ConfigurationError
-from dbt_selligent.fieldtypes import family_of
 from dbt_selligent.matching import (
     Hints,
     Matching,
@@ -122,7 +121,7 @@ def _tell_leftovers(matching: Matching, hints: Hints, *, created: bool) -> list[
         mend = "--create makes one"
         if wrong := column_fault(column.name):
             mend = wrong
-        elif family_of(column.sql_type) is None:
+        elif column.settled is None:
             mend = "no field takes its type; cast it in the model, e.g. to varchar"
         elif hints.declared:
             mend = "map it, then --create makes one"

@@ -2,31 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from dbt_selligent.columns import Columns
 from dbt_selligent.manifest import Model
-from dbt_selligent.tables import DELTA, SCHEMA
-from dbt_selligent.warehouse.engine import SCRATCH
-from dbt_selligent.warehouse.macros import literal, render_sql
+from dbt_selligent.places import Delta, Place
+from dbt_selligent.tables import Names
+from dbt_selligent.warehouse.dialects import Dialect
+from dbt_selligent.warehouse.macros import render_sql
 
-# Gone as soon as the delta is staged.
-MODEL, GONE, CAME, DOUBLED = (
-    f"{SCRATCH}.main.{name}" for name in ("model", "gone", "came", "doubled")
-)
 # Materializations that keep their rows; of any other, reading is computing.
 TABLES = ("table", "incremental", "snapshot", "seed")
 
 Figures = dict[tuple[str, str, str | None, str | None], int]
+Result = TypeVar("Result")
+
+
+class Bench(Protocol):
+    """Where a delta is staged: the model and a state to read, the delta's own tables to fill, and
+    room for what is between. All in SQL's names.
+    """
+
+    @property
+    def dialect(self) -> Dialect:
+        """What SQL has to be like."""
+
+    @property
+    def state(self) -> Names:
+        """The tables of the state."""
+
+    @property
+    def delta(self) -> str:
+        """The table to be filled."""
+
+    @property
+    def groups(self) -> str:
+        """The table of its groups."""
+
+    @property
+    def fleeting(self) -> bool:
+        """Whether the model may change between two statements."""
+
+    def scratch(self, name: str) -> str:
+        """A table for what is between, which is gone afterwards."""
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """All rows of a statement, or of the last one of several; raises WarehouseError."""
 
 
 class Reader(Protocol):
-    """What planning may do with a warehouse: run SQL over it, and fill the delta's own file."""
+    """What planning may do with a warehouse: read models, and stage deltas; nothing else."""
 
-    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a statement."""
+    @property
+    def dialect(self) -> Dialect:
+        """What SQL has to be like."""
+
+    def columns(self, model: Model) -> list[tuple[str, str]] | None:
+        """Name and type of the model's columns in order, or None where it is not there.
+
+        Raises WarehouseError.
+        """
+
+    def longest(self, model: Model, columns: Sequence[str]) -> list[int | None]:
+        """UTF-16 units of the longest text of each of these columns, None where there is none."""
+
+    def stage(
+        self, state: Place, delta: Delta, build: Callable[[Bench], Result], *, comparing: bool
+    ) -> Result:
+        """Gives ``build`` a bench over a state and a new delta; ``comparing`` if it compares.
+
+        It may be called again, with more memory. Raises WarehouseError, StateError.
+        """
 
 
 @dataclass(frozen=True)
@@ -47,23 +95,19 @@ class Staging:
     retried: tuple[str, ...] = ()
 
 
-def stage_delta(reader: Reader, staging: Staging) -> Figures:
+def stage_delta(bench: Bench, staging: Staging) -> Figures:
     """Fills the delta's table, and gives its figures: rows by kind, mask, field and reason.
 
     The figures hold kinds that the delta has no rows of: ``model``, all rows of the model,
     ``known``, the records that were sent before, and rows without a key.
     """
     columns = staging.columns
-    staged = _stage_first(reader, staging) if staging.first_sync else None
-    rows, keyed, known = (*staged, 0) if staged else _stage_difference(reader, staging)
+    staged = _stage_first(bench, staging) if staging.first_sync else None
+    rows, keyed, known = (*staged, 0) if staged else _stage_difference(bench, staging)
     figures = {
         (kind, mask, field, reason): count
-        for kind, mask, field, reason, count in reader.query(
-            render_sql(
-                "delta_counts",
-                delta=DELTA,
-                columns=columns.sent,
-            )
+        for kind, mask, field, reason, count in query(
+            bench, "delta_counts", delta=bench.delta, columns=columns.sent
         )
     }
     figures["model", "", None, None] = rows
@@ -75,92 +119,93 @@ def stage_delta(reader: Reader, staging: Staging) -> Figures:
     return figures
 
 
-def _stage_first(reader: Reader, staging: Staging) -> tuple[int, int] | None:
+def query(bench: Bench, macro: str, **arguments: Any) -> list[tuple[Any, ...]]:
+    """All rows that a macro's statement gives; raises WarehouseError."""
+    return bench.query(render_sql(macro, bench.dialect.name, **arguments))
+
+
+def _stage_first(bench: Bench, staging: Staging) -> tuple[int, int] | None:
     """Stages the model's rows as they are; gives their number, and that of those that have a key.
 
     None where some rows have no key of their own: nothing is staged then.
     """
     keys = staging.columns.keys
-    _name_model(reader, staging, computed=False)
-    reader.query(
-        render_sql(
-            "first_delta",
-            target=DELTA,
-            model=MODEL,
-            skip=staging.skip,
-            **staging.columns.parts,
-        )
+    model = bench.scratch("model")
+    computed = bench.fleeting
+    _name_model(bench, staging, computed=computed)
+    query(
+        bench,
+        "first_delta",
+        target=bench.delta,
+        model=model,
+        skip=staging.skip,
+        **staging.columns.parts,
     )
-    [(rows, keyed, different)] = reader.query(render_sql("first_sizes", delta=DELTA, keys=keys))
+    [(rows, keyed, different)] = query(bench, "first_sizes", delta=bench.delta, keys=keys)
     if rows == keyed == different:
         return rows, keyed
-    reader.query(f"drop table {DELTA}")
-    reader.query(f"drop view {MODEL}")
+    bench.query(f"drop table {bench.delta}")
+    query(bench, "drop", target=model, table=computed)
     return None
 
 
-def _stage_difference(reader: Reader, staging: Staging) -> tuple[int, int, int]:
+def _stage_difference(bench: Bench, staging: Staging) -> tuple[int, int, int]:
     """Stages what differs from the snapshot; gives the model's rows, those of them that have a key,
     and the records that were sent before.
     """
     columns, full_refresh = staging.columns, staging.full_refresh
-    keys = columns.keys
-    compared: dict[str, Any] = {"model": MODEL, "state": SCHEMA, "keys": keys}
-    _name_model(reader, staging, computed=staging.model.materialized not in TABLES)
-    [(rows, keyed, confirmed, doubted)] = reader.query(render_sql("sizes", **compared))
+    keys, model = columns.keys, bench.scratch("model")
+    compared: dict[str, Any] = {"model": model, "state": bench.state, "keys": keys}
+    computed = bench.fleeting or staging.model.materialized not in TABLES
+    _name_model(bench, staging, computed=computed)
+    [(rows, keyed, confirmed, doubted)] = query(bench, "sizes", **compared)
     compared |= {"columns": columns.compared}
     if full_refresh:
         # Everything is sent again: every row that has a key came, and the whole snapshot is gone.
-        gone, went = f"{SCHEMA}.snapshot", confirmed
+        gone, went = bench.state["snapshot"], confirmed
     else:
-        gone = GONE
-        reader.query(render_sql("gone", target=gone, **compared))
-        [(went,)] = reader.query(f"select count(*) from {gone}")
+        gone = bench.scratch("gone")
+        query(bench, "gone", target=gone, **compared)
+        [(went,)] = bench.query(f"select count(*) from {gone}")
     came, doubled = gone, None
     if went or keyed != confirmed:
-        came = CAME
-        reader.query(
-            render_sql(
-                "came", target=came, once=columns.once, full_refresh=full_refresh, **compared
-            )
-        )
-        [(arrived, different, confirmed_too)] = reader.query(
-            render_sql("came_sizes", came=came, gone=gone, state=SCHEMA, keys=keys)
+        came = bench.scratch("came")
+        query(bench, "came", target=came, once=columns.once, full_refresh=full_refresh, **compared)
+        [(arrived, different, confirmed_too)] = query(
+            bench, "came_sizes", came=came, gone=gone, state=bench.state, keys=keys
         )
         # Of each confirmed row that is not gone the model has one, and of each that came one.
         copies = keyed - (confirmed - went) - arrived
         if copies or confirmed_too or arrived != different:
-            doubled = DOUBLED
-            reader.query(render_sql("doubled", target=doubled, model=MODEL, keys=keys))
+            doubled = bench.scratch("doubled")
+            query(bench, "doubled", target=doubled, model=model, keys=keys)
     elif columns.once:
-        came = CAME
-        reader.query(render_sql("none_came", target=came, model=MODEL, columns=columns.staged))
-    reader.query(
-        render_sql(
-            "delta",
-            target=DELTA,
-            model=MODEL,
-            came=came,
-            gone=gone,
-            doubled=doubled,
-            state=SCHEMA,
-            skip=staging.skip,
-            full_refresh=full_refresh,
-            spared=staging.spared,
-            retried=[literal(kind) for kind in staging.retried],
-            **columns.parts,
-        )
+        came = bench.scratch("came")
+        query(bench, "none_came", target=came, model=model, columns=columns.staged)
+    query(
+        bench,
+        "delta",
+        target=bench.delta,
+        model=model,
+        came=came,
+        gone=gone,
+        doubled=doubled,
+        state=bench.state,
+        skip=staging.skip,
+        full_refresh=full_refresh,
+        spared=staging.spared,
+        retried=[bench.dialect.literal(kind) for kind in staging.retried],
+        **columns.parts,
     )
     return rows, keyed, confirmed + doubted
 
 
-def _name_model(reader: Reader, staging: Staging, *, computed: bool) -> None:
-    reader.query(
-        render_sql(
-            "model",
-            target=MODEL,
-            relation=staging.model.relation_name or "",
-            columns=staging.columns.staged,
-            computed=computed,
-        )
+def _name_model(bench: Bench, staging: Staging, *, computed: bool) -> None:
+    query(
+        bench,
+        "model",
+        target=bench.scratch("model"),
+        relation=staging.model.relation_name or "",
+        columns=staging.columns.staged,
+        computed=computed,
     )

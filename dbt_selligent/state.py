@@ -6,21 +6,17 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from dbt_selligent.columns import Columns
-from dbt_selligent.errors import LockedError, StateError
+from dbt_selligent.columns import Columns, stored_columns
+from dbt_selligent.groups import SENT
 from dbt_selligent.ledger import RunLedger, settle
-from dbt_selligent.migrations import migrate
-from dbt_selligent.places import Files, Identity, copy_state
+from dbt_selligent.places import Identity, Place
 from dbt_selligent.stateview import ADOPTED, StateView, differences, identity_text
-from dbt_selligent.tables import DELTA, SCHEMA, Tables
+from dbt_selligent.tables import add_run, change_run, in_sql, note, now, quoted_columns
 from dbt_selligent.warehouse import engine
-from dbt_selligent.warehouse.macros import literal, render_sql
+from dbt_selligent.warehouse.macros import literal
 
 TABLES = ("snapshot", "doubt", "rejected", "invalid", ADOPTED)
 
@@ -36,12 +32,9 @@ class Anew:
 class StateStore(StateView):
     """The open tables of one activation, to read and write."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, files: Files) -> None:
-        super().__init__(Tables(connection, files.delta), files.state)
-
     def migrate(self) -> None:
         """Brings the tables up to this version; raises StateError where they are newer."""
-        migrate(self._tables, self._path)
+        self.tables.migrate()
 
     def prepare(
         self, identity: Identity, columns: Columns, segment: str | None = None
@@ -52,37 +45,45 @@ class StateStore(StateView):
         is not known who its members are.
         """
         self.settle()
-        noted = self._tables.meta("identity")
+        tables = self.tables
+        noted = tables.meta("identity")
         anew = None
         if noted is not None and noted != identity_text(identity):
-            anew = _what_changed(json.loads(noted), identity, self._tables.count("snapshot"))
-            with self._tables.transaction():
+            anew = _what_changed(json.loads(noted), identity, self.count("snapshot"))
+            with tables.transaction():
                 for table in TABLES:
-                    self.connection.execute(f"drop table if exists {SCHEMA}.{table}")
-                self.connection.execute(
-                    f"delete from {SCHEMA}.meta "
-                    "where name in ('identity', 'complete', 'known_before')"
-                )
-        there = self._tables.quoted_columns("snapshot")
+                    tables.run("forget", table=table)
+                self._unnote("identity", "complete", "known_before")
+        there = quoted_columns(tables, "snapshot")
         wanted = {column.name: column.type for column in columns.compared}
         if not there:
-            with self._tables.transaction():
-                self._tables.run("create_state", keys=columns.keys, columns=columns.compared)
-                self._tables.note_meta("identity", identity_text(identity))
+            with tables.transaction():
+                tables.run(
+                    "create_state",
+                    keys=columns.keys,
+                    columns=columns.compared,
+                    types=tables.dialect.types,
+                )
+                note(tables, "identity", identity_text(identity))
         elif there != wanted:
-            with self._tables.transaction():
-                self._tables.run(
+            keys = [key.name for key in columns.keys]
+            beside = ["doubt", "rejected", "invalid", *([ADOPTED] * self.adopted)]
+            with tables.transaction():
+                tables.run(
                     "reshape_state",
                     keys=columns.keys,
                     columns=columns.compared,
                     old=there,
-                    tables=["doubt", "rejected", "invalid", *([ADOPTED] * self.adopted)],
+                    tables={
+                        name: [each for each in quoted_columns(tables, name) if each not in keys]
+                        for name in beside
+                    },
                 )
-        if self._tables.meta("segment") != (segment or ""):
-            with self._tables.transaction():
+        if tables.meta("segment") != (segment or ""):
+            with tables.transaction():
                 if columns.member:
-                    self._tables.run("forget_members", member=columns.member)
-                self._tables.note_meta("segment", segment or "")
+                    tables.run("forget_members", columns=columns.compared, member=columns.member)
+                note(tables, "segment", segment or "")
         return anew
 
     def ready(self, identity: Identity, columns: Columns, segment: str | None = None) -> bool:
@@ -92,15 +93,21 @@ class StateStore(StateView):
             self.is_current()
             and self.is_settled()
             and self.is_of(identity)
-            and self._tables.quoted_columns("snapshot") == wanted
-            and self._tables.meta("segment") == (segment or "")
+            and quoted_columns(self.tables, "snapshot") == wanted
+            and self.tables.meta("segment") == (segment or "")
         )
 
     def put_in_doubt(self, verdicts: str, columns: Columns) -> None:
         """Moves rows from the snapshot to doubt by a table of verdicts (macros/verify.sql)."""
-        with self._tables.transaction():
-            self._tables.run(
-                "put_in_doubt", verdicts=verdicts, keys=columns.keys, member=columns.member
+        there = list(self.tables.columns("snapshot").items())
+        compared = stored_columns(there, len(columns.keys), self.tables.dialect)
+        with self.tables.upload(verdicts, compared.keys) as told, self.tables.transaction():
+            self.tables.run(
+                "put_in_doubt",
+                verdicts=told,
+                keys=compared.keys,
+                columns=compared.compared,
+                member=compared.member if columns.member else (),
             )
 
     def begin(
@@ -117,139 +124,134 @@ class StateStore(StateView):
         """Opens a run: its delta is attached; ``forgotten`` are kinds of rows that left the model.
         ``known`` records were sent before; ``forced`` is what spoke against it.
         """
-        self._tables.attach_delta()
+        tables = self.tables
+        tables.attach_delta()
+        tables.copy_delta(columns, SENT)
         engine.limit_memory(self.connection, engine.memory_to_render(self.bytes_per_row()))
-        self.connection.execute(
-            f"update {SCHEMA}.runs set status = 'cut off' where status = 'running'"
-        )
-        with self._tables.transaction():
-            self._tables.run(
+        with tables.transaction():
+            change_run(tables, "run.status = 'running'", {"status": "cut off"})
+            tables.run(
                 "begin",
-                delta=DELTA,
+                delta=tables.delta,
                 keys=columns.keys,
                 columns=columns.sent,
                 forgotten=[literal(kind) for kind in forgotten],
                 tables=["snapshot", "doubt", *([ADOPTED] * self.adopted)],
                 full_refresh=full_refresh,
             )
-            self.connection.execute(render_sql("touch_held", state=SCHEMA), {"seen": _now()})
-            self._tables.note_meta("run", run_id)
-            self._tables.note_meta("target", target)
-            self._tables.note_meta("known_before", str(max(known, self.known_before)))
-            self._tables.note_meta("mapping", json.dumps([column.field for column in columns.sent]))
-            self.connection.execute(
-                f"insert into {SCHEMA}.runs values (?, ?, null, 'running', ?, null, null, ?)",
-                [run_id, _now(), target, "; ".join(forced) or None],
+            tables.run(
+                "touch_held",
+                columns=list(quoted_columns(tables, "rejected")),
+                seen=in_sql(tables.dialect, now(), "time"),
             )
-        return RunLedger(self._tables, run_id, columns)
+            note(tables, "run", run_id)
+            note(tables, "target", target)
+            note(tables, "known_before", str(max(known, self.known_before)))
+            note(tables, "mapping", json.dumps([column.field for column in columns.sent]))
+            add_run(
+                tables,
+                {
+                    "run_id": run_id,
+                    "started_at": now(),
+                    "status": "running",
+                    "dbt_target": target,
+                    "forced": "; ".join(forced) or None,
+                },
+            )
+        return RunLedger(tables, run_id, columns)
 
     def settle(self) -> None:
         """Moves the snapshot by what the last run's ledger says; at its end, or after a crash."""
-        settle(self._tables)
+        settle(self.tables)
 
     def finish(
         self, run_id: str, status: str, counts: object, error: str | None, *, complete: bool
     ) -> None:
         """Closes a run, and lets go of its delta; ``complete`` if it came to its end."""
-        with self._tables.transaction():
+        tables = self.tables
+        with tables.transaction():
             if complete:
-                self._tables.note_meta("complete", run_id)
-                self.connection.execute(f"delete from {SCHEMA}.meta where name = 'known_before'")
-            self.connection.execute(
-                f"update {SCHEMA}.runs set finished_at = ?, status = ?, counts = ?, error = ? "
-                "where run_id = ?",
-                [_now(), status, json.dumps(counts), error, run_id],
+                note(tables, "complete", run_id)
+                self._unnote("known_before")
+            change_run(
+                tables,
+                f"run.run_id = {tables.dialect.literal(run_id)}",
+                {
+                    "finished_at": now(),
+                    "status": status,
+                    "counts": json.dumps(counts),
+                    "error": error,
+                },
             )
-        self._tables.forget_delta()
+        tables.forget_delta()
 
     def adopt(self, run_id: str, target: str, columns: Columns) -> int:
         """Takes the rows of the staged delta as sent; gives their number."""
-        self._tables.attach_delta()
-        with self._tables.transaction():
-            self._tables.run(
+        tables = self.tables
+        tables.attach_delta()
+        with tables.transaction():
+            tables.run(
                 "adopt",
-                delta=DELTA,
+                delta=tables.delta,
                 keys=columns.keys,
                 columns=(*columns.keys, *columns.fields),
                 member=columns.member,
             )
-            rows = self._tables.count(ADOPTED)
-            self._tables.note_meta("target", target)
-            self._tables.note_meta("complete", run_id)
-            self.record(run_id, target, "adopted", {"adopted": rows}, None)
-        self._tables.forget_delta()
+            rows = self.count(ADOPTED)
+            note(tables, "target", target)
+            note(tables, "complete", run_id)
+            self._add_stopped(run_id, target, "adopted", {"adopted": rows}, None)
+        tables.forget_delta()
         return rows
 
     def record(
         self, run_id: str, target: str, status: str, counts: object, error: str | None
     ) -> None:
         """Keeps a run that was stopped before it began."""
-        now = _now()
-        self.connection.execute(
-            f"insert into {SCHEMA}.runs values (?, ?, ?, ?, ?, ?, ?, null)",
-            [run_id, now, now, status, target, json.dumps(counts), error],
-        )
+        with self.tables.transaction():
+            self._add_stopped(run_id, target, status, counts, error)
+
+    def _add_stopped(
+        self, run_id: str, target: str, status: str, counts: object, error: str | None
+    ) -> None:
+        at = now()
+        told = {"started_at": at, "finished_at": at, "status": status, "dbt_target": target}
+        run = {"run_id": run_id, **told, "counts": json.dumps(counts), "error": error}
+        add_run(self.tables, run)
+
+    def _unnote(self, *names: str) -> None:
+        self.tables.run("unnote", names=[literal(name) for name in names])
 
 
 @contextmanager
-def open_state(files: Files, temporary: Path, *, read_only: bool = False) -> Iterator[StateStore]:
+def open_state(place: Place, temporary: Path, *, read_only: bool = False) -> Iterator[StateStore]:
     """The state of an activation, made if it is not there; the caller holds its lock.
 
-    Raises StateError where the file is damaged, or held by another program.
+    Raises StateError where it cannot be used, LockedError where another program holds it.
     """
-    with engine.open_engine(temporary) as connection:
-        files.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            engine.attach(connection, files.state, engine.STATE, read_only=read_only)
-        except duckdb.Error as error:
-            raise _unusable(files, error) from None
-        store = StateStore(connection, files)
-        try:
-            if not read_only:
-                store.migrate()
-            yield store
-        except duckdb.Error as error:
-            if engine.is_damaged(error):
-                raise _unusable(files, error) from None
-            mend = "make room" if engine.no_room(error) else "mend it"
-            raise StateError(
-                f"{files.state}: {engine.words(error)}", f"nothing was lost: {mend} and run again"
-            ) from None
+    with place.open(temporary, read_only=read_only) as tables:
+        store = StateStore(tables, place.where)
+        if not read_only:
+            store.migrate()
+        yield store
 
 
 @contextmanager
-def open_settled(files: Files, temporary: Path) -> Iterator[StateView]:
+def open_settled(place: Place, temporary: Path) -> Iterator[StateView]:
     """The state as the next sync finds it, to read; it stays as it is.
 
     What is of an earlier version, or was left by a run that was cut off, is read from a copy.
     """
-    with open_state(files, temporary, read_only=True) as store:
+    with open_state(place, temporary, read_only=True) as store:
         if store.is_current() and store.is_settled():
             yield store
             return
-    with open_state(copy_state(files, temporary), temporary) as store:
+    with open_state(place.copy(temporary), temporary) as store:
         store.settle()
         yield store
 
 
-def _unusable(files: Files, error: duckdb.Error) -> StateError:
-    path, words = files.state, engine.words(error)
-    if "could not set lock" in words.lower():
-        return LockedError(f"{path}: held by another program", "close it and run again")
-    if "cannot open file" in words.lower():
-        return StateError(f"{path}: {words}", "give its owner access, then run again")
-    return StateError(
-        f"{path}: not a usable state file: {words}",
-        "put back a copy, without the `.wal` that lies beside this one, or forget it with "
-        f"`dbt-selligent state reset {files.name} --yes`: then everything is sent again",
-    )
-
-
-def _what_changed(before: dict[str, Any], now: Identity, stay: int) -> Anew:
-    changed = ", ".join(differences(before, now))
+def _what_changed(before: dict[str, Any], current: Identity, stay: int) -> Anew:
+    changed = ", ".join(differences(before, current))
     why = f"starts anew: {changed}; {stay:,} records stay as they were sent before"
     return Anew(why, stay)
-
-
-def _now() -> datetime:
-    return datetime.now(timezone.utc).replace(tzinfo=None)

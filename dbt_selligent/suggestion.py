@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from dbt_selligent.errors import ConfigurationError, nearest
-from dbt_selligent.fieldtypes import KEYLESS, family_of
+from dbt_selligent.fieldtypes import KEYLESS
 from dbt_selligent.matching import Hints, Pair, Source, column_fault, field_fault, match_names
 from dbt_selligent.naming import find_named
 from dbt_selligent.selligent.lists import Field
@@ -99,7 +99,7 @@ def choose_keys(pairs: Sequence[Pair], asked: Sequence[str], why: str) -> tuple[
 
 def can_be_key(pair: Pair) -> bool:
     """Whether records can be found by the field, and rows by the column."""
-    family = family_of(pair.column.sql_type)
+    family = pair.column.settled
     return family is not None and family[0] not in KEYLESS and pair.field.data_type not in NO_KEYS
 
 
@@ -115,7 +115,7 @@ def _rank(name: str) -> int:
 
 def _made_for(column: Source) -> tuple[str, int | None] | None:
     """Type and length of the field for a column, None where no field takes its type."""
-    found = family_of(column.sql_type)
+    found = column.settled
     if found is None:
         return None
     family, settled = found

@@ -1,106 +1,195 @@
-"""The tables of one activation's state, and the staged delta beside them, as one connection."""
+"""What state and ledger need of the tables of one activation, whatever engine they are in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime, timezone
+from typing import Any, Protocol
 
 import duckdb
 
-from dbt_selligent.errors import StateError
+from dbt_selligent.columns import Column, Columns
+from dbt_selligent.spans import Settled
 from dbt_selligent.warehouse import engine
-from dbt_selligent.warehouse.macros import literal, quote, render_sql
+from dbt_selligent.warehouse.dialects import Dialect
 
-SCHEMA = f"{engine.STATE}.main"
+# Where rows that are to be sent lie when they are rendered, whatever engine staged them.
 DELTA = f"{engine.DELTA}.main.delta"
 GROUPS = f"{engine.DELTA}.main.groups"
 
+Row = tuple[Any, ...]
+Shape = Sequence[tuple[str, str]]  # names of columns, and the families of their values
 
-class Tables:
-    """A connection to an attached state; ``delta`` is the file of the staged delta."""
+RUN = {
+    "run_id": "text",
+    "started_at": "time",
+    "finished_at": "time",
+    "status": "text",
+    "dbt_target": "text",
+    "counts": "text",
+    "error": "text",
+    "forced": "text",
+}
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, delta: Path) -> None:
-        self.connection = connection
-        self._delta = delta
-        self._attached = False
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+class Names(Protocol):
+    """Names of the state's tables in SQL, by their plain names."""
+
+    def __getitem__(self, table: str) -> str:
+        """The table as SQL names it."""
+
+
+class InSchema:
+    """Tables that lie in one schema, under their plain names, and change in place."""
+
+    def __init__(self, schema: str) -> None:
+        self._schema = schema
+
+    def __getitem__(self, table: str) -> str:
+        """The table as SQL names it."""
+        return f"{self._schema}.{table}"
+
+    fresh = __getitem__
+
+
+class Tables(Protocol):
+    """The open tables of one state, and the delta that is staged beside them."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """What SQL on them has to be like."""
+
+    @property
+    def names(self) -> Names:
+        """The state's tables in SQL."""
+
+    @property
+    def delta(self) -> str:
+        """The staged delta, where the state's tables are."""
+
+    @property
+    def groups(self) -> str:
+        """Its groups, there too."""
+
+    @property
+    def local(self) -> duckdb.DuckDBPyConnection:
+        """The DuckDB of the tool's own: it renders `DELTA`, and takes what is read from a list."""
+
+    @property
+    def rendering(self) -> str:
+        """The engine for which SQL on `DELTA` is rendered."""
+
+    def migrate(self) -> None:
+        """Brings the tables up to this version; raises StateError where they are newer."""
+
+    def version(self) -> int:
+        """The version of the tables, 0 where there are none."""
+
+    def transaction(self) -> AbstractContextManager[None]:
         """All or nothing, durable when it ends."""
-        self.connection.execute("begin")
-        try:
-            yield
-        except BaseException:
-            self.connection.execute("rollback")
-            raise
-        self.connection.execute("commit")
 
-    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    def appending(self) -> AbstractContextManager[None]:
+        """What is appended within is durable when it ends; if it breaks, some of it may be."""
+
+    def rows(self, sql: str) -> list[Row]:
         """All rows of a statement."""
-        return list(self.connection.execute(sql, list(parameters)).fetchall())
 
-    def run(self, macro: str, **arguments: Any) -> None:
-        """Runs the statements of a macro on the state's tables."""
-        for statement in duckdb.extract_statements(render_sql(macro, state=SCHEMA, **arguments)):
-            self.connection.execute(statement.query)
+    def run(self, macro: str, /, **arguments: Any) -> None:
+        """Changes the state's tables by a macro, within a transaction."""
 
-    def count(self, table: str, where: str = "true") -> int:
-        """How many rows a table of the state has."""
-        [(found,)] = self.rows(f"select count(*) from {SCHEMA}.{table} where {where}")
-        return int(found)
+    def append(
+        self, macro: str, argument: str, shape: Shape, rows: Sequence[Row], **arguments: Any
+    ) -> None:
+        """Adds rows by a macro, within `appending`; it takes ``rows`` as a query."""
+
+    def scratch(
+        self, name: str, macro: str, shape: Shape, rows: Sequence[Row], **arguments: Any
+    ) -> AbstractContextManager[str]:
+        """A table for a while, made by a macro that takes ``rows`` as a query; its name."""
 
     def columns(self, table: str) -> dict[str, str]:
         """Names and types of a table's columns, in order; none where there is no such table."""
-        rows = self.rows(
-            "select column_name, data_type from duckdb_columns() "
-            f"where database_name = {literal(engine.STATE)} and table_name = ? "
-            "order by column_index",
-            [table],
-        )
-        return {str(name): str(sql_type) for name, sql_type in rows}
-
-    def quoted_columns(self, table: str) -> dict[str, str]:
-        """The same, with the names as they stand in SQL."""
-        return {quote(name): sql_type for name, sql_type in self.columns(table).items()}
 
     def meta(self, name: str) -> str | None:
         """A noted value."""
-        rows = self.rows(f"select value from {SCHEMA}.meta where name = ?", [name])
-        return rows[0][0] if rows else None
-
-    def note_meta(self, name: str, value: str) -> None:
-        """Notes a value."""
-        self.connection.execute(
-            f"insert or replace into {SCHEMA}.meta values (?, ?)", [name, value]
-        )
 
     def attach_delta(self) -> None:
-        """Attaches the staged delta, to read; raises StateError where it is not there."""
-        if self._attached:
-            return
-        self.require_delta()
-        engine.attach(self.connection, self._delta, engine.DELTA, read_only=True)
-        self._attached = True
+        """Makes the staged delta readable; raises StateError where it is not there."""
 
     def require_delta(self) -> None:
         """Raises StateError where the staged delta is not there."""
-        if not self._delta.is_file():
-            raise StateError(
-                f"{self._delta}: missing, though a run that was cut off needs it",
-                "put it back, or forget the state with `dbt-selligent state reset`: everything is "
-                "then sent again",
-            )
+
+    def delta_columns(self) -> Collection[str]:
+        """The names of the columns of the staged delta."""
+
+    def group_columns(self) -> Collection[str]:
+        """The names of the columns of its groups."""
+
+    def copy_delta(self, columns: Columns, kinds: Collection[str]) -> None:
+        """Makes the rows of these kinds readable as `DELTA`."""
 
     def delta_size(self) -> tuple[int, int]:
-        """Rows of the attached delta, and bytes of its file, in which values are not compressed."""
-        [(rows,)] = self.rows(f"select count(*) from {DELTA}")
-        return int(rows), self._delta.stat().st_size
+        """Rows of `DELTA`, and bytes of its file, in which values are not compressed."""
 
     def forget_delta(self) -> None:
-        """Detaches the staged delta, and deletes it."""
-        if self._attached:
-            engine.detach(self.connection, engine.DELTA)
-            self._attached = False
-        self._delta.unlink(missing_ok=True)
+        """Lets go of the staged delta, and deletes it."""
+
+    def copy_state(self, columns: Columns) -> Names:
+        """Makes snapshot, doubt and rejected rows readable for `local`; their names there."""
+
+    def upload(self, verdicts: str, keys: Sequence[Column]) -> AbstractContextManager[str]:
+        """A table of verdicts of `local`, where the state's tables are; its name there."""
+
+    def expecting(self, columns: Columns, *, all_of_it: bool) -> AbstractContextManager[None]:
+        """Meanwhile the snapshot may be written that a first sync comes to if all is confirmed."""
+
+    def take_expected(self, spans: Sequence[Settled]) -> bool:
+        """Takes that snapshot where the spans say that all was, else forgets it; whether it did."""
+
+
+def count(tables: Tables, table: str, where: str = "true") -> int:
+    """How many rows a table of the state has."""
+    [(found,)] = tables.rows(f"select count(*) from {tables.names[table]} where {where}")
+    return int(found)
+
+
+def quoted_columns(tables: Tables, table: str) -> dict[str, str]:
+    """Types of a table's columns by their names as they stand in SQL."""
+    quote = tables.dialect.quote
+    return {quote(name): sql_type for name, sql_type in tables.columns(table).items()}
+
+
+def note(tables: Tables, name: str, value: str) -> None:
+    """Notes a value, within a transaction."""
+    literal = tables.dialect.literal
+    tables.run("note", name=literal(name), value=literal(value))
+
+
+def add_run(tables: Tables, run: Mapping[str, object]) -> None:
+    """Adds a run, within a transaction; what is not told of it is null."""
+    values = [in_sql(tables.dialect, run.get(name), family) for name, family in RUN.items()]
+    tables.run("add_run", columns=list(RUN), values=values)
+
+
+def change_run(tables: Tables, condition: str, run: Mapping[str, object]) -> None:
+    """Tells more of the runs that meet a condition, within a transaction."""
+    values = {name: in_sql(tables.dialect, value, RUN[name]) for name, value in run.items()}
+    tables.run("change_runs", columns=list(RUN), values=values, condition=condition)
+
+
+def in_sql(dialect: Dialect, value: object, family: str) -> str:
+    """A value of the tool's own in SQL, typed."""
+    if value is None:
+        return f"cast(null as {dialect.types[family]})"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return str(value)
+    text = value.isoformat(sep=" ") if isinstance(value, datetime) else str(value)
+    return f"cast({dialect.literal(text)} as {dialect.types[family]})"
+
+
+def now() -> datetime:
+    """In UTC, without a zone, as state tables hold times."""
+    return datetime.now(timezone.utc).replace(tzinfo=None)

@@ -9,21 +9,20 @@ import uuid
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.catalog import read_catalog
 from dbt_selligent.errors import ConfigurationError, StateError, nearest
 from dbt_selligent.jobs import Job, make_jobs, open_reader, state_folders
-from dbt_selligent.kept import Kept, describe, wal
-from dbt_selligent.locks import hold
-from dbt_selligent.places import Files, Identity, private_folder
+from dbt_selligent.kept import Kept, describe
+from dbt_selligent.places import Identity, Place, private_folder
 from dbt_selligent.planning import Plan
 from dbt_selligent.preparing import plan_job, prepare_state, take_over
 from dbt_selligent.selection import list_activations
 from dbt_selligent.settings import Destination, Settings
 from dbt_selligent.state import open_state
 from dbt_selligent.stateview import differences
+from dbt_selligent.storage import Storage, open_storage
 
 AGAIN = "run it again with --yes to do it"
 
@@ -48,12 +47,12 @@ def reset(settings: Settings, name: str, *, yes: bool) -> Change:
     destination = _destination(settings, activations.get(name))
     if settings.destination:  # that of the activation may be another now
         destination = settings.destination_named()
-    files = _existing(destination, name)
-    with hold(files.lock, f"activation {name}"):
-        kept = describe(destination, name, name in activations)
-        if yes:
-            for path in (files.state, wal(files.state), files.delta):
-                path.unlink(missing_ok=True)
+    with open_storage(settings) as storage:
+        place = _existing(storage, destination, name)
+        with place.hold():
+            kept = describe(destination, place, name in activations)
+            if yes:
+                place.forget()
     what = kept.error or kept.figures
     return Change(
         f"{name} at {destination.name}: {what}: {'forgotten' if yes else 'would be forgotten'}; "
@@ -81,27 +80,26 @@ def rename(settings: Settings, old: str, new: str, *, yes: bool) -> Change:
         )
     activation = activations[new]
     destination = _destination(settings, activation)
-    files, target = _existing(destination, old), Files.named(destination, new)
-    with (
-        hold(files.lock, f"activation {old}"),
-        hold(target.lock, f"activation {new}"),
-        private_folder(destination.state) as temporary,
-    ):
-        kept = describe(destination, old, False)
-        if kept.error:
-            raise StateError(kept.error, kept.next_step)
-        if target.state.exists():
-            raise StateError(
-                f"{target.state}: {new} has a state already",
-                f"`dbt-selligent state reset {new}` forgets it",
-            )
-        if yes:
-            _settle(files, temporary)
-            # What is left of a state that is gone would be taken for this one's.
-            for left in (wal(target.state), target.delta):
-                left.unlink(missing_ok=True)
-            # One file, renamed at once: a kill leaves it under one name or the other.
-            files.state.rename(target.state)
+    with open_storage(settings) as storage:
+        place = _existing(storage, destination, old)
+        target = storage.place(activation, destination)
+        with (
+            place.hold(),
+            target.hold(),
+            private_folder(destination.state) as temporary,
+        ):
+            kept = describe(destination, place, False)
+            if kept.error:
+                raise StateError(kept.error, kept.next_step)
+            if target.exists():
+                raise StateError(
+                    f"{target.where}: {new} has a state already",
+                    f"`dbt-selligent state reset {new}` forgets it",
+                )
+            if yes:
+                with open_state(place, temporary) as store:
+                    store.settle()
+                place.rename(target)
     does = "is" if yes else "would be"
     said = f"{old} at {destination.name}: {kept.figures}: {does} the state of {new}"
     return Change(said, yes, _unlike(kept, Identity.of(activation, destination)))
@@ -114,16 +112,17 @@ def adopt(settings: Settings, *, yes: bool) -> tuple[Change, ...]:
     """
     activations = list_activations(settings)
     with (
+        open_storage(settings) as storage,
         ExitStack() as locks,
         private_folder(*state_folders(settings, activations)) as temporary,
-        open_reader(settings, temporary, ()) as reader,
+        open_reader(storage, temporary, ()) as reader,
     ):
         catalog = read_catalog(settings, activations, _at_once, offline=True)
-        jobs = make_jobs(settings, reader, activations, catalog, ())
+        jobs = make_jobs(settings, storage, reader, activations, catalog, ())
         for job in jobs:
             name = job.activation.name
-            locks.enter_context(hold(job.files.lock, f"activation {name}"))
-            kept = describe(job.destination, name, True)
+            locks.enter_context(job.place.hold())
+            kept = describe(job.destination, job.place, True)
             # Also one that confirmed nothing: a sync was let through, and rows may be on their way.
             if kept.target:
                 raise StateError(
@@ -132,13 +131,14 @@ def adopt(settings: Settings, *, yes: bool) -> tuple[Change, ...]:
                 )
         planned = []
         for job in jobs:
-            where = prepare_state(settings, job, temporary, ())
-            delta = temporary / job.files.delta.name
+            where = prepare_state(settings, storage, job, temporary, ())
             notes = catalog.notes(job.activation)
-            planned.append((job, plan_job(settings, reader, job, where, delta, notes=notes)))
+            planned.append((job, plan_job(settings, reader, job, where, temporary, notes=notes)))
+            if not yes:
+                job.place.drop_delta(planned[-1][1].delta)
         for job, made in planned if yes else ():
             take_over(job, made, temporary)
-            with open_state(job.files, temporary) as store:
+            with open_state(job.place, temporary) as store:
                 store.adopt(uuid.uuid4().hex, settings.target, made.columns)
     return tuple(_adopted(job, made, yes) for job, made in planned)
 
@@ -175,29 +175,14 @@ def _destination(settings: Settings, activation: Activation | None) -> Destinati
     return settings.destination_named(activation.destination if activation else None)
 
 
-def _existing(destination: Destination, name: str) -> Files:
-    files = Files.named(destination, name)
-    if not files.state.exists():
-        there = files.names
+def _existing(storage: Storage, destination: Destination, name: str) -> Place:
+    place = storage.named(destination, name)
+    if not place.exists():
+        there = place.names
         like = nearest(name, there)
         raise StateError(
             f"no state of {name} at {destination.name}",
             (f"did you mean {like}?" if like else f"there are: {', '.join(there) or 'none'}.")
             + " --destination NAME looks at another",
         )
-    return files
-
-
-def _settle(files: Files, temporary: Path) -> None:
-    """A run that was cut off is settled, and nothing is left beside the state's own file.
-
-    Raises StateError.
-    """
-    with open_state(files, temporary) as store:
-        store.settle()
-    if wal(files.state).exists():
-        raise StateError(
-            f"{wal(files.state)}: what is in it cannot be written to the state",
-            "make room, then run again: nothing was changed",
-        )
-    files.delta.unlink(missing_ok=True)
+    return place

@@ -114,7 +114,8 @@ def validate(
     mends: dict[str, None] = {}
     for each in activations:
         listing = catalog.listings.get(each.unique_id)
-        found = find_faults(settings, each, models.columns.get(each.unique_id), listing)[1]
+        there = models.columns.get(each.unique_id)
+        found = find_faults(settings, each, there, listing, models.dialect)[1]
         faults += found
         if any(is_lacking(each, listing, fault) for fault in (*catalog.faults, *found)):
             mends[init_command(settings, each)] = None

@@ -16,14 +16,14 @@ from dbt_selligent.columns import Column, Columns
 from dbt_selligent.comparison import RECORD_ID, Comparison, Figures
 from dbt_selligent.errors import DestinationError, RefusedError, RunError, UnreachableError, nearest
 from dbt_selligent.events import Emit, Waiting, silent
-from dbt_selligent.locks import hold, take_turn
-from dbt_selligent.places import Files, Identity, private_folder
+from dbt_selligent.places import Identity, private_folder
 from dbt_selligent.reading import Reader, Sleep
 from dbt_selligent.selection import list_activations
 from dbt_selligent.selligent.client import Client
 from dbt_selligent.selligent.lists import Listing
 from dbt_selligent.settings import Settings
 from dbt_selligent.state import StateStore, open_state
+from dbt_selligent.storage import Storage, open_storage
 
 MOST_ROWS = 5
 IN_STEP, DIFFERS, IN_DOUBT = "in step", "differs", "in doubt"
@@ -89,19 +89,19 @@ def verify(
     raises ConfigurationError where none can be looked at.
     """
     found = []
-    for activation in list_activations(settings):
-        empty = Verification(
-            activation.name, activation.list, activation.destination, activation.segment
-        )
-        try:
-            found.append(
-                _Verifier(settings, activation, empty, emit, sleep).verify(repair, show_values)
+    with open_storage(settings) as storage:
+        for activation in list_activations(settings):
+            empty = Verification(
+                activation.name, activation.list, activation.destination, activation.segment
             )
-        except RunError as error:
-            again = "run `dbt-selligent debug`, then verify again"
-            step = again if isinstance(error, UnreachableError) else error.next_step
-            steps = (step,) if step else ()
-            found.append(replace(empty, status=FAILED, error=error.message, next_steps=steps))
+            verifier = _Verifier(settings, storage, activation, empty, emit, sleep)
+            try:
+                found.append(verifier.verify(repair, show_values))
+            except RunError as error:
+                again = "run `dbt-selligent debug`, then verify again"
+                step = again if isinstance(error, UnreachableError) else error.next_step
+                steps = (step,) if step else ()
+                found.append(replace(empty, status=FAILED, error=error.message, next_steps=steps))
     return tuple(found)
 
 
@@ -111,6 +111,7 @@ class _Verifier:
     def __init__(
         self,
         settings: Settings,
+        storage: Storage,
         activation: Activation,
         empty: Verification,
         emit: Emit,
@@ -118,25 +119,25 @@ class _Verifier:
     ) -> None:
         self._activation = activation
         self._destination = settings.destination_named(activation.destination)
-        self._files = Files.of(activation, self._destination)
+        self._place = storage.place(activation, self._destination)
         self._empty = empty
         self._emit = emit
         self._sleep = sleep
 
     def verify(self, repair: bool, show_values: bool) -> Verification:
         """Raises RunError."""
-        name, files = self._activation.name, self._files
-        if not files.state.exists():
+        name, place = self._activation.name, self._place
+        if not place.exists():
             return self._empty
 
         def waits(why: str) -> None:
             self._emit(Waiting(name, why))
 
         with (
-            hold(files.lock, f"activation {name}"),
-            take_turn(files.list_lock, f"list {self._activation.list}", threading.Event(), waits),
+            place.hold(),
+            place.hold_list(self._activation.list, threading.Event(), waits),
             private_folder(self._destination.state) as temporary,
-            open_state(files, temporary) as store,
+            open_state(place, temporary) as store,
         ):
             if not store.begun:
                 return self._empty
@@ -145,7 +146,7 @@ class _Verifier:
 
     def _compare(self, store: StateStore, repair: bool, show_values: bool) -> Verification:
         activation = self._activation
-        known = store.known_columns(Identity.of(activation, self._destination))
+        known = store.known_columns(Identity.of(activation, self._destination)).local
         with Client(self._destination, sleep=self._sleep) as client:
             reader = Reader(client, self._sleep)
             listing = self._listing(reader)

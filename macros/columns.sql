@@ -158,7 +158,10 @@
   {%- endfor -%}
 {% endmacro %}
 
-{# The number of a staged row: rows are staged once, and their numbers rise in the order of staging. #}
+{#
+  The number of a staged row: rows are staged once. Where the engine does not number them in the order
+  of staging itself, they are staged with it.
+#}
 {% macro selligent_number(alias) %}
   {{- adapter.dispatch('selligent_number', 'dbt_selligent')(alias) -}}
 {% endmacro %}
@@ -166,3 +169,34 @@
 {% macro duckdb__selligent_number(alias) -%} {{ alias }}.rowid {%- endmacro %}
 
 {% macro default__selligent_number(alias) -%} {{ alias }}._selligent_n {%- endmacro %}
+
+{% macro selligent_numbered(query) %}
+  {{- adapter.dispatch('selligent_numbered', 'dbt_selligent')(query) -}}
+{% endmacro %}
+
+{% macro duckdb__selligent_numbered(query) %}
+{{ query }}
+{% endmacro %}
+
+{% macro default__selligent_numbered(query) %}
+select row_number() over (order by numbered._selligent_kind) as _selligent_n, numbered.* from ({{ query }}) as numbered
+{% endmacro %}
+
+{% macro postgres__selligent_numbered(query) %}
+select row_number() over () as _selligent_n, numbered.* from ({{ query }}) as numbered
+{% endmacro %}
+
+{# Rising and unique, and without one worker that has to see every row; not without gaps. #}
+{% macro spark__selligent_numbered(query) %}
+select monotonically_increasing_id() as _selligent_n, numbered.* from ({{ query }}) as numbered
+{% endmacro %}
+
+{# The tool's own copy of a delta: of a DuckDB, and numbered by the warehouse. #}
+{% macro copied__selligent_number(alias) -%} {{ alias }}._selligent_n {%- endmacro %}
+
+{# UTF-16 units of the longest text of each of some columns, which come quoted. #}
+{% macro selligent_longest(relation, columns) %}
+select
+  {%- for column in columns %} max({{ selligent_utf16_units(column) }}){{ ',' if not loop.last }}{% endfor %}
+from {{ relation }}
+{% endmacro %}

@@ -3,7 +3,7 @@
 
     keys, fields   lists of columns (see columns.sql); `columns` is both, keys first
     model          the model's rows as they are sent, made by `selligent_model`
-    state          the schema of the state's tables: snapshot, doubt, rejected
+    state          the state's tables by name, as SQL names them: snapshot, doubt, rejected
 
   EXCEPT, both ways: `gone` are the rows of the snapshot that the model does not have as they are,
   `came` the rows of the model that the snapshot does not have. If nothing is gone, and the model has
@@ -20,7 +20,7 @@
 
 {# A table of a `computed` model, a view or the like, so that it is computed once; else a view. #}
 {% macro selligent_model(target, relation, columns, computed) %}
-create {{ 'table' if computed else 'view' }} {{ target }} as
+{{ selligent_create_as(target) if computed else selligent_create_view(target) }}
 select
   {%- for column in columns %}
   {{ selligent_settled(column) }} as {{ column.name }}{{ ',' if not loop.last }}
@@ -33,32 +33,32 @@ from {{ relation }}
 select
   (select count(*) from {{ model }}),
   (select count(*) from {{ model }} where {{ selligent_key_given(keys) }}),
-  (select count(*) from {{ state }}.snapshot),
-  (select count(*) from {{ state }}.doubt)
+  (select count(*) from {{ state.snapshot }}),
+  (select count(*) from {{ state.doubt }})
 {% endmacro %}
 
 {% macro selligent_gone(target, model, state, keys, columns) %}
-create table {{ target }} as
-select {{ selligent_names(columns) }} from {{ state }}.snapshot
+{{ selligent_create_as(target) }}
+select {{ selligent_names(columns) }} from {{ state.snapshot }}
 except
 select {{ selligent_names(columns) }} from {{ model }} where {{ selligent_key_given(keys) }}
 {% endmacro %}
 
 {# Where everything is sent again, all rows that have a key came. #}
 {% macro selligent_came(target, model, state, keys, columns, once, full_refresh) %}
-create {{ 'view' if full_refresh else 'table' }} {{ target }} as
+{{ selligent_create_view(target) if full_refresh else selligent_create_as(target) }}
 {%- if full_refresh or not once %}
 select {{ selligent_names(columns + once) }} from {{ model }} where {{ selligent_key_given(keys) }}
 {%- if not full_refresh %}
 except
-select {{ selligent_names(columns) }} from {{ state }}.snapshot
+select {{ selligent_names(columns) }} from {{ state.snapshot }}
 {%- endif %}
 {%- else %}
 {#- What is sent once is not compared: it is fetched for the rows that differ. #}
 with differs as (
   select {{ selligent_names(columns) }} from {{ model }} where {{ selligent_key_given(keys) }}
   except
-  select {{ selligent_names(columns) }} from {{ state }}.snapshot
+  select {{ selligent_names(columns) }} from {{ state.snapshot }}
 )
 select {{ selligent_names(columns + once, 'model') }} from {{ model }} as model
 where exists (
@@ -70,7 +70,8 @@ where exists (
 
 {# What came where nothing did. #}
 {% macro selligent_none_came(target, model, columns) %}
-create table {{ target }} as select {{ selligent_names(columns) }} from {{ model }} where false
+{{ selligent_create_as(target) }}
+select {{ selligent_names(columns) }} from {{ model }} where false
 {% endmacro %}
 
 {#
@@ -85,13 +86,27 @@ with added as (
 )
 select
   (select count(*) from {{ came }}),
-  (select {{ selligent_different_keys(keys, 'came') }} from {{ came }} as came),
-  (select count(*) from {{ state }}.snapshot as snapshot
+  ({{ selligent_different_keys(came, keys) }}),
+  (select count(*) from {{ state.snapshot }} as snapshot
     where exists (select 1 from added where {{ selligent_same_key(keys, 'snapshot', 'added') }}))
 {% endmacro %}
 
-{# How many different keys there are; of a row without a key there is none. #}
-{% macro selligent_different_keys(keys, alias) -%}
+{# How many different keys the rows of a table have; of a row without a key there is none. #}
+{% macro selligent_different_keys(table, keys) %}
+  {{- adapter.dispatch('selligent_different_keys', 'dbt_selligent')(table, keys) -}}
+{% endmacro %}
+
+{% macro default__selligent_different_keys(table, keys) -%}
+select count(*) from (
+  select distinct {{ selligent_canonical_names(keys, 'keyed') }} from {{ table }} as keyed
+  where {{ selligent_key_given(keys, 'keyed') }}) as different
+{%- endmacro %}
+
+{% macro duckdb__selligent_different_keys(table, keys) -%}
+select {{ selligent_count_keys(keys, 'keyed') }} from {{ table }} as keyed
+{%- endmacro %}
+
+{% macro selligent_count_keys(keys, alias) -%}
   count(distinct
   {%- if keys | length == 1 %} {{ selligent_canonical(keys[0], alias ~ '.' ~ keys[0].name) }}
   {%- else %} case when {{ selligent_key_given(keys, alias) }} then row(
@@ -99,9 +114,13 @@ select
   ) end {%- endif %})
 {%- endmacro %}
 
+{% macro selligent_create_view(target) -%}
+create view {{ target }} as
+{%- endmacro %}
+
 {# Keys that stand twice. #}
 {% macro selligent_doubled(target, model, keys) %}
-create table {{ target }} as
+{{ selligent_create_as(target) }}
 select {{ selligent_canonical_names(keys, 'model') }}
 from {{ model }} as model
 where {{ selligent_key_given(keys, 'model') }}
@@ -120,11 +139,11 @@ having count(*) > 1
   where no key stands twice.
 #}
 {% macro selligent_delta(target, model, came, gone, doubled, state, keys, fields, member, once, skip, full_refresh, retried, spared=false) %}
-  {{- adapter.dispatch('selligent_delta', 'dbt_selligent')(target, model, came, gone, doubled, state, keys, fields, member, once, skip, full_refresh, retried, spared) -}}
+{{ selligent_create_as(target) }}
+{{ selligent_numbered(selligent_differing(model, came, gone, doubled, state, keys, fields, member, once, skip, full_refresh, retried, spared)) }}
 {% endmacro %}
 
-{% macro default__selligent_delta(target, model, came, gone, doubled, state, keys, fields, member, once, skip, full_refresh, retried, spared) %}
-create table {{ target }} as
+{% macro selligent_differing(model, came, gone, doubled, state, keys, fields, member, once, skip, full_refresh, retried, spared) %}
 with matched as (
   select
     {{ selligent_names(keys, 'came') }},
@@ -155,8 +174,8 @@ with matched as (
     {%- endif %}
   from {{ came }} as came
   left join {{ gone }} as gone on {{ selligent_same_key(keys, 'came', 'gone') }}
-  left join {{ state }}.doubt as doubt on {{ selligent_same_key(keys, 'came', 'doubt') }}
-  left join {{ state }}.rejected as rejected on {{ selligent_same_key(keys, 'came', 'rejected') }}
+  left join {{ state.doubt }} as doubt on {{ selligent_same_key(keys, 'came', 'doubt') }}
+  left join {{ state.rejected }} as rejected on {{ selligent_same_key(keys, 'came', 'rejected') }}
   {%- if doubled %}
   where not exists (
     select 1 from {{ doubled }} as doubled where {{ selligent_same_key(keys, 'came', 'doubled') }})
@@ -179,7 +198,7 @@ judged as (
         and _selligent_refused = {% if skip %}_selligent_hash{% else %}{{ selligent_row_hash(keys + fields + once, 'matched') }}{% endif %}
         then _selligent_refusal
       when _selligent_doubt then 'again'
-      when _selligent_known and contains(_selligent_changed, '1') then 'changed'
+      when _selligent_known and _selligent_changed like '%1%' then 'changed'
       when _selligent_known then 'unchanged'
       {%- endif %}
       else 'new'
@@ -189,10 +208,10 @@ judged as (
 {#- Keys as they were sent: how Selligent compares them is not relied upon where a record ends. #}
 removed as (
   select {{ selligent_names(keys, 'gone') }} from {{ gone }} as gone
-  anti join {{ came }} as came on {{ selligent_same_key(keys, 'gone', 'came') }}
+  where not {{ selligent_in_table(came, keys, 'gone') }}
   union all
-  select {{ selligent_names(keys, 'doubt') }} from {{ state }}.doubt as doubt
-  anti join {{ came }} as came on {{ selligent_same_key(keys, 'doubt', 'came') }}
+  select {{ selligent_names(keys, 'doubt') }} from {{ state.doubt }} as doubt
+  where not {{ selligent_in_table(came, keys, 'doubt') }}
 )
 select
   _selligent_kind,
@@ -223,7 +242,7 @@ where exists (
 union all
 select
   {%- if spared %}
-  case when exists (select 1 from {{ state }}.adopted as adopted where {{ selligent_same_key(keys, 'removed', 'adopted') }})
+  case when exists (select 1 from {{ state.adopted }} as adopted where {{ selligent_same_key(keys, 'removed', 'adopted') }})
     then 'spared' else 'removed' end,
   {%- else %} 'removed',{% endif %} '', {{ selligent_names(keys) }}
   {%- for column in fields + member + once %}, cast(null as {{ column.type }}){% endfor %}
@@ -246,7 +265,11 @@ from removed
   Right only if every row has a key of its own, which `selligent_first_sizes` tells.
 #}
 {% macro selligent_first_delta(target, model, keys, fields, member, once, skip) %}
-create table {{ target }} as
+{{ selligent_create_as(target) }}
+{{ selligent_numbered(selligent_all_new(model, keys, fields, member, once, skip)) }}
+{% endmacro %}
+
+{% macro selligent_all_new(model, keys, fields, member, once, skip) %}
 select
   case when {{ selligent_unsendable_field(keys + fields + once, 'model') }} is null
     then 'new' else 'invalid' end as _selligent_kind,
@@ -260,8 +283,19 @@ from {{ model }} as model
 
 {# Rows, those of them that have a key, and different keys. #}
 {% macro selligent_first_sizes(delta, keys) %}
+  {{- adapter.dispatch('selligent_first_sizes', 'dbt_selligent')(delta, keys) -}}
+{% endmacro %}
+
+{% macro default__selligent_first_sizes(delta, keys) %}
+select
+  (select count(*) from {{ delta }}),
+  (select count(*) from {{ delta }} as delta where {{ selligent_key_given(keys, 'delta') }}),
+  ({{ selligent_different_keys(delta, keys) }})
+{% endmacro %}
+
+{% macro duckdb__selligent_first_sizes(delta, keys) %}
 select count(*), count(case when {{ selligent_key_given(keys, 'delta') }} then 1 end),
-  {{ selligent_different_keys(keys, 'delta') }}
+  {{ selligent_count_keys(keys, 'delta') }}
 from {{ delta }} as delta
 {% endmacro %}
 
@@ -283,10 +317,11 @@ from {{ delta }} as delta
 
 {# The delta in figures: kind, mask, and how many rows; of rows that are never sent, field and reason. #}
 {% macro selligent_delta_counts(delta, columns) %}
-select _selligent_kind, _selligent_mask, {{ selligent_invalid(columns, 'delta') }}, count(*)
-from {{ delta }} as delta
-group by all
-order by all
+select _selligent_kind, _selligent_mask, _selligent_field, _selligent_reason, count(*)
+from (
+  select _selligent_kind, _selligent_mask, {{ selligent_invalid(columns, 'delta') }} from {{ delta }} as delta) as told
+group by 1, 2, 3, 4
+order by 1, 2, 3, 4
 {% endmacro %}
 
 {# Field and reason of a row that is never sent, two columns. #}
@@ -307,10 +342,6 @@ order by all
   as quoted SQL strings; `span` narrows it to some of its rows, `upto` to numbers not above it.
 #}
 {% macro selligent_rows(delta, groups, number, members, columns, span=none, upto=none) %}
-  {{- adapter.dispatch('selligent_rows', 'dbt_selligent')(delta, groups, number, members, columns, span, upto) -}}
-{% endmacro %}
-
-{% macro default__selligent_rows(delta, groups, number, members, columns, span, upto) %}
 select {{ selligent_number('delta') }} as _selligent_n,
   concat(cast(json_array(
     {%- for column in columns -%}
@@ -354,4 +385,41 @@ where {{ selligent_in_group(groups, number, members) }}
 and {{ selligent_number('delta') }} between {{ span.first }} and {{ span.last }}
 and not exists (select 1 from {{ listed }} as listed where {{ selligent_same_key(keys, 'delta', 'listed') }})
 order by 1
+{% endmacro %}
+
+{# The first rows of a kind by their values, with kind and mask. #}
+{% macro selligent_sample(delta, columns, kind, most) %}
+select _selligent_kind, _selligent_mask, {{ selligent_names(columns, 'delta') }} from {{ delta }} as delta
+where _selligent_kind = {{ kind }} order by {{ selligent_names(columns, 'delta') }} limit {{ most }}
+{% endmacro %}
+
+{# What is sent of a delta, as it is copied to where it is rendered: in the order of the numbers. #}
+{% macro selligent_sendable(delta, kinds, columns, hashed) %}
+select _selligent_n, _selligent_kind, _selligent_mask, {{ selligent_names(columns) }}
+  {%- if hashed %}, _selligent_hash{% endif %}
+from {{ delta }} where _selligent_kind in ({{ kinds | join(', ') }})
+order by _selligent_n
+{% endmacro %}
+
+{# Which rows are done with together: the groups of a plan. #}
+{% macro selligent_groups(target, rows, types) %}
+create table {{ target }} (_selligent_group {{ types.integer }}, _selligent_done {{ types.text }},
+  _selligent_kind {{ types.text }}, _selligent_mask {{ types.text }}){{ selligent_format() }};
+{%- for some in rows | batch(500) %}
+insert into {{ target }}
+{{ selligent_values(('_selligent_group', '_selligent_done', '_selligent_kind', '_selligent_mask'), some) }};
+{%- endfor %}
+{% endmacro %}
+
+{# The spans of a run's log by kind and mask, and what was done with their rows; `done` is SQL. #}
+{% macro selligent_spans(target, spans, groups, done) %}
+{{ selligent_create_scratch(target) }}
+select member._selligent_kind, member._selligent_mask, span.first_n, span.last_n,
+  concat({{ done }}, ' ', span.outcome) as outcome
+from ({{ spans }}) as span
+join {{ groups }} as member on member._selligent_group = span._selligent_group
+{% endmacro %}
+
+{% macro selligent_drop(target, table) %}
+drop {{ 'table' if table else 'view' }} {{ target }}
 {% endmacro %}

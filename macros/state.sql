@@ -1,32 +1,47 @@
 {#
-  The state's tables, and how the outcome of a run goes into them. `spans` is a table of
+  The state's tables, and how the outcome of a run goes into them: `state` maps their names to those in
+  SQL, see changes.sql. `types` are the engine's types by family. `spans` is a table of
   (_selligent_kind, _selligent_mask, first_n, last_n, outcome): rows of the delta by kind, mask and
   number, and what is known of them: what was done with them (record | member | removal), and whether
   an answer accounted for it (answered) or none did (in doubt).
 #}
 
-{% macro selligent_create_state(state, keys, columns) %}
-  {{- adapter.dispatch('selligent_create_state', 'dbt_selligent')(state, keys, columns) -}}
+{# The tables that are there before anything is known of a list. #}
+{% macro selligent_create_base(state, types, version, at) %}
+{{ selligent_create(state, 'migrations', 'version ' ~ types.integer ~ ', applied_at ' ~ types.time) }}
+{{ selligent_append(state, 'migrations', 'version, applied_at', 'select ' ~ version ~ ', ' ~ at) }}
+{{ selligent_create(state, 'meta', 'name ' ~ types.text ~ ', value ' ~ types.text) }}
+{{ selligent_create(state, 'log', 'run_id ' ~ types.text ~ ', _selligent_group ' ~ types.integer
+  ~ ', first_n ' ~ types.integer ~ ', last_n ' ~ types.integer ~ ', outcome ' ~ types.text) }}
+{{ selligent_create(state, 'runs', 'run_id ' ~ types.text ~ ', started_at ' ~ types.time
+  ~ ', finished_at ' ~ types.time ~ ', status ' ~ types.text ~ ', dbt_target ' ~ types.text
+  ~ ', counts ' ~ types.text ~ ', error ' ~ types.text ~ ', forced ' ~ types.text) }}
 {% endmacro %}
 
-{% macro default__selligent_create_state(state, keys, columns) %}
-create table {{ state }}.snapshot (
-  {%- for column in columns %}{{ column.name }} {{ column.type }}{{ ', ' if not loop.last }}{% endfor -%}
-);
-create table {{ state }}.doubt (
-  {%- for key in keys %}{{ key.name }} {{ key.type }}{{ ', ' if not loop.last }}{% endfor -%}
-);
-create table {{ state }}.rejected (
-  {%- for key in keys %}{{ key.name }} {{ key.type }}, {% endfor %}
-  _selligent_hash varchar, _selligent_field varchar, _selligent_code varchar,
-  _selligent_message varchar, _selligent_first_seen timestamp, _selligent_last_seen timestamp,
-  _selligent_missing boolean
-);
-create table {{ state }}.invalid (
-  {%- for key in keys %}{{ key.name }} {{ key.type }}, {% endfor %}
-  _selligent_field varchar, _selligent_reason varchar, _selligent_rows bigint
-)
+{% macro selligent_create_state(state, keys, columns, types) %}
+{{ selligent_create(state, 'snapshot', selligent_typed(columns)) }}
+{{ selligent_create(state, 'doubt', selligent_typed(keys)) }}
+{{ selligent_create(state, 'rejected', selligent_typed(keys) ~ ', _selligent_hash ' ~ types.text
+  ~ ', _selligent_field ' ~ types.text ~ ', _selligent_code ' ~ types.text
+  ~ ', _selligent_message ' ~ types.text ~ ', _selligent_first_seen ' ~ types.time
+  ~ ', _selligent_last_seen ' ~ types.time ~ ', _selligent_missing ' ~ types.boolean) }}
+{{ selligent_create(state, 'invalid', selligent_typed(keys) ~ ', _selligent_field ' ~ types.text
+  ~ ', _selligent_reason ' ~ types.text ~ ', _selligent_rows ' ~ types.integer) }}
 {% endmacro %}
+
+{% macro selligent_typed(columns) %}
+  {%- for column in columns -%}{{ column.name }} {{ column.type }}{{ ', ' if not loop.last }}{%- endfor -%}
+{% endmacro %}
+
+{# The columns of a table beside its keys, by name. #}
+{% macro selligent_rejected_names(keys) -%}
+  {{ selligent_names(keys) }}, _selligent_hash, _selligent_field, _selligent_code,
+  _selligent_message, _selligent_first_seen, _selligent_last_seen, _selligent_missing
+{%- endmacro %}
+
+{% macro selligent_invalid_names(keys) -%}
+  {{ selligent_names(keys) }}, _selligent_field, _selligent_reason, _selligent_rows
+{%- endmacro %}
 
 {# A value in another type where that loses nothing, else null. #}
 {% macro selligent_lossless(name, old, new) %}
@@ -38,35 +53,40 @@ create table {{ state }}.invalid (
 
 {#
   The state's tables in the columns that the mapping has now. `old` maps the names of the snapshot's
-  columns to their types, `tables` are those that have the keys beside it. A row of which a value has
-  no equal in the new type is in doubt.
+  columns to their types, `tables` those that have the keys beside it to their other columns. A row of
+  which a value has no equal in the new type is in doubt.
 #}
-{% macro selligent_reshape_state(state, keys, columns, old, tables=('doubt', 'rejected', 'invalid')) %}
-  {{- adapter.dispatch('selligent_reshape_state', 'dbt_selligent')(state, keys, columns, old, tables) -}}
+{% macro selligent_reshape_state(state, keys, columns, old, tables) %}
+{%- for table, others in tables.items() %}
+{{ selligent_replace(state, table, selligent_reshaped(state, table, keys, old, others)) }}
+{%- endfor %}
+{{ selligent_insert(state, 'doubt', selligent_names(keys), selligent_without_equal(state, keys, columns, old)) }}
+{{ selligent_replace(state, 'snapshot', selligent_reshaped_snapshot(state, columns, old)) }}
 {% endmacro %}
 
-{% macro default__selligent_reshape_state(state, keys, columns, old, tables) %}
-{%- for table in tables %}
-create or replace table {{ state }}.{{ table }} as
-select * replace (
-  {%- for key in keys %}{{ selligent_lossless(key.name, old[key.name], key.type) }} as {{ key.name }}{{ ', ' if not loop.last }}{% endfor -%}
-) from {{ state }}.{{ table }}
+{% macro selligent_reshaped(state, table, keys, old, others) %}
+select {% for key in keys %}{{ selligent_lossless(key.name, old[key.name], key.type) }} as {{ key.name }}{{ ', ' if not loop.last }}{% endfor -%}
+{%- for name in others %}, {{ name }}{% endfor %}
+from {{ state[table] }}
 {%- if table != 'invalid' %}
 where {{ selligent_keys_kept(keys, old) }}
-{%- endif %};
-{%- endfor %}
-insert into {{ state }}.doubt
-select {% for key in keys %}{{ selligent_lossless(key.name, old[key.name], key.type) }}{{ ', ' if not loop.last }}{% endfor %}
-from {{ state }}.snapshot
-where ({{ selligent_has_no_equal(columns, old) }}) and {{ selligent_keys_kept(keys, old) }};
-create or replace table {{ state }}.snapshot as
+{%- endif %}
+{% endmacro %}
+
+{% macro selligent_without_equal(state, keys, columns, old) %}
+select {% for key in keys %}{{ selligent_lossless(key.name, old[key.name], key.type) }} as {{ key.name }}{{ ', ' if not loop.last }}{% endfor %}
+from {{ state.snapshot }}
+where ({{ selligent_has_no_equal(columns, old) }}) and {{ selligent_keys_kept(keys, old) }}
+{% endmacro %}
+
+{% macro selligent_reshaped_snapshot(state, columns, old) %}
 select
   {%- for column in columns %}
   {% if column.name in old -%}
   {{ selligent_lossless(column.name, old[column.name], column.type) }}
   {%- else -%} cast(null as {{ column.type }}) {%- endif %} as {{ column.name }}{{ ',' if not loop.last }}
   {%- endfor %}
-from {{ state }}.snapshot
+from {{ state.snapshot }}
 where not ({{ selligent_has_no_equal(columns, old) }})
 {% endmacro %}
 
@@ -89,30 +109,33 @@ where not ({{ selligent_has_no_equal(columns, old) }})
   left the model, to be forgotten, and `tables` where they may stand.
 #}
 {% macro selligent_begin(state, delta, keys, columns, forgotten, tables, full_refresh) %}
-  {{- adapter.dispatch('selligent_begin', 'dbt_selligent')(state, delta, keys, columns, forgotten, tables, full_refresh) -}}
-{% endmacro %}
-
-{% macro default__selligent_begin(state, delta, keys, columns, forgotten, tables, full_refresh) %}
 {%- if forgotten %}
 {%- for table in tables %}
-delete from {{ state }}.{{ table }} as kept using {{ delta }} as gone
-where gone._selligent_kind in ({{ forgotten | join(', ') }}) and {{ selligent_same_key(keys, 'kept', 'gone') }};
+{{ selligent_delete(state, table, 'kept', selligent_in_delta(delta, keys, forgotten)) }}
 {%- endfor %}
 {%- endif %}
-delete from {{ state }}.rejected as kept
-where not exists (select 1 from {{ delta }} as held
-  where held._selligent_kind in ('held', 'missing') and {{ selligent_same_key(keys, 'kept', 'held') }});
+{{ selligent_delete(state, 'rejected', 'kept', 'not ' ~ selligent_in_delta(delta, keys, ("'held'", "'missing'"))) }}
 {%- if full_refresh %}
-insert into {{ state }}.doubt select {{ selligent_names(keys) }} from {{ state }}.snapshot;
-delete from {{ state }}.snapshot;
+{{ selligent_insert(state, 'doubt', selligent_names(keys), 'select ' ~ selligent_names(keys) ~ ' from ' ~ state.snapshot) }}
+{{ selligent_delete(state, 'snapshot', 'kept', 'true') }}
 {%- endif %}
-delete from {{ state }}.invalid;
-insert into {{ state }}.invalid
-select {% for key in keys %}min(delta.{{ key.name }}), {% endfor %}
-  {{ selligent_invalid(columns, 'delta') }}, count(*)
-from {{ delta }} as delta where _selligent_kind in ('invalid', 'doubled')
-group by {% for key in keys %}{{ selligent_canonical(key, 'delta.' ~ key.name) }}, {% endfor -%}
-  _selligent_field, _selligent_reason
+{{ selligent_delete(state, 'invalid', 'kept', 'true') }}
+{{ selligent_insert(state, 'invalid', selligent_invalid_names(keys), selligent_invalid_rows(delta, keys, columns)) }}
+{% endmacro %}
+
+{% macro selligent_in_delta(delta, keys, kinds) -%}
+  exists (select 1 from {{ delta }} as staged
+    where staged._selligent_kind in ({{ kinds | join(', ') }}) and {{ selligent_same_key(keys, 'kept', 'staged') }})
+{%- endmacro %}
+
+{% macro selligent_invalid_rows(delta, keys, columns) %}
+select {% for key in keys %}min({{ key.name }}) as {{ key.name }}, {% endfor %}
+  _selligent_field, _selligent_reason, count(*) as _selligent_rows
+from (
+  select {% for key in keys %}delta.{{ key.name }}, {{ selligent_canonical(key, 'delta.' ~ key.name) }} as _selligent_key_{{ loop.index }}, {% endfor %}
+    {{ selligent_invalid(columns, 'delta') }}
+  from {{ delta }} as delta where _selligent_kind in ('invalid', 'doubled')) as wrong
+group by {% for key in keys %}_selligent_key_{{ loop.index }}, {% endfor %}_selligent_field, _selligent_reason
 {% endmacro %}
 
 {# Rows of which so much is known; but for those that were refused, where `accepted`. #}
@@ -124,7 +147,7 @@ group by {% for key in keys %}{{ selligent_canonical(key, 'delta.' ~ key.name) }
     and {{ selligent_number('delta') }} between span.first_n and span.last_n
   where span.outcome = '{{ outcome }}'
   {%- if accepted %}
-  and not exists (select 1 from {{ state }}.rejected as refused
+  and not exists (select 1 from {{ state.rejected }} as refused
     where {{ selligent_same_key(keys, 'delta', 'refused') }})
   {%- endif %}
 {% endmacro %}
@@ -134,58 +157,60 @@ group by {% for key in keys %}{{ selligent_canonical(key, 'delta.' ~ key.name) }
   snapshot, doubt, rejected and adopted that have rows, `outcomes` those that the spans have.
 #}
 {% macro selligent_settle(state, delta, spans, keys, columns, member, tables, outcomes) %}
-  {{- adapter.dispatch('selligent_settle', 'dbt_selligent')(state, delta, spans, keys, columns, member, tables, outcomes) -}}
-{% endmacro %}
-
-{% macro default__selligent_settle(state, delta, spans, keys, columns, member, tables, outcomes) %}
 {%- set refused = 'rejected' in tables %}
 {%- if refused %}
 {#- Of a refused row it is known that it was not taken, not that the record is as it was before. #}
-insert into {{ state }}.doubt ({{ selligent_names(keys) }})
-select {{ selligent_names(keys, 'old') }} from {{ state }}.snapshot as old
-semi join {{ state }}.rejected as refused on {{ selligent_same_key(keys, 'old', 'refused') }}
-where not exists (select 1 from {{ state }}.doubt as doubt where {{ selligent_same_key(keys, 'old', 'doubt') }});
-delete from {{ state }}.snapshot as old using {{ state }}.rejected as refused
-where {{ selligent_same_key(keys, 'old', 'refused') }};
+{{ selligent_insert(state, 'doubt', selligent_names(keys), selligent_confirmed_refused(state, keys)) }}
+{{ selligent_delete(state, 'snapshot', 'old', selligent_in_table(state.rejected, keys, 'old')) }}
 {#- Of one that was not found, that there is no record. #}
-delete from {{ state }}.doubt as old using {{ state }}.rejected as refused
-where refused._selligent_missing and {{ selligent_same_key(keys, 'old', 'refused') }};
+{{ selligent_delete(state, 'doubt', 'old', selligent_in_table(state.rejected, keys, 'old', 'found._selligent_missing')) }}
 {%- endif %}
 {%- for outcome in ('record answered', 'record in doubt', 'removal answered', 'removal in doubt') if outcome in outcomes %}
 {#- What was adopted is so until a send of it was confirmed. #}
 {%- for table in tables if table in ('snapshot', 'doubt') or (table == 'adopted' and 'answered' in outcome) %}
-delete from {{ state }}.{{ table }} as old
-using ({{ selligent_rows_in(state, delta, spans, outcome, keys, keys, refused) }}) as new
-where {{ selligent_same_key(keys, 'old', 'new') }};
+{{ selligent_delete(state, table, 'old', selligent_among('old', keys, selligent_rows_in(state, delta, spans, outcome, keys, keys, refused))) }}
 {%- endfor %}
 {%- if outcome == 'record answered' %}
-insert into {{ state }}.snapshot ({{ selligent_names(columns) }})
-{{ selligent_rows_in(state, delta, spans, outcome, keys, columns, refused) }};
+{{ selligent_insert(state, 'snapshot', selligent_names(columns), selligent_rows_in(state, delta, spans, outcome, keys, columns, refused)) }}
 {%- elif outcome != 'removal answered' %}
-insert into {{ state }}.doubt ({{ selligent_names(keys) }})
-{{ selligent_rows_in(state, delta, spans, outcome, keys, keys, refused) }};
+{{ selligent_insert(state, 'doubt', selligent_names(keys), selligent_rows_in(state, delta, spans, outcome, keys, keys, refused)) }}
 {%- endif %}
 {%- endfor %}
-{{- selligent_settle_members(state, delta, spans, keys, member, outcomes) }}
+{{ selligent_settle_members(state, delta, spans, keys, columns, member, outcomes) }}
 {% endmacro %}
 
+{% macro selligent_confirmed_refused(state, keys) %}
+select {{ selligent_names(keys, 'old') }} from {{ state.snapshot }} as old
+where {{ selligent_in_table(state.rejected, keys, 'old') }}
+and not {{ selligent_in_table(state.doubt, keys, 'old') }}
+{% endmacro %}
+
+{# Whether the key of a row stands in a table. #}
+{% macro selligent_in_table(table, keys, alias, condition='') -%}
+  exists (select 1 from {{ table }} as found where {{ condition ~ ' and ' if condition }}{{ selligent_same_key(keys, alias, 'found') }})
+{%- endmacro %}
+
+{# The same, of a query. #}
+{% macro selligent_among(alias, keys, query) -%}
+  exists (select 1 from ({{ query }}) as added where {{ selligent_same_key(keys, alias, 'added') }})
+{%- endmacro %}
+
 {# After the records: whether they are members, null where that is in doubt. #}
-{% macro selligent_settle_members(state, delta, spans, keys, member, outcomes) %}
+{% macro selligent_settle_members(state, delta, spans, keys, columns, member, outcomes) %}
 {%- for outcome, value in (('member answered', 'true'), ('member in doubt', 'null')) if outcome in outcomes %}
-update {{ state }}.snapshot as record set {{ member[0].name }} = {{ value }}
-from ({{ selligent_rows_in(state, delta, spans, outcome, keys, keys, false) }}) as new
-where {{ selligent_same_key(keys, 'record', 'new') }};
+{{ selligent_update(state, 'snapshot', 'record', columns | map(attribute='name') | list, {member[0].name: 'cast(' ~ value ~ ' as ' ~ member[0].type ~ ')'},
+  selligent_among('record', keys, selligent_rows_in(state, delta, spans, outcome, keys, keys, false))) }}
 {%- endfor %}
 {% endmacro %}
 
 {# Who is a member of another segment than before is in doubt. #}
-{% macro selligent_forget_members(state, member) %}
-update {{ state }}.snapshot set {{ member[0].name }} = null
+{% macro selligent_forget_members(state, columns, member) %}
+{{ selligent_update(state, 'snapshot', 'record', columns | map(attribute='name') | list, {member[0].name: 'cast(null as ' ~ member[0].type ~ ')'}, 'true') }}
 {% endmacro %}
 
 {# The snapshot that a first sync comes to if all its rows are confirmed, and which rows these are. #}
 {% macro selligent_incoming(state, delta, columns) %}
-create or replace table {{ state }}.incoming as
+create or replace table {{ state.incoming }} as
 select
   {%- for column in columns %}
   cast({{ column.name }} as {{ column.type }}) as {{ column.name }}{{ ',' if not loop.last }}
@@ -200,49 +225,91 @@ from {{ delta }} as delta where _selligent_kind = 'new'
 
 {# They were: in place of `selligent_settle`. #}
 {% macro selligent_take_incoming(state) %}
-drop table {{ state }}.snapshot;
-alter table {{ state }}.incoming rename to snapshot
+drop table {{ state.snapshot }};
+alter table {{ state.incoming }} rename to snapshot
 {% endmacro %}
 
 {#
-  Rows that were refused. $n, $field, $code, $message and $missing are lists of one length: numbers
-  of rows, and what Selligent said of them; $seen is when. `hashed` if the delta has their hash.
+  Rows that were refused. `said` is a query of what Selligent said of them: (n, field, code, message,
+  missing), n being the number of a row; `seen` is when. `hashed` if the delta has their hash.
 #}
-{% macro selligent_reject(state, delta, keys, columns, hashed=false) %}
-  {{- adapter.dispatch('selligent_reject', 'dbt_selligent')(state, delta, keys, columns, hashed) -}}
+{% macro selligent_reject(state, delta, keys, columns, said, seen, hashed=false) %}
+{{ selligent_append(state, 'rejected', selligent_rejected_names(keys), selligent_refused(delta, keys, columns, said, seen, hashed)) }}
 {% endmacro %}
 
-{% macro default__selligent_reject(state, delta, keys, columns, hashed) %}
-insert into {{ state }}.rejected
+{% macro selligent_refused(delta, keys, columns, said, seen, hashed) %}
 select {{ selligent_names(keys, 'refused') }},
   {#- Of a row that left the model there is nothing that a row of the model could be equal to. #}
   case when refused._selligent_kind not in ('removed', 'spared') then
     {{ 'refused._selligent_hash' if hashed else selligent_row_hash(columns, 'refused') }} end,
-  said.field, said.code, said.message, $seen, $seen, said.missing
+  said.field, said.code, said.message, {{ seen }}, {{ seen }}, said.missing
 from {{ delta }} as refused
-join (select unnest($n) as n, unnest($field) as field, unnest($code) as code,
-  unnest($message) as message, unnest($missing) as missing) as said
+join ({{ said }}) as said
 on {{ selligent_number('refused') }} = said.n
 {% endmacro %}
 
-{# Rows, by number, of which a call was taken and another was refused: in doubt. #}
-{% macro selligent_doubt(state, delta, keys) %}
-insert into {{ state }}.doubt ({{ selligent_names(keys) }})
+{# Rows of which a call was taken and another was refused: in doubt. `numbers` is a query of them, n. #}
+{% macro selligent_doubt(state, delta, keys, numbers) %}
+{{ selligent_append(state, 'doubt', selligent_names(keys), selligent_taken_and_refused(state, delta, keys, numbers)) }}
+{% endmacro %}
+
+{% macro selligent_taken_and_refused(state, delta, keys, numbers) %}
 select {{ selligent_names(keys, 'refused') }} from {{ delta }} as refused
-where {{ selligent_number('refused') }} in (select unnest($n))
-and not exists (select 1 from {{ state }}.doubt as doubt where {{ selligent_same_key(keys, 'refused', 'doubt') }})
+where {{ selligent_number('refused') }} in ({{ numbers }})
+and not {{ selligent_in_table(state.doubt, keys, 'refused') }}
 {% endmacro %}
 
 {# Held rows were met again. #}
-{% macro selligent_touch_held(state) %}
-update {{ state }}.rejected set _selligent_last_seen = $seen
+{% macro selligent_touch_held(state, columns, seen) %}
+{{ selligent_update(state, 'rejected', 'held', columns, {'_selligent_last_seen': seen}, 'true') }}
 {% endmacro %}
 
 {# The model's rows, staged as new, taken as sent already; which ones is remembered. #}
 {% macro selligent_adopt(state, delta, keys, columns, member) %}
-insert into {{ state }}.snapshot ({{ selligent_names(columns + member) }})
-select {{ selligent_names(columns) }}{% if member %}, true{% endif %}
-from {{ delta }} where _selligent_kind = 'new';
-create or replace table {{ state }}.adopted as
-select {{ selligent_names(keys) }} from {{ delta }} where _selligent_kind = 'new'
+{{ selligent_insert(state, 'snapshot', selligent_names(columns + member), selligent_adopted_rows(delta, columns, member)) }}
+{{ selligent_replace(state, 'adopted', 'select ' ~ selligent_names(keys) ~ ' from ' ~ delta ~ " where _selligent_kind = 'new'") }}
+{% endmacro %}
+
+{% macro selligent_adopted_rows(delta, columns, member) %}
+select {{ selligent_names(columns) }}{% for column in member %}, true as {{ column.name }}{% endfor %}
+from {{ delta }} where _selligent_kind = 'new'
+{% endmacro %}
+
+{# A noted value, in place of what was noted; both are quoted SQL strings. #}
+{% macro selligent_note(state, name, value) %}
+  {{- adapter.dispatch('selligent_note', 'dbt_selligent')(state, name, value) -}}
+{% endmacro %}
+
+{# Where names are a primary key, one that is deleted stands in the way until the transaction ends. #}
+{% macro duckdb__selligent_note(state, name, value) %}
+insert or replace into {{ state.meta }} values ({{ name }}, {{ value }});
+{% endmacro %}
+
+{% macro default__selligent_note(state, name, value) %}
+{{ selligent_delete(state, 'meta', 'noted', 'noted.name = ' ~ name) }}
+{{ selligent_insert(state, 'meta', 'name, value', 'select ' ~ name ~ ' as name, ' ~ value ~ ' as value') }}
+{% endmacro %}
+
+{% macro selligent_unnote(state, names) %}
+{{ selligent_delete(state, 'meta', 'noted', 'noted.name in (' ~ names | join(', ') ~ ')') }}
+{% endmacro %}
+
+{# A run; every value is SQL. #}
+{% macro selligent_add_run(state, columns, values) %}
+{{ selligent_insert(state, 'runs', columns | join(', '), selligent_values(columns, [values])) }}
+{% endmacro %}
+
+{# A run that is known has these values now; `others` if it is about those that are under `status`. #}
+{% macro selligent_change_runs(state, columns, values, condition) %}
+{{ selligent_update(state, 'runs', 'run', columns, values, condition) }}
+{% endmacro %}
+
+{# Nothing of the log is left. #}
+{% macro selligent_clear_log(state) %}
+{{ selligent_delete(state, 'log', 'entry', 'true') }}
+{% endmacro %}
+
+{# What is known of some spans; `entries` is a query of them, in the order of the log's columns. #}
+{% macro selligent_log(state, entries) %}
+{{ selligent_append(state, 'log', 'run_id, _selligent_group, first_n, last_n, outcome', entries) }}
 {% endmacro %}

@@ -126,7 +126,7 @@ compared as (
     {%- else %}
     false as _selligent_joined, false as _selligent_in
     {%- endif %}
-  from {{ state }}.snapshot as kept
+  from {{ state.snapshot }} as kept
   left join record on {{ selligent_same_key(keys, 'kept', 'record') }}
 ),
 judged as (
@@ -155,9 +155,9 @@ from {{ verdicts }} group by all order by all
 
 {# Rows in doubt, but for those that are held: these are told as such. #}
 {% macro selligent_open_doubts(state, keys) %}
-select count(*) from {{ state }}.doubt as doubt
+select count(*) from {{ state.doubt }} as doubt
 where not exists (
-  select 1 from {{ state }}.rejected as held where {{ selligent_same_key(keys, 'doubt', 'held') }})
+  select 1 from {{ state.rejected }} as held where {{ selligent_same_key(keys, 'doubt', 'held') }})
 {% endmacro %}
 
 {# Records of which the state knows nothing. #}
@@ -165,7 +165,7 @@ where not exists (
 from {{ listed }} as listed
 {%- for table in ('snapshot', 'doubt', 'rejected') %}
 {{ 'where' if loop.first else 'and' }} not exists (
-  select 1 from {{ state }}.{{ table }} as known where {{ selligent_same_key(keys, 'listed', 'known') }})
+  select 1 from {{ state[table] }} as known where {{ selligent_same_key(keys, 'listed', 'known') }})
 {%- endfor %}
 {% endmacro %}
 
@@ -199,7 +199,7 @@ select {{ selligent_texts(keys, 'chosen') }}, chosen._selligent_mask
   cast({{ selligent_json_value(field, 'kept.' ~ field.name) }} as varchar), listed.{{ field.name }}
   {%- endfor %}
 from chosen
-join {{ state }}.snapshot as kept on {{ selligent_same_key(keys, 'chosen', 'kept') }}
+join {{ state.snapshot }} as kept on {{ selligent_same_key(keys, 'chosen', 'kept') }}
 join {{ listed }} as listed on {{ selligent_same_key(keys, 'chosen', 'listed') }}
 order by {{ selligent_names(keys, 'chosen') }}
 {% endmacro %}
@@ -210,19 +210,20 @@ order by {{ selligent_names(keys, 'chosen') }}
   {%- endfor -%}
 {% endmacro %}
 
-{# What the verdicts found wrong is in doubt, all of it or nothing: to be run in one transaction. #}
-{% macro selligent_put_in_doubt(state, verdicts, keys, member) %}
-  {{- adapter.dispatch('selligent_put_in_doubt', 'dbt_selligent')(state, verdicts, keys, member) -}}
+{#
+  What the verdicts found wrong is in doubt, all of it or nothing: to be run in one transaction.
+  `columns` are those of the snapshot.
+#}
+{% macro selligent_put_in_doubt(state, verdicts, keys, columns, member) %}
+{%- set missing = "found._selligent_verdict in ('missing', 'different')" %}
+{{ selligent_insert(state, 'doubt', selligent_names(keys), selligent_wrong(verdicts, keys, missing)) }}
+{{ selligent_delete(state, 'snapshot', 'kept', selligent_in_table(verdicts, keys, 'kept', missing)) }}
+{%- for column in member %}
+{{ selligent_update(state, 'snapshot', 'kept', columns | map(attribute='name') | list, {column.name: 'cast(null as ' ~ column.type ~ ')'},
+  selligent_in_table(verdicts, keys, 'kept', "found._selligent_membership in ('absent', 'unexpected')")) }}
+{%- endfor %}
 {% endmacro %}
 
-{% macro default__selligent_put_in_doubt(state, verdicts, keys, member) %}
-insert into {{ state }}.doubt ({{ selligent_names(keys) }})
-select {{ selligent_names(keys, 'wrong') }} from {{ verdicts }} as wrong
-where wrong._selligent_verdict in ('missing', 'different');
-delete from {{ state }}.snapshot as kept using {{ verdicts }} as wrong
-where wrong._selligent_verdict in ('missing', 'different') and {{ selligent_same_key(keys, 'kept', 'wrong') }}
-{%- for column in member %};
-update {{ state }}.snapshot as kept set {{ column.name }} = null from {{ verdicts }} as wrong
-where wrong._selligent_membership in ('absent', 'unexpected') and {{ selligent_same_key(keys, 'kept', 'wrong') }}
-{%- endfor %}
+{% macro selligent_wrong(verdicts, keys, condition) %}
+select {{ selligent_names(keys, 'found') }} from {{ verdicts }} as found where {{ condition }}
 {% endmacro %}

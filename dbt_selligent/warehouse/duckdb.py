@@ -7,43 +7,80 @@ command, and is closed as soon as the last delta is staged.
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import duckdb
-import yaml
 from dbt.adapters.duckdb import environments
 from dbt.adapters.duckdb.credentials import Attachment, DuckDBCredentials
-from dbt.config.renderer import ProfileRenderer
-from dbt_common.context import set_invocation_context
-from dbt_common.dataclass_schema import ValidationError
 from dbt_common.exceptions import DbtBaseException
 
 from dbt_selligent.errors import MemoryLimitError, ProfileError, StateError, WarehouseError
+from dbt_selligent.manifest import Model
+from dbt_selligent.places import Delta, Files, Place
 from dbt_selligent.settings import Settings
+from dbt_selligent.staging import Bench, Result
+from dbt_selligent.tables import DELTA, GROUPS, InSchema, Names
 from dbt_selligent.warehouse import engine
-from dbt_selligent.warehouse.macros import quote
+from dbt_selligent.warehouse.dialects import DUCKDB
+from dbt_selligent.warehouse.macros import quote, render_sql
+from dbt_selligent.warehouse.profile import read_credentials, read_output, where
 
 MOTHERDUCK = ("md", "motherduck")
+
+
+class DuckDBBench:
+    """Where deltas are staged: a state to read, the delta's own file to fill, room for between."""
+
+    dialect = DUCKDB
+    state: Names = InSchema(f"{engine.STATE}.main")
+    delta, groups = DELTA, GROUPS
+    fleeting = False  # whoever writes to the file waits until it is let go
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+
+    def scratch(self, name: str) -> str:
+        """A table in memory."""
+        return f"{engine.SCRATCH}.main.{name}"
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """All rows of a statement.
+
+        Raises MemoryLimitError, or WarehouseError with DuckDB's words, less any value.
+        """
+        try:
+            return list(self._cursor.execute(sql).fetchall())
+        except duckdb.OutOfMemoryException as error:
+            raise _too_little(error) from None
+        except duckdb.Error as error:
+            if engine.no_room(error):
+                raise _not_staged(error) from None
+            raise WarehouseError(
+                f"the model cannot be read: {engine.words(error)}",
+                "`dbt show --select <model>` says more",
+            ) from None
 
 
 class DuckDBReader:
     """Reads models and stages deltas; writes nothing but the delta's own file."""
 
+    dialect = DUCKDB
+
     def __init__(self, cursor: Any, databases: Sequence[str]) -> None:
         self._cursor = cursor
         self._databases = {name.casefold() for name in databases}
 
-    def columns(self, relation: str, database: str) -> list[tuple[str, str]] | None:
-        """Name and type of the relation's columns in order, or None where there is no relation.
+    def columns(self, model: Model) -> list[tuple[str, str]] | None:
+        """Name and type of the model's columns in order, or None where it is not there.
 
-        Raises WarehouseError where the relation is in a database that this command cannot see.
+        Raises WarehouseError where it is in a database that this command cannot see.
         """
+        relation, database = model.relation_name or "", model.database
         if database.casefold() not in self._databases:
             raise WarehouseError(
                 f"{relation} is in a database that ends with dbt's own process"
@@ -61,8 +98,32 @@ class DuckDBReader:
             ) from None
         return [(str(name), str(sql_type)) for name, sql_type, *_ in rows]
 
+    def longest(self, model: Model, columns: Sequence[str]) -> list[int | None]:
+        """UTF-16 units of the longest text of each of these columns, None where there is none."""
+        sql = render_sql(
+            "longest", relation=model.relation_name, columns=[quote(name) for name in columns]
+        )
+        [lengths] = DuckDBBench(self._cursor).query(sql)
+        return list(lengths)
+
+    def stage(
+        self, state: Place, delta: Delta, build: Callable[[Bench], Result], *, comparing: bool
+    ) -> Result:
+        """Gives ``build`` a bench over the files of a state and a new delta.
+
+        Where rows are too wide for the memory that is taken, more is taken.
+        """
+        assert isinstance(state, Files)  # noqa: S101
+        assert isinstance(delta, Path)  # noqa: S101
+        *limits, last = engine.memory_limits(comparing=comparing)
+        for megabytes in limits:
+            with suppress(MemoryLimitError), self.staging(state.state, delta, megabytes) as bench:
+                return build(bench)
+        with self.staging(state.state, delta, last) as bench:
+            return build(bench)
+
     @contextmanager
-    def staging(self, state: Path, delta: Path, megabytes: int) -> Iterator[DuckDBReader]:
+    def staging(self, state: Path, delta: Path, megabytes: int) -> Iterator[DuckDBBench]:
         """Attaches the state to read, the delta's file, a new one, to write, and room for between.
 
         Memory is limited to ``megabytes``: see `engine.memory_limits`.
@@ -70,7 +131,7 @@ class DuckDBReader:
         try:
             engine.limit_memory(self._cursor, megabytes)
             with self._attached(state, delta):
-                yield self
+                yield DuckDBBench(self._cursor)
         except WarehouseError as error:
             if isinstance(error.__context__, duckdb.Error) and engine.is_damaged(error.__context__):
                 raise _damaged(state) from None
@@ -95,24 +156,6 @@ class DuckDBReader:
             # It lives for one run: written as it is, it is there in half the time.
             self._cursor.execute("set force_compression = 'uncompressed'")
             yield
-
-    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a statement.
-
-        Raises MemoryLimitError, or WarehouseError with DuckDB's words, less any value.
-        """
-        try:
-            done = self._cursor.execute(sql, list(parameters) or None)
-            return list(done.fetchall())
-        except duckdb.OutOfMemoryException as error:
-            raise _too_little(error) from None
-        except duckdb.Error as error:
-            if engine.no_room(error):
-                raise _not_staged(error) from None
-            raise WarehouseError(
-                f"the model cannot be read: {engine.words(error)}",
-                "`dbt show --select <model>` says more",
-            ) from None
 
 
 def _not_staged(error: duckdb.Error) -> StateError:
@@ -157,30 +200,12 @@ def open_warehouse(settings: Settings, temporary: Path) -> Iterator[DuckDBReader
 
 
 def _credentials(settings: Settings) -> DuckDBCredentials:
-    where = f"{settings.profiles_dir / 'profiles.yml'}: {settings.profile}.{settings.target}"
-    try:
-        set_invocation_context(os.environ)  # from which dbt renders env_var()
-        variables = yaml.safe_load(settings.vars)
-        output = ProfileRenderer(variables).render_data(settings.warehouse_output())
-        kind = output.pop("type", None)
-        if kind != "duckdb":
-            raise ProfileError(
-                f"{where}: type {kind!r} is not supported by this version",
-                "use a target of type duckdb",
-            )
-        output.pop("threads", None)
-        data = DuckDBCredentials.translate_aliases(output)
-        DuckDBCredentials.validate(data)
-        credentials = DuckDBCredentials.from_dict(data)
-    except ValidationError as error:
-        # Its message quotes the value, which may be a secret.
-        key = ".".join(map(str, error.path)) or "a key"
-        raise ProfileError(f"{where}: {key} is not valid", "`dbt debug` says more") from None
-    except DbtBaseException as error:
-        raise ProfileError(f"{where}: {error}", "`dbt debug` shows the same") from None
+    credentials: DuckDBCredentials = read_credentials(
+        settings, read_output(settings), DuckDBCredentials
+    )
     if credentials.remote or credentials.is_motherduck:
         raise ProfileError(
-            f"{where}: remote and MotherDuck databases are not supported by this version"
+            f"{where(settings)}: remote and MotherDuck databases are not supported by this version"
         )
     return credentials
 

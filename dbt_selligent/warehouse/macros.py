@@ -27,19 +27,21 @@ class _Adapter:
 
 @cache
 def _macros(engine: str) -> dict[str, Any]:
-    environment = Environment(undefined=StrictUndefined)  # noqa: S701  (no HTML is made here)
+    environment = Environment(  # noqa: S701  (no HTML is made here)
+        undefined=StrictUndefined,
+    )
     adapter = _Adapter(engine)
     environment.globals["adapter"] = adapter
-    for path in sorted(FOLDER.glob("*.sql")):
-        module = environment.from_string(path.read_text("utf-8")).make_module()
-        found = {name: each for name, each in vars(module).items() if not name.startswith("_")}
-        adapter.macros.update(found)
-        # Macros of one file call those of another, as in dbt, where all share one namespace.
-        environment.globals.update(found)
+    # Macros of one file call those of another, as in dbt, where all share one namespace.
+    text = "\n".join(path.read_text("utf-8") for path in sorted(FOLDER.glob("*.sql")))
+    module = environment.from_string(text).make_module()
+    adapter.macros |= {
+        name: each for name, each in vars(module).items() if not name.startswith("_")
+    }
     return adapter.macros
 
 
-def render_sql(name: str, engine: str = "duckdb", **arguments: Any) -> str:
+def render_sql(name: str, engine: str = "duckdb", /, **arguments: Any) -> str:
     """The SQL that the macro ``selligent_<name>`` gives; identifiers in arguments come quoted."""
     return str(_macros(engine)[f"selligent_{name}"](**arguments)).strip()
 

@@ -154,13 +154,13 @@ def measure_diff(folder: Path) -> float:
     with open_warehouse(settings, folder) as reader:
 
         def whole() -> None:
-            figures = stage_delta(reader, Staging(activation.model, columns))
+            figures = stage_delta(bench, Staging(activation.model, columns))
             model, known = ("model", "", None, None), ("known", "", None, None)
             assert figures == {model: 1_000_000, known: 1_000_000}, figures
 
         for _ in range(2 * RUNS + 1):
-            with reader.staging(files.state, folder / "delta.duckdb", 512):
-                pairs.append((clocked(lambda: reader.query(bare)), clocked(whole)))
+            with reader.staging(files.state, folder / "delta.duckdb", 512) as bench:
+                pairs.append((clocked(lambda: bench.query(bare)), clocked(whole)))
     first, second = (statistics.median(each) for each in zip(*pairs, strict=True))
     print(f"diff     bare EXCEPT {first:.3f} s, the whole SQL {second:.3f} s")
     return statistics.median(took / alone for alone, took in pairs)
@@ -172,8 +172,7 @@ def understand(folder: Path) -> tuple[Settings, Activation, Columns]:
     activations, _ = read_activations(read_manifest(parse_project(settings)), settings)
     [activation] = activations
     with open_warehouse(settings, folder) as reader:
-        relation = activation.model.relation_name or ""
-        there = reader.columns(relation, activation.model.database) or []
+        there = reader.columns(activation.model) or []
     columns, faults = match_columns(activation, there, "UTC")
     assert columns is not None, faults
     return settings, activation, columns

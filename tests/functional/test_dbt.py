@@ -156,7 +156,7 @@ def test_the_macros_are_a_dbt_package_for_the_sample_project(tmp_path: Path) -> 
     macros = yaml.safe_load((folder / "target" / "manifest.json").read_text())["macros"]
     own = [name for name in macros if name.startswith("macro.dbt_selligent.")]
     assert "macro.dbt_selligent.selligent_delta" in own
-    assert "macro.dbt_selligent.default__selligent_delta" in own
+    assert "macro.dbt_selligent.default__selligent_settled" in own
 
 
 def test_a_package_of_the_repository_itself_is_no_endless_walk(tmp_path: Path) -> None:

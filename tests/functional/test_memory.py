@@ -34,7 +34,7 @@ def test_a_first_sync_is_staged_with_more_memory(
         limit(connection, megabytes)
 
     monkeypatch.setattr(engine, "limit_memory", noted)
-    monkeypatch.setattr("dbt_selligent.preparing.memory_limits", lambda comparing: (1, 512))
+    monkeypatch.setattr(engine, "memory_limits", lambda comparing: (1, 512))
 
     assert shop.plan_one().counts.new == ROWS
     assert tried[-2:] == [1, 512]

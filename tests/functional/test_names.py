@@ -12,10 +12,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from dbt_selligent.filetables import FileTables
 from dbt_selligent.selligent.calls import Call
 from dbt_selligent.selligent.client import Client
 from dbt_selligent.settings import Destination, Secret
-from dbt_selligent.tables import Tables
 from dbt_selligent.warehouse import engine
 from dbt_selligent.warehouse.macros import quote
 
@@ -89,8 +89,8 @@ def test_a_field_of_any_name_is_a_column_of_the_state(tmp_path: Path) -> None:
     keys = [{"name": quote(name), "type": "bigint"} for name in names]
     with engine.open_engine(tmp_path) as connection:
         engine.attach(connection, tmp_path / "it.duckdb", engine.STATE)
-        tables = Tables(connection, tmp_path / "delta.duckdb")
-        tables.run("create_state", keys=keys, columns=keys)
+        tables = FileTables(connection, tmp_path / "it.duckdb", tmp_path / "delta.duckdb")
+        tables.run("create_state", keys=keys, columns=keys, types=tables.dialect.types)
         for table in ("snapshot", "doubt"):
             assert list(tables.columns(table)) == names
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from workbench import Row, Workbench
 
+from dbt_selligent.filetables import SCHEMA
 from dbt_selligent.ledger import RunLedger
 from dbt_selligent.selligent.answer import Rejected
 from dbt_selligent.spans import Outcome, Span
 from dbt_selligent.state import StateStore, open_state
-from dbt_selligent.tables import SCHEMA
 
 PEOPLE: list[Row] = [(f"k{n}", f"x{n}", n / 7) for n in range(10)]
 WHOLE = Span(0, 0, 9)
@@ -157,8 +157,8 @@ def test_a_later_sync_expects_nothing(bench: Workbench) -> None:
 def test_rows_too_wide_to_be_written_while_others_are_rendered_are_merged_later(
     bench: Workbench, monkeypatch: pytest.MonkeyPatch, narrow: int, always: int, expected: bool
 ) -> None:
-    monkeypatch.setattr("dbt_selligent.ledger.NARROW", narrow)
-    monkeypatch.setattr("dbt_selligent.ledger.ALWAYS_EXPECTED", always)
+    monkeypatch.setattr("dbt_selligent.filetables.NARROW", narrow)
+    monkeypatch.setattr("dbt_selligent.filetables.ALWAYS_EXPECTED", always)
 
     assert sync(bench, lambda ledger: confirm(ledger, WHOLE)) is expected
     assert [row[0] for row in snapshot(bench)] == [row[0] for row in PEOPLE]

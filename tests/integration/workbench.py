@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from dbt_selligent.ledger import RunLedger
 from dbt_selligent.manifest import Model
 from dbt_selligent.places import Files, Identity
 from dbt_selligent.planning import Plan, build_plan
-from dbt_selligent.staging import Reader, Staging
+from dbt_selligent.staging import Bench, Staging
 from dbt_selligent.state import StateStore, open_state
 from dbt_selligent.warehouse.duckdb import DuckDBReader
 
@@ -57,7 +57,7 @@ class Workbench:
             self.warehouse.execute("insert into people values (?, ?, ?)", list(row))
 
     def columns(self) -> Columns:
-        there = self.reader.columns(MODEL.relation_name or "", "memory") or []
+        there = self.reader.columns(MODEL) or []
         columns, faults = match_columns(self.activation, there, "UTC")
         assert columns is not None, faults
         return columns
@@ -66,7 +66,7 @@ class Workbench:
         self,
         *,
         full: bool = False,
-        reader: Reader | None = None,
+        watch: Callable[[Bench], Bench] | None = None,
         retried: Sequence[str] = (),
         limit: int | None = None,
     ) -> Plan:
@@ -82,10 +82,9 @@ class Workbench:
             full_refresh=full,
             retried=tuple(retried),
         )
-        with self.reader.staging(self.files.state, self.files.delta, 512):
-            return build_plan(
-                reader or self.reader, self.activation, staging, self.files.delta, limit=limit
-            )
+        with self.reader.staging(self.files.state, self.files.delta, 512) as bench:
+            watched = watch(bench) if watch else bench
+            return build_plan(watched, self.activation, staging, self.files.delta, limit=limit)
 
     def begin(self, store: StateStore, plan: Plan) -> RunLedger:
         """Opens a run as a sync does."""

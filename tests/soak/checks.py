@@ -15,7 +15,7 @@ from functional.conftest import Shop, check_counts
 
 from dbt_selligent.columns import MEMBER
 from dbt_selligent.errors import DbtSelligentError
-from dbt_selligent.places import Files, copy_state
+from dbt_selligent.places import Files
 from dbt_selligent.sandbox import Sandbox
 from dbt_selligent.state import open_state
 from soak.world import GONE, MARK, SECRET, Feed, Key, Row, Stored, World, as_field, stored
@@ -290,7 +290,7 @@ def settled_snapshot(shop: Shop, feed: Feed) -> dict[Key, Stored]:
         return {}
     folder = Path(tempfile.mkdtemp(prefix="settled-"))
     try:
-        with open_state(copy_state(files, folder), folder) as store:
+        with open_state(files.copy(folder), folder) as store:
             store.settle()
             if not store.has_tables():
                 return {}

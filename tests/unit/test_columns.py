@@ -176,9 +176,19 @@ def test_columns_are_in_the_order_of_the_mapping_and_quoted() -> None:
     assert columns is not None
     zone = "'Europe/Brussels'"
     assert columns.sent == (
-        Column('I"D', '"I""D"', '"customer_id"', "integer", "integer", "BIGINT", "'I\"D'", zone),
-        Column("O'K", '"O\'K"', '"Email"', "text", "text", "VARCHAR", "'O''K'", zone),
-        Column("BORN", '"BORN"', '"born"', "date", "date", "DATE", "'BORN'", zone),
+        Column(
+            'I"D',
+            '"I""D"',
+            '"customer_id"',
+            "integer",
+            "integer",
+            "BIGINT",
+            "'I\"D'",
+            zone,
+            plain='I"D',
+        ),
+        Column("O'K", '"O\'K"', '"Email"', "text", "text", "VARCHAR", "'O''K'", zone, plain="O'K"),
+        Column("BORN", '"BORN"', '"born"', "date", "date", "DATE", "'BORN'", zone, plain="BORN"),
     )
     assert columns.compared == columns.staged == columns.sent
     assert [column.field for column in columns.keys] == ['I"D']

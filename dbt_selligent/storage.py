@@ -1,0 +1,52 @@
+"""Where models are read, and where states are kept: in files, or in the warehouse itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from dbt_selligent.activation import Activation
+from dbt_selligent.places import Files, Place
+from dbt_selligent.settings import Destination, Settings
+from dbt_selligent.staging import Reader
+from dbt_selligent.warehouse.duckdb import open_warehouse
+
+
+class Storage(Protocol):
+    """The warehouse of one command, and the states beside it."""
+
+    def open_reader(self, temporary: Path) -> AbstractContextManager[Reader]:
+        """The warehouse, to read models and to stage deltas; raises WarehouseError."""
+
+    def place(self, activation: Activation, destination: Destination) -> Place:
+        """Where the state of an activation at a destination is kept."""
+
+    def named(self, destination: Destination, name: str) -> Place:
+        """Where a state of any name is kept, which may be of no activation."""
+
+
+class FileStorage:
+    """DuckDB files: the user's, and the tool's own for states."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def open_reader(self, temporary: Path) -> AbstractContextManager[Reader]:
+        """The warehouse, read-only; raises ProfileError, WarehouseError."""
+        return open_warehouse(self._settings, temporary)
+
+    def place(self, activation: Activation, destination: Destination) -> Place:
+        """Files in the destination's folder."""
+        return Files.of(activation, destination)
+
+    def named(self, destination: Destination, name: str) -> Place:
+        """Files in the destination's folder."""
+        return Files.named(destination, name)
+
+
+@contextmanager
+def open_storage(settings: Settings) -> Iterator[Storage]:
+    """The storage of the dbt target, for one command; nothing is opened before it is used."""
+    yield FileStorage(settings)
