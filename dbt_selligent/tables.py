@@ -50,8 +50,6 @@ class InSchema:
         """The table as SQL names it."""
         return f"{self._schema}.{table}"
 
-    fresh = __getitem__
-
 
 class Tables(Protocol):
     """The open tables of one state, and the delta that is staged beside them."""

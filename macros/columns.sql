@@ -182,18 +182,6 @@
 select row_number() over (order by numbered._selligent_kind) as _selligent_n, numbered.* from ({{ query }}) as numbered
 {% endmacro %}
 
-{% macro postgres__selligent_numbered(query) %}
-select row_number() over () as _selligent_n, numbered.* from ({{ query }}) as numbered
-{% endmacro %}
-
-{# Rising and unique, and without one worker that has to see every row; not without gaps. #}
-{% macro spark__selligent_numbered(query) %}
-select monotonically_increasing_id() as _selligent_n, numbered.* from ({{ query }}) as numbered
-{% endmacro %}
-
-{# The tool's own copy of a delta: of a DuckDB, and numbered by the warehouse. #}
-{% macro copied__selligent_number(alias) -%} {{ alias }}._selligent_n {%- endmacro %}
-
 {# UTF-16 units of the longest text of each of some columns, which come quoted. #}
 {% macro selligent_longest(relation, columns) %}
 select

@@ -393,18 +393,10 @@ select _selligent_kind, _selligent_mask, {{ selligent_names(columns, 'delta') }}
 where _selligent_kind = {{ kind }} order by {{ selligent_names(columns, 'delta') }} limit {{ most }}
 {% endmacro %}
 
-{# What is sent of a delta, as it is copied to where it is rendered: in the order of the numbers. #}
-{% macro selligent_sendable(delta, kinds, columns, hashed) %}
-select _selligent_n, _selligent_kind, _selligent_mask, {{ selligent_names(columns) }}
-  {%- if hashed %}, _selligent_hash{% endif %}
-from {{ delta }} where _selligent_kind in ({{ kinds | join(', ') }})
-order by _selligent_n
-{% endmacro %}
-
 {# Which rows are done with together: the groups of a plan. #}
 {% macro selligent_groups(target, rows, types) %}
 create table {{ target }} (_selligent_group {{ types.integer }}, _selligent_done {{ types.text }},
-  _selligent_kind {{ types.text }}, _selligent_mask {{ types.text }}){{ selligent_format() }};
+  _selligent_kind {{ types.text }}, _selligent_mask {{ types.text }});
 {%- for some in rows | batch(500) %}
 insert into {{ target }}
 {{ selligent_values(('_selligent_group', '_selligent_done', '_selligent_kind', '_selligent_mask'), some) }};

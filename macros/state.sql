@@ -6,18 +6,6 @@
   an answer accounted for it (answered) or none did (in doubt).
 #}
 
-{# The tables that are there before anything is known of a list. #}
-{% macro selligent_create_base(state, types, version, at) %}
-{{ selligent_create(state, 'migrations', 'version ' ~ types.integer ~ ', applied_at ' ~ types.time) }}
-{{ selligent_append(state, 'migrations', 'version, applied_at', 'select ' ~ version ~ ', ' ~ at) }}
-{{ selligent_create(state, 'meta', 'name ' ~ types.text ~ ', value ' ~ types.text) }}
-{{ selligent_create(state, 'log', 'run_id ' ~ types.text ~ ', _selligent_group ' ~ types.integer
-  ~ ', first_n ' ~ types.integer ~ ', last_n ' ~ types.integer ~ ', outcome ' ~ types.text) }}
-{{ selligent_create(state, 'runs', 'run_id ' ~ types.text ~ ', started_at ' ~ types.time
-  ~ ', finished_at ' ~ types.time ~ ', status ' ~ types.text ~ ', dbt_target ' ~ types.text
-  ~ ', counts ' ~ types.text ~ ', error ' ~ types.text ~ ', forced ' ~ types.text) }}
-{% endmacro %}
-
 {% macro selligent_create_state(state, keys, columns, types) %}
 {{ selligent_create(state, 'snapshot', selligent_typed(columns)) }}
 {{ selligent_create(state, 'doubt', selligent_typed(keys)) }}
@@ -234,7 +222,7 @@ alter table {{ state.incoming }} rename to snapshot
   missing), n being the number of a row; `seen` is when. `hashed` if the delta has their hash.
 #}
 {% macro selligent_reject(state, delta, keys, columns, said, seen, hashed=false) %}
-{{ selligent_append(state, 'rejected', selligent_rejected_names(keys), selligent_refused(delta, keys, columns, said, seen, hashed)) }}
+{{ selligent_insert(state, 'rejected', selligent_rejected_names(keys), selligent_refused(delta, keys, columns, said, seen, hashed)) }}
 {% endmacro %}
 
 {% macro selligent_refused(delta, keys, columns, said, seen, hashed) %}
@@ -250,7 +238,7 @@ on {{ selligent_number('refused') }} = said.n
 
 {# Rows of which a call was taken and another was refused: in doubt. `numbers` is a query of them, n. #}
 {% macro selligent_doubt(state, delta, keys, numbers) %}
-{{ selligent_append(state, 'doubt', selligent_names(keys), selligent_taken_and_refused(state, delta, keys, numbers)) }}
+{{ selligent_insert(state, 'doubt', selligent_names(keys), selligent_taken_and_refused(state, delta, keys, numbers)) }}
 {% endmacro %}
 
 {% macro selligent_taken_and_refused(state, delta, keys, numbers) %}
@@ -276,18 +264,9 @@ from {{ delta }} where _selligent_kind = 'new'
 {% endmacro %}
 
 {# A noted value, in place of what was noted; both are quoted SQL strings. #}
+{#- Names are a primary key: one that is deleted stands in the way until the transaction ends. #}
 {% macro selligent_note(state, name, value) %}
-  {{- adapter.dispatch('selligent_note', 'dbt_selligent')(state, name, value) -}}
-{% endmacro %}
-
-{# Where names are a primary key, one that is deleted stands in the way until the transaction ends. #}
-{% macro duckdb__selligent_note(state, name, value) %}
 insert or replace into {{ state.meta }} values ({{ name }}, {{ value }});
-{% endmacro %}
-
-{% macro default__selligent_note(state, name, value) %}
-{{ selligent_delete(state, 'meta', 'noted', 'noted.name = ' ~ name) }}
-{{ selligent_insert(state, 'meta', 'name, value', 'select ' ~ name ~ ' as name, ' ~ value ~ ' as value') }}
 {% endmacro %}
 
 {% macro selligent_unnote(state, names) %}
@@ -311,5 +290,5 @@ insert or replace into {{ state.meta }} values ({{ name }}, {{ value }});
 
 {# What is known of some spans; `entries` is a query of them, in the order of the log's columns. #}
 {% macro selligent_log(state, entries) %}
-{{ selligent_append(state, 'log', 'run_id, _selligent_group, first_n, last_n, outcome', entries) }}
+{{ selligent_insert(state, 'log', 'run_id, _selligent_group, first_n, last_n, outcome', entries) }}
 {% endmacro %}
