@@ -35,7 +35,6 @@ def render_batches(
     """
     sql = render_sql(
         "rows",
-        store.tables.rendering,
         delta=DELTA,
         groups=GROUPS,
         number=group.number,

@@ -41,10 +41,6 @@ class Bench(Protocol):
     def groups(self) -> str:
         """The table of its groups."""
 
-    @property
-    def fleeting(self) -> bool:
-        """Whether the model may change between two statements."""
-
     def scratch(self, name: str) -> str:
         """A table for what is between, which is gone afterwards."""
 
@@ -131,8 +127,7 @@ def _stage_first(bench: Bench, staging: Staging) -> tuple[int, int] | None:
     """
     keys = staging.columns.keys
     model = bench.scratch("model")
-    computed = bench.fleeting
-    _name_model(bench, staging, computed=computed)
+    _name_model(bench, staging, computed=False)
     query(
         bench,
         "first_delta",
@@ -145,7 +140,7 @@ def _stage_first(bench: Bench, staging: Staging) -> tuple[int, int] | None:
     if rows == keyed == different:
         return rows, keyed
     bench.query(f"drop table {bench.delta}")
-    query(bench, "drop", target=model, table=computed)
+    bench.query(f"drop view {model}")
     return None
 
 
@@ -156,7 +151,7 @@ def _stage_difference(bench: Bench, staging: Staging) -> tuple[int, int, int]:
     columns, full_refresh = staging.columns, staging.full_refresh
     keys, model = columns.keys, bench.scratch("model")
     compared: dict[str, Any] = {"model": model, "state": bench.state, "keys": keys}
-    computed = bench.fleeting or staging.model.materialized not in TABLES
+    computed = staging.model.materialized not in TABLES
     _name_model(bench, staging, computed=computed)
     [(rows, keyed, confirmed, doubted)] = query(bench, "sizes", **compared)
     compared |= {"columns": columns.compared}

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from dbt_selligent.columns import Columns, stored_columns
-from dbt_selligent.groups import SENT
 from dbt_selligent.ledger import RunLedger, settle
 from dbt_selligent.places import Identity, Place
 from dbt_selligent.stateview import ADOPTED, StateView, differences, identity_text
@@ -101,10 +100,10 @@ class StateStore(StateView):
         """Moves rows from the snapshot to doubt by a table of verdicts (macros/verify.sql)."""
         there = list(self.tables.columns("snapshot").items())
         compared = stored_columns(there, len(columns.keys), self.tables.dialect)
-        with self.tables.upload(verdicts, compared.keys) as told, self.tables.transaction():
+        with self.tables.transaction():
             self.tables.run(
                 "put_in_doubt",
-                verdicts=told,
+                verdicts=verdicts,
                 keys=compared.keys,
                 columns=compared.compared,
                 member=compared.member if columns.member else (),
@@ -126,7 +125,6 @@ class StateStore(StateView):
         """
         tables = self.tables
         tables.attach_delta()
-        tables.copy_delta(columns, SENT)
         engine.limit_memory(self.connection, engine.memory_to_render(self.bytes_per_row()))
         with tables.transaction():
             change_run(tables, "run.status = 'running'", {"status": "cut off"})

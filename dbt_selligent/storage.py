@@ -11,7 +11,6 @@ from dbt_selligent.activation import Activation
 from dbt_selligent.places import Files, Place
 from dbt_selligent.settings import Destination, Settings
 from dbt_selligent.staging import Reader
-from dbt_selligent.warehouse.duckdb import open_warehouse
 
 
 class Storage(Protocol):
@@ -35,6 +34,9 @@ class FileStorage:
 
     def open_reader(self, temporary: Path) -> AbstractContextManager[Reader]:
         """The warehouse, read-only; raises ProfileError, WarehouseError."""
+        # dbt takes a second to import: who looks at a state alone does not wait for it.
+        from dbt_selligent.warehouse.duckdb import open_warehouse
+
         return open_warehouse(self._settings, temporary)
 
     def place(self, activation: Activation, destination: Destination) -> Place:

@@ -158,10 +158,7 @@
   {%- endfor -%}
 {% endmacro %}
 
-{#
-  The number of a staged row: rows are staged once. Where the engine does not number them in the order
-  of staging itself, they are staged with it.
-#}
+{# The number of a staged row: rows are staged once, and their numbers rise in the order of staging. #}
 {% macro selligent_number(alias) %}
   {{- adapter.dispatch('selligent_number', 'dbt_selligent')(alias) -}}
 {% endmacro %}
@@ -169,18 +166,6 @@
 {% macro duckdb__selligent_number(alias) -%} {{ alias }}.rowid {%- endmacro %}
 
 {% macro default__selligent_number(alias) -%} {{ alias }}._selligent_n {%- endmacro %}
-
-{% macro selligent_numbered(query) %}
-  {{- adapter.dispatch('selligent_numbered', 'dbt_selligent')(query) -}}
-{% endmacro %}
-
-{% macro duckdb__selligent_numbered(query) %}
-{{ query }}
-{% endmacro %}
-
-{% macro default__selligent_numbered(query) %}
-select row_number() over (order by numbered._selligent_kind) as _selligent_n, numbered.* from ({{ query }}) as numbered
-{% endmacro %}
 
 {# UTF-16 units of the longest text of each of some columns, which come quoted. #}
 {% macro selligent_longest(relation, columns) %}

@@ -86,26 +86,12 @@ with added as (
 )
 select
   (select count(*) from {{ came }}),
-  ({{ selligent_different_keys(came, keys) }}),
+  (select {{ selligent_count_keys(keys, 'came') }} from {{ came }} as came),
   (select count(*) from {{ state.snapshot }} as snapshot
     where exists (select 1 from added where {{ selligent_same_key(keys, 'snapshot', 'added') }}))
 {% endmacro %}
 
-{# How many different keys the rows of a table have; of a row without a key there is none. #}
-{% macro selligent_different_keys(table, keys) %}
-  {{- adapter.dispatch('selligent_different_keys', 'dbt_selligent')(table, keys) -}}
-{% endmacro %}
-
-{% macro default__selligent_different_keys(table, keys) -%}
-select count(*) from (
-  select distinct {{ selligent_canonical_names(keys, 'keyed') }} from {{ table }} as keyed
-  where {{ selligent_key_given(keys, 'keyed') }}) as different
-{%- endmacro %}
-
-{% macro duckdb__selligent_different_keys(table, keys) -%}
-select {{ selligent_count_keys(keys, 'keyed') }} from {{ table }} as keyed
-{%- endmacro %}
-
+{# How many different keys there are; of a row without a key there is none. #}
 {% macro selligent_count_keys(keys, alias) -%}
   count(distinct
   {%- if keys | length == 1 %} {{ selligent_canonical(keys[0], alias ~ '.' ~ keys[0].name) }}
@@ -140,7 +126,7 @@ having count(*) > 1
 #}
 {% macro selligent_delta(target, model, came, gone, doubled, state, keys, fields, member, once, skip, full_refresh, retried, spared=false) %}
 {{ selligent_create_as(target) }}
-{{ selligent_numbered(selligent_differing(model, came, gone, doubled, state, keys, fields, member, once, skip, full_refresh, retried, spared)) }}
+{{ selligent_differing(model, came, gone, doubled, state, keys, fields, member, once, skip, full_refresh, retried, spared) }}
 {% endmacro %}
 
 {% macro selligent_differing(model, came, gone, doubled, state, keys, fields, member, once, skip, full_refresh, retried, spared) %}
@@ -266,7 +252,7 @@ from removed
 #}
 {% macro selligent_first_delta(target, model, keys, fields, member, once, skip) %}
 {{ selligent_create_as(target) }}
-{{ selligent_numbered(selligent_all_new(model, keys, fields, member, once, skip)) }}
+{{ selligent_all_new(model, keys, fields, member, once, skip) }}
 {% endmacro %}
 
 {% macro selligent_all_new(model, keys, fields, member, once, skip) %}
@@ -283,17 +269,6 @@ from {{ model }} as model
 
 {# Rows, those of them that have a key, and different keys. #}
 {% macro selligent_first_sizes(delta, keys) %}
-  {{- adapter.dispatch('selligent_first_sizes', 'dbt_selligent')(delta, keys) -}}
-{% endmacro %}
-
-{% macro default__selligent_first_sizes(delta, keys) %}
-select
-  (select count(*) from {{ delta }}),
-  (select count(*) from {{ delta }} as delta where {{ selligent_key_given(keys, 'delta') }}),
-  ({{ selligent_different_keys(delta, keys) }})
-{% endmacro %}
-
-{% macro duckdb__selligent_first_sizes(delta, keys) %}
 select count(*), count(case when {{ selligent_key_given(keys, 'delta') }} then 1 end),
   {{ selligent_count_keys(keys, 'delta') }}
 from {{ delta }} as delta
@@ -410,8 +385,4 @@ select member._selligent_kind, member._selligent_mask, span.first_n, span.last_n
   concat({{ done }}, ' ', span.outcome) as outcome
 from ({{ spans }}) as span
 join {{ groups }} as member on member._selligent_group = span._selligent_group
-{% endmacro %}
-
-{% macro selligent_drop(target, table) %}
-drop {{ 'table' if table else 'view' }} {{ target }}
 {% endmacro %}

@@ -263,8 +263,10 @@ select {{ selligent_names(columns) }}{% for column in member %}, true as {{ colu
 from {{ delta }} where _selligent_kind = 'new'
 {% endmacro %}
 
-{# A noted value, in place of what was noted; both are quoted SQL strings. #}
-{#- Names are a primary key: one that is deleted stands in the way until the transaction ends. #}
+{#
+  A noted value, in place of what was noted; both are quoted SQL strings. Names are a primary key: one
+  that is deleted would stand in the way until the transaction ends.
+#}
 {% macro selligent_note(state, name, value) %}
 insert or replace into {{ state.meta }} values ({{ name }}, {{ value }});
 {% endmacro %}
@@ -278,7 +280,7 @@ insert or replace into {{ state.meta }} values ({{ name }}, {{ value }});
 {{ selligent_insert(state, 'runs', columns | join(', '), selligent_values(columns, [values])) }}
 {% endmacro %}
 
-{# A run that is known has these values now; `others` if it is about those that are under `status`. #}
+{# Runs that meet a condition have these values now; `values` maps columns to SQL. #}
 {% macro selligent_change_runs(state, columns, values, condition) %}
 {{ selligent_update(state, 'runs', 'run', columns, values, condition) }}
 {% endmacro %}

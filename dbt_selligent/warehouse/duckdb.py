@@ -39,7 +39,6 @@ class DuckDBBench:
     dialect = DUCKDB
     state: Names = InSchema(f"{engine.STATE}.main")
     delta, groups = DELTA, GROUPS
-    fleeting = False  # whoever writes to the file waits until it is let go
 
     def __init__(self, cursor: Any) -> None:
         self._cursor = cursor

@@ -91,3 +91,12 @@ def test_what_else_a_finalizer_swallows_is_told() -> None:
     )
     assert done.stdout == "went on\n"
     assert "ZeroDivisionError" in done.stderr
+
+
+@pytest.mark.parametrize("module", ["history", "kept", "verification"])
+def test_who_looks_at_a_state_alone_does_not_wait_for_dbt(module: str) -> None:
+    program = (
+        f"import sys, dbt_selligent.{module}\n"
+        "sys.exit(any(name.startswith('dbt.') for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
