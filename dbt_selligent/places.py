@@ -89,9 +89,6 @@ class Place(Protocol):
     def take_delta(self, delta: Delta) -> None:
         """Takes a staged delta for that of the next run; raises StateError."""
 
-    def drop_delta(self, delta: Delta) -> None:
-        """Lets go of a staged delta that nobody took."""
-
     def forget(self) -> None:
         """Leaves nothing of the state."""
 
@@ -207,9 +204,8 @@ class Files:
                 f"{self.delta}: cannot be written: {error.strerror}",
                 "make room, or give its owner access, and run again: nothing was sent",
             ) from None
-
-    def drop_delta(self, delta: Delta) -> None:
-        """It goes with its folder."""
+        # Where it was planned on a copy of the state, there is none to be kept while rows are sent.
+        Path(delta).with_name(self.state.name).unlink(missing_ok=True)
 
     def forget(self) -> None:
         """Leaves nothing of the state."""

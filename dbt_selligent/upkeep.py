@@ -134,8 +134,6 @@ def adopt(settings: Settings, *, yes: bool) -> tuple[Change, ...]:
             where = prepare_state(settings, storage, job, temporary, ())
             notes = catalog.notes(job.activation)
             planned.append((job, plan_job(settings, reader, job, where, temporary, notes=notes)))
-            if not yes:
-                job.place.drop_delta(planned[-1][1].delta)
         for job, made in planned if yes else ():
             take_over(job, made, temporary)
             with open_state(job.place, temporary) as store:
