@@ -2,15 +2,20 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/ready
+# EXTRAS=spark, as in `make check EXTRAS=spark`, installs Spark too: it takes 400 MB, and a Java of 17
+# or later. Without either, tests on Spark are skipped, and say why.
+EXTRAS ?=
+COMMA := ,
+READY := $(VENV)/ready$(EXTRAS:%=-%)
+PEERS := .venv-peers
 SOURCES := dbt_selligent tests sample_project
 
-.PHONY: demo test check format lint types bench soak schema clean
+.PHONY: demo test check format lint types bench peers soak schema clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable '.[sandbox,dev]'
+		--constraint constraints.txt --editable '.[sandbox,dev$(EXTRAS:%=$(COMMA)%)]'
 	touch $(READY)
 
 demo: $(READY)          ## a sandbox, a dbt project with real data, two syncs, and a check of the lists
@@ -29,9 +34,21 @@ format: $(READY)        ## formats the code
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
-bench: $(READY)         ## speed and memory, as ratios within one run
+bench: $(READY) $(PEERS)/ready  ## speed and memory, as ratios within one run; then what peers does
 	$(BIN)/python tests/benchmarks/bench.py
 	$(BIN)/python tests/benchmarks/pace.py
+	$(MAKE) peers
+
+$(PEERS)/ready: tests/benchmarks/peers.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--requirement tests/benchmarks/peers.txt
+	touch $(PEERS)/ready
+
+ROWS ?= 1000000
+ARGS ?=
+peers: $(READY) $(PEERS)/ready  ## this tool beside drt, dlt and pandas; ROWS=4000000 ARGS="--delay 0.2"
+	$(BIN)/python tests/benchmarks/peers.py --rows $(ROWS) $(ARGS)
 
 SECONDS ?= 3600
 SEED ?= 1
@@ -42,4 +59,4 @@ schema: $(READY)        ## writes the JSON Schema of an activation
 	$(BIN)/python -m dbt_selligent.meta > dbt_selligent/activation.schema.json
 
 clean:
-	rm -rf $(VENV) dist
+	rm -rf $(VENV) $(PEERS) dist

@@ -40,7 +40,7 @@ select
 {% macro selligent_gone(target, model, state, keys, columns) %}
 {{ selligent_create_as(target) }}
 select {{ selligent_names(columns) }} from {{ state.snapshot }}
-except
+{{ selligent_except() }}
 select {{ selligent_names(columns) }} from {{ model }} where {{ selligent_key_given(keys) }}
 {% endmacro %}
 
@@ -50,14 +50,14 @@ select {{ selligent_names(columns) }} from {{ model }} where {{ selligent_key_gi
 {%- if full_refresh or not once %}
 select {{ selligent_names(columns + once) }} from {{ model }} where {{ selligent_key_given(keys) }}
 {%- if not full_refresh %}
-except
+{{ selligent_except() }}
 select {{ selligent_names(columns) }} from {{ state.snapshot }}
 {%- endif %}
 {%- else %}
 {#- What is sent once is not compared: it is fetched for the rows that differ. #}
 with differs as (
   select {{ selligent_names(columns) }} from {{ model }} where {{ selligent_key_given(keys) }}
-  except
+  {{ selligent_except() }}
   select {{ selligent_names(columns) }} from {{ state.snapshot }}
 )
 select {{ selligent_names(columns + once, 'model') }} from {{ model }} as model
@@ -86,12 +86,26 @@ with added as (
 )
 select
   (select count(*) from {{ came }}),
-  (select {{ selligent_count_keys(keys, 'came') }} from {{ came }} as came),
+  ({{ selligent_different_keys(came, keys) }}),
   (select count(*) from {{ state.snapshot }} as snapshot
     where exists (select 1 from added where {{ selligent_same_key(keys, 'snapshot', 'added') }}))
 {% endmacro %}
 
-{# How many different keys there are; of a row without a key there is none. #}
+{# How many different keys the rows of a table have; of a row without a key there is none. #}
+{% macro selligent_different_keys(table, keys) %}
+  {{- adapter.dispatch('selligent_different_keys', 'dbt_selligent')(table, keys) -}}
+{% endmacro %}
+
+{% macro default__selligent_different_keys(table, keys) -%}
+select count(*) from (
+  select distinct {{ selligent_canonical_names(keys, 'keyed') }} from {{ table }} as keyed
+  where {{ selligent_key_given(keys, 'keyed') }}) as different
+{%- endmacro %}
+
+{% macro duckdb__selligent_different_keys(table, keys) -%}
+select {{ selligent_count_keys(keys, 'keyed') }} from {{ table }} as keyed
+{%- endmacro %}
+
 {% macro selligent_count_keys(keys, alias) -%}
   count(distinct
   {%- if keys | length == 1 %} {{ selligent_canonical(keys[0], alias ~ '.' ~ keys[0].name) }}
@@ -100,7 +114,20 @@ select
   ) end {%- endif %})
 {%- endmacro %}
 
-{% macro selligent_create_view(target) -%}
+{# A view where it goes with the session, or the tool's own DuckDB; else a table. #}
+{% macro selligent_create_view(target) %}
+  {{- adapter.dispatch('selligent_create_view', 'dbt_selligent')(target) -}}
+{% endmacro %}
+
+{% macro default__selligent_create_view(target) -%}
+{{ selligent_create_as(target) }}
+{%- endmacro %}
+
+{% macro duckdb__selligent_create_view(target) -%}
+create view {{ target }} as
+{%- endmacro %}
+
+{% macro postgres__selligent_create_view(target) -%}
 create view {{ target }} as
 {%- endmacro %}
 
@@ -126,7 +153,7 @@ having count(*) > 1
 #}
 {% macro selligent_delta(target, model, came, gone, doubled, state, keys, fields, member, once, skip, full_refresh, retried, spared=false) %}
 {{ selligent_create_as(target) }}
-{{ selligent_differing(model, came, gone, doubled, state, keys, fields, member, once, skip, full_refresh, retried, spared) }}
+{{ selligent_numbered(selligent_differing(model, came, gone, doubled, state, keys, fields, member, once, skip, full_refresh, retried, spared)) }}
 {% endmacro %}
 
 {% macro selligent_differing(model, came, gone, doubled, state, keys, fields, member, once, skip, full_refresh, retried, spared) %}
@@ -218,9 +245,9 @@ where _selligent_kind <> 'unchanged'
 {%- if doubled %}
 union all
 select 'doubled', '', {{ selligent_names(keys + fields) }}
-  {%- for column in member %}, cast(null as {{ column.type }}){% endfor %}
+  {%- for column in member %}, {{ selligent_null(column.type) }}{% endfor %}
   {%- for column in once %}, {{ column.name }}{% endfor %}
-  {%- if skip %}, cast(null as varchar){% endif %}
+  {%- if skip %}, {{ selligent_null(selligent_text_type()) }}{% endif %}
 from {{ model }} as model
 where exists (
   select 1 from {{ doubled }} as doubled where {{ selligent_same_key(keys, 'model', 'doubled') }})
@@ -228,13 +255,54 @@ where exists (
 union all
 select
   {%- if spared %}
-  case when exists (select 1 from {{ state.adopted }} as adopted where {{ selligent_same_key(keys, 'removed', 'adopted') }})
+  case when {{ selligent_was_adopted(state, keys) }}
     then 'spared' else 'removed' end,
   {%- else %} 'removed',{% endif %} '', {{ selligent_names(keys) }}
-  {%- for column in fields + member + once %}, cast(null as {{ column.type }}){% endfor %}
-  {%- if skip %}, cast(null as varchar){% endif %}
-from removed
+  {%- for column in fields + member + once %}, {{ selligent_null(column.type) }}{% endfor %}
+  {%- if skip %}, {{ selligent_null(selligent_text_type()) }}{% endif %}
+from {{ selligent_removed(state, keys) if spared else 'removed' }}
 {% endmacro %}
+
+{# Whether a row of `removed` was adopted, and `removed`, so that this can be told of it. #}
+{% macro selligent_was_adopted(state, keys) %}
+  {{- adapter.dispatch('selligent_was_adopted', 'dbt_selligent')(state, keys) -}}
+{% endmacro %}
+
+{% macro default__selligent_was_adopted(state, keys) -%} removed._selligent_adopted {%- endmacro %}
+
+{% macro duckdb__selligent_was_adopted(state, keys) -%}
+  {{ selligent_in_adopted(state, keys) }}
+{%- endmacro %}
+
+{% macro postgres__selligent_was_adopted(state, keys) -%}
+  {{ selligent_in_adopted(state, keys) }}
+{%- endmacro %}
+
+{% macro selligent_in_adopted(state, keys) -%}
+exists (select 1 from {{ state.adopted }} as adopted where {{ selligent_same_key(keys, 'removed', 'adopted') }})
+{%- endmacro %}
+
+{% macro selligent_removed(state, keys) %}
+  {{- adapter.dispatch('selligent_removed', 'dbt_selligent')(state, keys) -}}
+{% endmacro %}
+
+{# On many engines `exists` stands in a `where` alone. #}
+{% macro default__selligent_removed(state, keys) -%}
+(
+  select {{ selligent_names(keys, 'gone') }}, adopted.{{ keys[0].name }} is not null as _selligent_adopted
+  from removed as gone left join {{ state.adopted }} as adopted on {{ selligent_same_key(keys, 'gone', 'adopted') }}) as removed
+{%- endmacro %}
+
+{% macro duckdb__selligent_removed(state, keys) -%} removed {%- endmacro %}
+
+{% macro postgres__selligent_removed(state, keys) -%} removed {%- endmacro %}
+
+{# Of two queries, the different rows of the first that the second does not have; a null is a null. #}
+{% macro selligent_except() %}
+  {{- adapter.dispatch('selligent_except', 'dbt_selligent')() -}}
+{% endmacro %}
+
+{% macro default__selligent_except() -%} except {%- endmacro %}
 
 {# Which values a row has, in a mask; a row that goes whole becomes a member too. #}
 {% macro selligent_given(fields, member, alias) -%}
@@ -252,7 +320,7 @@ from removed
 #}
 {% macro selligent_first_delta(target, model, keys, fields, member, once, skip) %}
 {{ selligent_create_as(target) }}
-{{ selligent_all_new(model, keys, fields, member, once, skip) }}
+{{ selligent_numbered(selligent_all_new(model, keys, fields, member, once, skip)) }}
 {% endmacro %}
 
 {% macro selligent_all_new(model, keys, fields, member, once, skip) %}
@@ -269,6 +337,17 @@ from {{ model }} as model
 
 {# Rows, those of them that have a key, and different keys. #}
 {% macro selligent_first_sizes(delta, keys) %}
+  {{- adapter.dispatch('selligent_first_sizes', 'dbt_selligent')(delta, keys) -}}
+{% endmacro %}
+
+{% macro default__selligent_first_sizes(delta, keys) %}
+select
+  (select count(*) from {{ delta }}),
+  (select count(*) from {{ delta }} as delta where {{ selligent_key_given(keys, 'delta') }}),
+  ({{ selligent_different_keys(delta, keys) }})
+{% endmacro %}
+
+{% macro duckdb__selligent_first_sizes(delta, keys) %}
 select count(*), count(case when {{ selligent_key_given(keys, 'delta') }} then 1 end),
   {{ selligent_count_keys(keys, 'delta') }}
 from {{ delta }} as delta
@@ -368,10 +447,18 @@ select _selligent_kind, _selligent_mask, {{ selligent_names(columns, 'delta') }}
 where _selligent_kind = {{ kind }} order by {{ selligent_names(columns, 'delta') }} limit {{ most }}
 {% endmacro %}
 
+{# What is sent of a delta, as it is copied to where it is rendered: in the order of the numbers. #}
+{% macro selligent_sendable(delta, kinds, columns, hashed) %}
+select _selligent_n, _selligent_kind, _selligent_mask, {{ selligent_names(columns) }}
+  {%- if hashed %}, _selligent_hash{% endif %}
+from {{ delta }} where _selligent_kind in ({{ kinds | join(', ') }})
+order by _selligent_n
+{% endmacro %}
+
 {# Which rows are done with together: the groups of a plan. #}
 {% macro selligent_groups(target, rows, types) %}
 create table {{ target }} (_selligent_group {{ types.integer }}, _selligent_done {{ types.text }},
-  _selligent_kind {{ types.text }}, _selligent_mask {{ types.text }});
+  _selligent_kind {{ types.text }}, _selligent_mask {{ types.text }}){{ selligent_format() }};
 {%- for some in rows | batch(500) %}
 insert into {{ target }}
 {{ selligent_values(('_selligent_group', '_selligent_done', '_selligent_kind', '_selligent_mask'), some) }};
@@ -385,4 +472,8 @@ select member._selligent_kind, member._selligent_mask, span.first_n, span.last_n
   concat({{ done }}, ' ', span.outcome) as outcome
 from ({{ spans }}) as span
 join {{ groups }} as member on member._selligent_group = span._selligent_group
+{% endmacro %}
+
+{% macro selligent_drop(target, table) %}
+drop {{ 'table' if table else 'view' }} {{ target }}
 {% endmacro %}

@@ -6,6 +6,18 @@
   an answer accounted for it (answered) or none did (in doubt).
 #}
 
+{# The tables that are there before anything is known of a list. #}
+{% macro selligent_create_base(state, types, version, at) %}
+{{ selligent_create(state, 'migrations', 'version ' ~ types.integer ~ ', applied_at ' ~ types.time) }}
+{{ selligent_append(state, 'migrations', 'version, applied_at', 'select ' ~ version ~ ', ' ~ at) }}
+{{ selligent_create(state, 'meta', 'name ' ~ types.text ~ ', value ' ~ types.text) }}
+{{ selligent_create(state, 'log', 'run_id ' ~ types.text ~ ', _selligent_group ' ~ types.integer
+  ~ ', first_n ' ~ types.integer ~ ', last_n ' ~ types.integer ~ ', outcome ' ~ types.text) }}
+{{ selligent_create(state, 'runs', 'run_id ' ~ types.text ~ ', started_at ' ~ types.time
+  ~ ', finished_at ' ~ types.time ~ ', status ' ~ types.text ~ ', dbt_target ' ~ types.text
+  ~ ', counts ' ~ types.text ~ ', error ' ~ types.text ~ ', forced ' ~ types.text) }}
+{% endmacro %}
+
 {% macro selligent_create_state(state, keys, columns, types) %}
 {{ selligent_create(state, 'snapshot', selligent_typed(columns)) }}
 {{ selligent_create(state, 'doubt', selligent_typed(keys)) }}
@@ -31,17 +43,18 @@
   {{ selligent_names(keys) }}, _selligent_field, _selligent_reason, _selligent_rows
 {%- endmacro %}
 
-{# A value in another type where that loses nothing, else null. #}
-{% macro selligent_lossless(name, old, new) %}
-  {%- if old == new -%} {{ name }} {%- else -%}
-    case when try_cast(try_cast({{ name }} as {{ new }}) as {{ old }}) is not distinct from {{ name }}
-         then try_cast({{ name }} as {{ new }}) end
+{# A value in another type where that loses nothing, else null; `old` and `new` are columns. #}
+{% macro selligent_lossless(old, new) %}
+  {%- if old.type == new.type -%} {{ new.name }} {%- else -%}
+    {%- set there = selligent_try_cast(new.name, old.type, new.type, old.family, new.family) -%}
+    case when {{ selligent_try_cast(there, new.type, old.type, new.family, old.family) }} is not distinct from {{ new.name }}
+         then {{ there }} end
   {%- endif -%}
 {% endmacro %}
 
 {#
   The state's tables in the columns that the mapping has now. `old` maps the names of the snapshot's
-  columns to their types, `tables` those that have the keys beside it to their other columns. A row of
+  columns to these columns, `tables` those that have the keys beside it to their other columns. A row of
   which a value has no equal in the new type is in doubt.
 #}
 {% macro selligent_reshape_state(state, keys, columns, old, tables) %}
@@ -53,7 +66,7 @@
 {% endmacro %}
 
 {% macro selligent_reshaped(state, table, keys, old, others) %}
-select {% for key in keys %}{{ selligent_lossless(key.name, old[key.name], key.type) }} as {{ key.name }}{{ ', ' if not loop.last }}{% endfor -%}
+select {% for key in keys %}{{ selligent_lossless(old[key.name], key) }} as {{ key.name }}{{ ', ' if not loop.last }}{% endfor -%}
 {%- for name in others %}, {{ name }}{% endfor %}
 from {{ state[table] }}
 {%- if table != 'invalid' %}
@@ -62,7 +75,7 @@ where {{ selligent_keys_kept(keys, old) }}
 {% endmacro %}
 
 {% macro selligent_without_equal(state, keys, columns, old) %}
-select {% for key in keys %}{{ selligent_lossless(key.name, old[key.name], key.type) }} as {{ key.name }}{{ ', ' if not loop.last }}{% endfor %}
+select {% for key in keys %}{{ selligent_lossless(old[key.name], key) }} as {{ key.name }}{{ ', ' if not loop.last }}{% endfor %}
 from {{ state.snapshot }}
 where ({{ selligent_has_no_equal(columns, old) }}) and {{ selligent_keys_kept(keys, old) }}
 {% endmacro %}
@@ -71,8 +84,8 @@ where ({{ selligent_has_no_equal(columns, old) }}) and {{ selligent_keys_kept(ke
 select
   {%- for column in columns %}
   {% if column.name in old -%}
-  {{ selligent_lossless(column.name, old[column.name], column.type) }}
-  {%- else -%} cast(null as {{ column.type }}) {%- endif %} as {{ column.name }}{{ ',' if not loop.last }}
+  {{ selligent_lossless(old[column.name], column) }}
+  {%- else -%} {{ selligent_null(column.type) }} {%- endif %} as {{ column.name }}{{ ',' if not loop.last }}
   {%- endfor %}
 from {{ state.snapshot }}
 where not ({{ selligent_has_no_equal(columns, old) }})
@@ -81,13 +94,13 @@ where not ({{ selligent_has_no_equal(columns, old) }})
 {# A key without an equal in its new type is another key: its row is new, under that one. #}
 {% macro selligent_keys_kept(keys, old) %}
   {%- for key in keys -%}
-    {{ selligent_lossless(key.name, old[key.name], key.type) }} is not null{{ ' and ' if not loop.last }}
+    {{ selligent_lossless(old[key.name], key) }} is not null{{ ' and ' if not loop.last }}
   {%- endfor -%}
 {% endmacro %}
 
 {% macro selligent_has_no_equal(columns, old) %}
-  {%- for column in columns if column.name in old and old[column.name] != column.type -%}
-    ({{ column.name }} is not null and {{ selligent_lossless(column.name, old[column.name], column.type) }} is null) or{{ ' ' }}
+  {%- for column in columns if column.name in old and old[column.name].type != column.type -%}
+    ({{ column.name }} is not null and {{ selligent_lossless(old[column.name], column) }} is null) or{{ ' ' }}
   {%- endfor -%}
   false
 {%- endmacro %}
@@ -193,7 +206,7 @@ and not {{ selligent_in_table(state.doubt, keys, 'old') }}
 
 {# Who is a member of another segment than before is in doubt. #}
 {% macro selligent_forget_members(state, columns, member) %}
-{{ selligent_update(state, 'snapshot', 'record', columns | map(attribute='name') | list, {member[0].name: 'cast(null as ' ~ member[0].type ~ ')'}, 'true') }}
+{{ selligent_update(state, 'snapshot', 'record', columns | map(attribute='name') | list, {member[0].name: selligent_null(member[0].type)}, 'true') }}
 {% endmacro %}
 
 {# The snapshot that a first sync comes to if all its rows are confirmed, and which rows these are. #}
@@ -222,7 +235,7 @@ alter table {{ state.incoming }} rename to snapshot
   missing), n being the number of a row; `seen` is when. `hashed` if the delta has their hash.
 #}
 {% macro selligent_reject(state, delta, keys, columns, said, seen, hashed=false) %}
-{{ selligent_insert(state, 'rejected', selligent_rejected_names(keys), selligent_refused(delta, keys, columns, said, seen, hashed)) }}
+{{ selligent_append(state, 'rejected', selligent_rejected_names(keys), selligent_refused(delta, keys, columns, said, seen, hashed)) }}
 {% endmacro %}
 
 {% macro selligent_refused(delta, keys, columns, said, seen, hashed) %}
@@ -238,7 +251,7 @@ on {{ selligent_number('refused') }} = said.n
 
 {# Rows of which a call was taken and another was refused: in doubt. `numbers` is a query of them, n. #}
 {% macro selligent_doubt(state, delta, keys, numbers) %}
-{{ selligent_insert(state, 'doubt', selligent_names(keys), selligent_taken_and_refused(state, delta, keys, numbers)) }}
+{{ selligent_append(state, 'doubt', selligent_names(keys), selligent_taken_and_refused(state, delta, keys, numbers)) }}
 {% endmacro %}
 
 {% macro selligent_taken_and_refused(state, delta, keys, numbers) %}
@@ -248,7 +261,9 @@ and not {{ selligent_in_table(state.doubt, keys, 'refused') }}
 {% endmacro %}
 
 {# Held rows were met again. #}
-{% macro selligent_touch_held(state, columns, seen) %}
+{% macro selligent_touch_held(state, keys, seen) %}
+{%- set columns = (keys | map(attribute='name') | list) + ['_selligent_hash', '_selligent_field', '_selligent_code',
+  '_selligent_message', '_selligent_first_seen', '_selligent_last_seen', '_selligent_missing'] %}
 {{ selligent_update(state, 'rejected', 'held', columns, {'_selligent_last_seen': seen}, 'true') }}
 {% endmacro %}
 
@@ -263,12 +278,19 @@ select {{ selligent_names(columns) }}{% for column in member %}, true as {{ colu
 from {{ delta }} where _selligent_kind = 'new'
 {% endmacro %}
 
-{#
-  A noted value, in place of what was noted; both are quoted SQL strings. Names are a primary key: one
-  that is deleted would stand in the way until the transaction ends.
-#}
+{# A noted value, in place of what was noted; both are quoted SQL strings. #}
 {% macro selligent_note(state, name, value) %}
+  {{- adapter.dispatch('selligent_note', 'dbt_selligent')(state, name, value) -}}
+{% endmacro %}
+
+{# Where names are a primary key, one that is deleted stands in the way until the transaction ends. #}
+{% macro duckdb__selligent_note(state, name, value) %}
 insert or replace into {{ state.meta }} values ({{ name }}, {{ value }});
+{% endmacro %}
+
+{% macro default__selligent_note(state, name, value) %}
+{{ selligent_delete(state, 'meta', 'noted', 'noted.name = ' ~ name) }}
+{{ selligent_insert(state, 'meta', 'name, value', 'select ' ~ name ~ ' as name, ' ~ value ~ ' as value') }}
 {% endmacro %}
 
 {% macro selligent_unnote(state, names) %}
@@ -280,7 +302,7 @@ insert or replace into {{ state.meta }} values ({{ name }}, {{ value }});
 {{ selligent_insert(state, 'runs', columns | join(', '), selligent_values(columns, [values])) }}
 {% endmacro %}
 
-{# Runs that meet a condition have these values now; `values` maps columns to SQL. #}
+{# A run that is known has these values now; `others` if it is about those that are under `status`. #}
 {% macro selligent_change_runs(state, columns, values, condition) %}
 {{ selligent_update(state, 'runs', 'run', columns, values, condition) }}
 {% endmacro %}
@@ -292,5 +314,5 @@ insert or replace into {{ state.meta }} values ({{ name }}, {{ value }});
 
 {# What is known of some spans; `entries` is a query of them, in the order of the log's columns. #}
 {% macro selligent_log(state, entries) %}
-{{ selligent_insert(state, 'log', 'run_id, _selligent_group, first_n, last_n, outcome', entries) }}
+{{ selligent_append(state, 'log', 'run_id, _selligent_group, first_n, last_n, outcome', entries) }}
 {% endmacro %}

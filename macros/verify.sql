@@ -219,11 +219,16 @@ order by {{ selligent_names(keys, 'chosen') }}
 {{ selligent_insert(state, 'doubt', selligent_names(keys), selligent_wrong(verdicts, keys, missing)) }}
 {{ selligent_delete(state, 'snapshot', 'kept', selligent_in_table(verdicts, keys, 'kept', missing)) }}
 {%- for column in member %}
-{{ selligent_update(state, 'snapshot', 'kept', columns | map(attribute='name') | list, {column.name: 'cast(null as ' ~ column.type ~ ')'},
+{{ selligent_update(state, 'snapshot', 'kept', columns | map(attribute='name') | list, {column.name: selligent_null(column.type)},
   selligent_in_table(verdicts, keys, 'kept', "found._selligent_membership in ('absent', 'unexpected')")) }}
 {%- endfor %}
 {% endmacro %}
 
 {% macro selligent_wrong(verdicts, keys, condition) %}
 select {{ selligent_names(keys, 'found') }} from {{ verdicts }} as found where {{ condition }}
+{% endmacro %}
+
+{# An empty table of verdicts, where the state's tables are. #}
+{% macro selligent_create_verdicts(target, keys, types) %}
+create table {{ target }} ({{ selligent_typed(keys) }}, _selligent_verdict {{ types.text }}, _selligent_membership {{ types.text }}){{ selligent_format() }}
 {% endmacro %}

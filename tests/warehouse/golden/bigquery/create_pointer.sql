@@ -1,0 +1,1 @@
+create table if not exists `d`.`s`.`c` (generation int64, tables string)

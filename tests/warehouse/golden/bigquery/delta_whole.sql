@@ -1,0 +1,115 @@
+create table `d`.`selligent`.`run__delta` as
+
+select row_number() over (order by numbered._selligent_kind) as _selligent_n, numbered.* from (
+with matched as (
+  select
+    came.`CODE`, came.`MAIL`,
+    came.`FLAG` as `FLAG`,
+    came.`FLAG_NUMBER` as `FLAG_NUMBER`,
+    came.`COUNT` as `COUNT`,
+    came.`COUNT_TEXT` as `COUNT_TEXT`,
+    came.`PRICE` as `PRICE`,
+    came.`PRICE_FLOAT` as `PRICE_FLOAT`,
+    came.`REAL` as `REAL`,
+    came.`RATIO` as `RATIO`,
+    came.`CHOICE` as `CHOICE`,
+    came.`DAY` as `DAY`,
+    came.`DAY_TIME` as `DAY_TIME`,
+    came.`AT` as `AT`,
+    came.`SEEN` as `SEEN`,
+    gone.`_selligent_member` as `_selligent_member`,
+    came.`SOURCE` as `SOURCE`,
+    gone.`CODE` is not null as _selligent_known,
+    doubt.`CODE` is not null as _selligent_doubt,
+    rejected._selligent_hash as _selligent_refused,
+    case when rejected._selligent_missing then 'missing' else 'held' end as _selligent_refusal,
+    case when gone.`CODE` is null then '' else concat('', case when came.`FLAG` is distinct from gone.`FLAG` then '1' else '0' end, case when came.`FLAG_NUMBER` is distinct from gone.`FLAG_NUMBER` then '1' else '0' end, case when came.`COUNT` is distinct from gone.`COUNT` then '1' else '0' end, case when came.`COUNT_TEXT` is distinct from gone.`COUNT_TEXT` then '1' else '0' end, case when came.`PRICE` is distinct from gone.`PRICE` then '1' else '0' end, case when came.`PRICE_FLOAT` is distinct from gone.`PRICE_FLOAT` then '1' else '0' end, case when came.`REAL` is distinct from gone.`REAL` then '1' else '0' end, case when came.`RATIO` is distinct from gone.`RATIO` then '1' else '0' end, case when came.`CHOICE` is distinct from gone.`CHOICE` then '1' else '0' end, case when came.`DAY` is distinct from gone.`DAY` then '1' else '0' end, case when came.`DAY_TIME` is distinct from gone.`DAY_TIME` then '1' else '0' end, case when came.`AT` is distinct from gone.`AT` then '1' else '0' end, case when came.`SEEN` is distinct from gone.`SEEN` then '1' else '0' end, case when gone.`_selligent_member` then '0' else '1' end) end as _selligent_changed,
+    '' as _selligent_given
+  from `d`.`selligent`.`run__came` as came
+  left join `d`.`selligent`.`run__gone` as gone on came.`CODE` = gone.`CODE` and rtrim(lower(came.`MAIL`), ' ') = rtrim(lower(gone.`MAIL`), ' ')
+  left join `d`.`selligent`.`crm__doubt__1` as doubt on came.`CODE` = doubt.`CODE` and rtrim(lower(came.`MAIL`), ' ') = rtrim(lower(doubt.`MAIL`), ' ')
+  left join `d`.`selligent`.`crm__rejected__1` as rejected on came.`CODE` = rejected.`CODE` and rtrim(lower(came.`MAIL`), ' ') = rtrim(lower(rejected.`MAIL`), ' ')
+  where not exists (
+    select 1 from `d`.`selligent`.`run__doubled` as doubled where came.`CODE` = doubled.`CODE` and rtrim(lower(came.`MAIL`), ' ') = rtrim(lower(doubled.`MAIL`), ' '))
+),
+judged as (
+  select *,
+    case
+      when 
+  case when false then ''
+    when matched.`CODE` is null then 'CODE'
+
+    when byte_length(matched.`MAIL`) > 80 and length(matched.`MAIL`) + length(regexp_replace(matched.`MAIL`, r'[^\x{10000}-\x{10FFFF}]', '')) > 80
+    then 'MAIL'
+
+
+    when matched.`FLAG_NUMBER` not between -2147483648 and 2147483647
+    then 'FLAG_NUMBER'
+
+    when matched.`COUNT` not between -9223372036854775808 and 9223372036854775807
+    then 'COUNT'
+
+    when byte_length(matched.`COUNT_TEXT`) > 5 and length(matched.`COUNT_TEXT`) + length(regexp_replace(matched.`COUNT_TEXT`, r'[^\x{10000}-\x{10FFFF}]', '')) > 5
+    then 'COUNT_TEXT'
+
+
+    when not (abs(matched.`PRICE_FLOAT`) <= 1.7976931348623157e308) then 'PRICE_FLOAT'
+
+    when not (abs(matched.`REAL`) <= 1.7976931348623157e308) then 'REAL'
+
+    when not (abs(matched.`RATIO`) <= 1.7976931348623157e308) then 'RATIO'
+
+    when matched.`CHOICE` is not null and rtrim(lower(cast(matched.`CHOICE` as string)), ' ') not in (rtrim(lower('a'), ' '), rtrim(lower('it\'s \\'), ' '))
+    then 'CHOICE'
+
+    when matched.`DAY` not between date '0001-01-01' and date '9999-12-31'
+    then 'DAY'
+
+    when matched.`DAY_TIME` not between cast('0001-01-01' as datetime) and cast('9999-12-31 23:59:59.999' as datetime)
+    then 'DAY_TIME'
+
+    when matched.`AT` not between cast('0001-01-01' as datetime) and cast('9999-12-31 23:59:59.999' as datetime)
+    then 'AT'
+
+    when matched.`SEEN` not between cast('0001-01-01' as datetime) and cast('9999-12-31 23:59:59.999' as datetime)
+    then 'SEEN'
+
+  end is not null then 'invalid'
+      when 
+  case when false then ''
+    when byte_length(matched.`SOURCE`) > 20 and length(matched.`SOURCE`) + length(regexp_replace(matched.`SOURCE`, r'[^\x{10000}-\x{10FFFF}]', '')) > 20
+    then 'SOURCE'
+
+  end is not null then 'invalid'
+      when _selligent_known or _selligent_doubt then 'again'
+      else 'new'
+    end as _selligent_kind
+  from matched
+),
+removed as (
+  select gone.`CODE`, gone.`MAIL` from `d`.`selligent`.`run__gone` as gone
+  where not exists (select 1 from `d`.`selligent`.`run__came` as found where gone.`CODE` = found.`CODE` and rtrim(lower(gone.`MAIL`), ' ') = rtrim(lower(found.`MAIL`), ' '))
+  union all
+  select doubt.`CODE`, doubt.`MAIL` from `d`.`selligent`.`crm__doubt__1` as doubt
+  where not exists (select 1 from `d`.`selligent`.`run__came` as found where doubt.`CODE` = found.`CODE` and rtrim(lower(doubt.`MAIL`), ' ') = rtrim(lower(found.`MAIL`), ' '))
+)
+select
+  _selligent_kind,
+  case _selligent_kind
+    when 'changed' then _selligent_changed
+    when 'new' then _selligent_given
+    when 'again' then _selligent_given
+    else '' end as _selligent_mask,
+  `CODE`, `MAIL`, `FLAG`, `FLAG_NUMBER`, `COUNT`, `COUNT_TEXT`, `PRICE`, `PRICE_FLOAT`, `REAL`, `RATIO`, `CHOICE`, `DAY`, `DAY_TIME`, `AT`, `SEEN`,
+  case _selligent_kind when 'new' then false when 'changed' then `_selligent_member` end as `_selligent_member`, `SOURCE`
+from judged
+where _selligent_kind <> 'unchanged'
+union all
+select 'doubled', '', `CODE`, `MAIL`, `FLAG`, `FLAG_NUMBER`, `COUNT`, `COUNT_TEXT`, `PRICE`, `PRICE_FLOAT`, `REAL`, `RATIO`, `CHOICE`, `DAY`, `DAY_TIME`, `AT`, `SEEN`, cast(null as bool), `SOURCE`
+from `d`.`selligent`.`run__model` as model
+where exists (
+  select 1 from `d`.`selligent`.`run__doubled` as doubled where model.`CODE` = doubled.`CODE` and rtrim(lower(model.`MAIL`), ' ') = rtrim(lower(doubled.`MAIL`), ' '))
+union all
+select 'removed', '', `CODE`, `MAIL`, cast(null as bool), cast(null as int64), cast(null as bignumeric), cast(null as string), cast(null as numeric), cast(null as float64), cast(null as float64), cast(null as float64), cast(null as string), cast(null as date), cast(null as datetime), cast(null as datetime), cast(null as datetime), cast(null as bool), cast(null as string)
+from removed
+) as numbered

@@ -1,0 +1,1 @@
+drop table `d`.`selligent`.`run__model`

@@ -1,0 +1,1 @@
+drop view `d`.`selligent`.`run__model`

@@ -1,0 +1,1 @@
+select generation, tables from `d`.`s`.`c`

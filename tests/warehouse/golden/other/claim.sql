@@ -1,0 +1,2 @@
+insert into "d"."s"."c" (claim, what, holder, expires, released)
+select '1f', 'activation c', '{}', cast(extract(epoch from current_timestamp) as bigint) + 120, false

@@ -1,0 +1,2 @@
+select max(length("e mail")), max(length("note"))
+from "d"."s"."c"

@@ -1,0 +1,11 @@
+insert into "d"."selligent"."crm__rejected__1" ("CODE", "MAIL", _selligent_hash, _selligent_field, _selligent_code,
+  _selligent_message, _selligent_first_seen, _selligent_last_seen, _selligent_missing)
+
+select refused."CODE", refused."MAIL",
+  case when refused._selligent_kind not in ('removed', 'spared') then
+    refused._selligent_hash end,
+  said.field, said.code, said.message, cast('2026-01-31 12:00:00' as timestamp), cast('2026-01-31 12:00:00' as timestamp), said.missing
+from "d"."selligent"."run__delta" as refused
+join (select 7 as n, cast('x' as varchar) as field, cast('x' as varchar) as code, cast('x' as varchar) as message, true as missing) as said
+on refused._selligent_n = said.n
+;

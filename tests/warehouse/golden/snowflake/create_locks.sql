@@ -1,0 +1,2 @@
+create table "d"."s"."c" (claim varchar, what varchar, holder varchar,
+  expires bigint, released boolean)

@@ -1,0 +1,244 @@
+"""The user's own warehouse, its locks, and the schema of states, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dbt_selligent.errors import LockedError, ProfileError, StateError, WarehouseError
+from dbt_selligent.settings import Settings
+from dbt_selligent.storage import open_storage
+from dbt_selligent.warehouse import leases
+from dbt_selligent.warehouse.adapter import Warehouse, split
+from dbt_selligent.warehouse.dialects import BIGQUERY, POSTGRES, SPARK, Dialect
+from dbt_selligent.warehouse.leases import Leases
+from dbt_selligent.warehouse.places import TransactionalPlace
+from dbt_selligent.warehouse.schema import Entry, Schema
+
+from .engines import Postgres
+
+SCHEMA = 'it\'s "shop"_dbt_selligent'
+
+
+def settings_of(engine: Postgres, folder: Path, **changes: Any) -> Settings:
+    there = engine.cursor.connection.info
+    output = {
+        "type": "postgres",
+        "host": there.host,
+        "port": there.port,
+        "user": there.user,
+        "password": "s3cret",
+        "dbname": there.dbname,
+        "schema": "shop",
+        **changes,
+    }
+    return Settings(
+        project_dir=folder,
+        profiles_dir=folder,
+        profile="shop",
+        target="dev",
+        target_path=folder / "target",
+        profiles={"shop": {"outputs": {"dev": output}}},
+    )
+
+
+@pytest.fixture
+def schema(postgres: Postgres, tmp_path: Path) -> Iterator[Schema]:
+    warehouse = Warehouse(settings_of(postgres, tmp_path))
+    made = Schema(warehouse, SCHEMA)
+    yield made
+    warehouse.close()
+    postgres.cursor.execute(f"drop schema if exists {POSTGRES.quote(SCHEMA)} cascade")
+
+
+def test_a_lock_is_one_processs_alone_and_says_whose(schema: Schema) -> None:
+    first, second = Leases(schema), Leases(schema)
+    with first.hold("activation crm", "activation crm"):
+        with second.hold("activation other", "activation other"):
+            pass
+        with (
+            pytest.raises(LockedError, match=r"activation crm is in use by process \d+ on "),
+            second.hold("activation crm", "activation crm"),
+        ):
+            pass
+    with second.hold("activation crm", "activation crm"):
+        pass
+    first.close()
+    second.close()
+
+
+def test_a_lock_that_was_not_renewed_in_time_is_lost_and_free_for_others(
+    schema: Schema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = Leases(schema), Leases(schema)
+    with monkeypatch.context() as patch:
+        patch.setattr(leases, "SECONDS_TO_HOLD", -1)
+        held = first.hold("activation crm", "activation crm")
+        held.__enter__()
+    with second.hold("activation crm", "activation crm"):
+        second.check("activation crm")
+        with pytest.raises(StateError, match="could not be renewed in time"):
+            first.check("activation crm")
+    held.__exit__(None, None, None)
+    first.close()
+    second.close()
+
+
+def test_who_died_on_this_machine_holds_nothing_and_who_did_on_another_does(
+    schema: Schema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder = {**leases._holder(), "pid": 1 << 30}
+    for machine, free in ((leases._machine(), True), ("another", False)):
+        with monkeypatch.context() as patch:
+            patch.setattr(leases, "_holder", lambda m=machine: {**holder, "machine": m})
+            dead = leases.Lease(leases._Days(schema), f"activation {machine}")
+        dead.renew()
+        living = Leases(schema)
+        try:
+            with living.hold(f"activation {machine}", "it"):
+                assert free
+        except LockedError:
+            assert not free
+        living.close()
+
+
+def test_claims_of_days_that_are_over_are_dropped(
+    schema: Schema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    today = leases._day()
+    for day in (today - 3, today - 1, today):
+        with monkeypatch.context() as patch:
+            patch.setattr(leases, "_day", lambda d=day: d)
+            with Leases(schema).hold("activation crm", "activation crm"):
+                pass
+    assert schema.tables("locks_") == [f"locks_{today - 1}", f"locks_{today}"]
+
+
+def test_a_state_that_is_renamed_keeps_its_tables_and_another_gets_others(schema: Schema) -> None:
+    held = Leases(schema)
+    old = TransactionalPlace(schema, held, "dev", "crm")
+    schema.ensure()
+    before = old.prefix
+    assert not old.exists()
+    schema.register(Entry("dev", "crm", before))
+    assert (old.exists(), old.names) == (True, ("crm",))
+    new = TransactionalPlace(schema, held, "dev", "people")
+    old.rename(new)
+    assert (old.exists(), new.exists(), new.names) == (False, True, ("people",))
+    assert new.prefix == before
+    assert old.prefix != before
+    new.forget()
+    assert (new.exists(), new.names) == (False, ())
+
+
+def test_what_a_killed_run_staged_is_dropped_by_the_next(schema: Schema) -> None:
+    place = TransactionalPlace(schema, Leases(schema), "dev", "crm")
+    schema.ensure()
+    names = [f"{place.prefix}__{end}" for end in ("delta_1a", "groups_1a", "delta_2b", "snapshot")]
+    for name in names:
+        schema.warehouse.run(f"create table {schema[name]} (a integer)")
+    meta = schema[f"{place.prefix}__meta"]
+    schema.warehouse.run(f"create table {meta} as select 'delta' as name, '2b' as value")
+
+    place.new_delta(Path(), keep=True)
+
+    kept = [f"{place.prefix}__{end}" for end in ("delta_2b", "meta", "snapshot")]
+    assert schema.tables(f"{place.prefix}__") == kept
+
+
+def test_a_transaction_is_all_or_nothing_the_second_too(schema: Schema) -> None:
+    schema.ensure()
+    table = schema["t"]
+    schema.warehouse.run(f"create table {table} (a integer)")
+    for _ in range(2):
+        with suppress(ZeroDivisionError), schema.warehouse.transaction():
+            schema.warehouse.run(f"insert into {table} values (1)")
+            raise ZeroDivisionError
+        assert schema.warehouse.rows(f"select count(*) from {table}") == [(0,)]
+
+
+def test_a_transaction_that_is_frozen_sees_no_later_row(postgres: Postgres, schema: Schema) -> None:
+    schema.ensure()
+    table = schema["t"]
+    schema.warehouse.run(f"create table {table} (a integer)")
+    seen = []
+    with schema.warehouse.transaction(frozen=True):
+        seen += schema.warehouse.rows(f"select count(*) from {table}")
+        postgres.cursor.execute(f"insert into {table} values (1)")
+        seen += schema.warehouse.rows(f"select count(*) from {table}")
+    seen += schema.warehouse.rows(f"select count(*) from {table}")
+    assert seen == [(0,), (0,), (1,)]
+
+
+def test_no_value_is_in_what_the_server_says(schema: Schema) -> None:
+    for sql in (
+        "select cast('ann@acme.example' as integer)",
+        "do $$ begin raise exception 'ann@acme.example'; end $$",
+    ):
+        with pytest.raises(WarehouseError) as wrong:
+            schema.warehouse.rows(sql)
+        assert "ann@" not in f"{wrong.value} {wrong.value.__cause__}"
+        assert "SQLSTATE" in wrong.value.message
+
+
+def test_a_relation_that_is_not_there_is_named(schema: Schema) -> None:
+    with pytest.raises(WarehouseError, match='relation "nowhere" does not exist'):
+        schema.warehouse.rows("select * from nowhere")
+    assert schema.warehouse.columns('"postgres"."nowhere"."at_all"', "nowhere", "at_all") == []
+
+
+def test_without_the_right_to_make_a_schema_it_is_said_what_to_do(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    postgres.cursor.execute("create role reader login")
+    try:
+        warehouse = Warehouse(settings_of(postgres, tmp_path, user="reader"))
+        with pytest.raises(StateError, match="schema shop_dbt_selligent, for the state") as wrong:
+            Schema(warehouse, "shop_dbt_selligent").ensure()
+        assert "`state_schema`" in str(wrong.value.next_step)
+        warehouse.close()
+        postgres.cursor.execute("create schema given authorization reader")
+        warehouse = Warehouse(settings_of(postgres, tmp_path, user="reader"))
+        Schema(warehouse, "given").ensure()
+        warehouse.close()
+    finally:
+        postgres.cursor.execute("drop schema if exists given cascade")
+        postgres.cursor.execute("drop role reader")
+
+
+def test_a_server_that_is_not_there_is_said_without_the_password(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    settings = settings_of(postgres, tmp_path, host="127.0.0.1", port=9, connect_timeout=1)
+    with (
+        open_storage(settings) as storage,
+        pytest.raises(WarehouseError, match="refused") as wrong,
+        storage.open_reader(tmp_path),
+    ):
+        pass
+    assert "s3cret" not in str(wrong.value)
+
+
+def test_a_profile_that_is_wrong_is_said_by_its_key(postgres: Postgres, tmp_path: Path) -> None:
+    with pytest.raises(ProfileError, match=r"shop\.dev: port is not valid"):
+        Warehouse(settings_of(postgres, tmp_path, port="s3cret"))
+
+
+@pytest.mark.parametrize("dialect", [POSTGRES, SPARK], ids=lambda d: d.name)
+def test_a_settled_type_is_read_again_as_what_it_is(dialect: Dialect) -> None:
+    """As the tables of a state have it."""
+    for family, sql_type in dialect.types.items():
+        found = dialect.family_of(sql_type)
+        assert found is not None, family
+        assert found[1] == sql_type
+
+
+@pytest.mark.parametrize("dialect", [POSTGRES, SPARK, BIGQUERY], ids=lambda d: d.name)
+def test_statements_end_where_no_text_or_name_does(dialect: Dialect) -> None:
+    text, name = dialect.literal("it's;\n\\"), dialect.quote("a;\nb")
+    parts = [f"select {text} as {name}", f"select {text}", "select 1"]
+    assert split(";\n".join(parts) + ";\n", dialect) == parts
