@@ -172,6 +172,17 @@ def write_project(
     (folder / "models" / "exposures.yml").write_text(text)
 
 
+def parse(folder: Path) -> Path:
+    """Has dbt parse a project; what comes of it is kept aside, for `empty`."""
+    shop = Shop(folder, Sandbox(SandboxConfig()), "http://127.0.0.1:9")
+    shop.profile()
+    with mock.patch.dict(os.environ, {"HOME": str(folder)}):
+        manifest = parse_project(shop.settings())
+    for name in PARSED:
+        shutil.copy(manifest.with_name(name), folder / name)
+    return folder
+
+
 @dataclass(frozen=True)
 class Done:
     """A command that ended."""
@@ -472,17 +483,10 @@ def _no_dbt_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="session")
 def parsed_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shop's project, parsed by dbt; what came of it is kept aside."""
+    """The shop's project, parsed by dbt."""
     folder = tmp_path_factory.mktemp("shop")
     write_project(folder, EXPOSURES)
-    Shop(folder, Sandbox(SandboxConfig()), "http://127.0.0.1:9").profile()
-    where = str(folder)
-    with mock.patch.dict(os.environ, {"HOME": where}):
-        settings = resolve_settings(project_dir=where, profiles_dir=where)
-        manifest = parse_project(settings)
-    for name in PARSED:
-        shutil.copy(manifest.with_name(name), folder / name)
-    return folder
+    return parse(folder)
 
 
 def new_sandbox(**chosen: Any) -> Sandbox:

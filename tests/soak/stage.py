@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -13,11 +12,9 @@ from random import Random
 from typing import Any
 from unittest import mock
 
-from functional.conftest import EXPOSURES, PARSED, Shop, empty, new_sandbox, write_project
+from functional.conftest import EXPOSURES, Shop, empty, new_sandbox, parse, write_project
 
 from dbt_selligent.locks import hold
-from dbt_selligent.project import parse_project
-from dbt_selligent.sandbox import Sandbox, SandboxConfig
 from soak.checks import Checks, PromiseBrokenError
 from soak.steps import Kill
 from soak.victim import NEVER, Ended, Victims
@@ -31,13 +28,7 @@ def make_project(folder: Path) -> Path:
     """A project that dbt has parsed, to be used by one stage after the other."""
     project = folder / "shop"
     write_project(project, EXPOSURES[:1], dict.fromkeys((*MODELS, "customers"), "select 1 as id"))
-    Shop(project, Sandbox(SandboxConfig()), "http://127.0.0.1:9").profile()
-    shop = Shop(project, Sandbox(SandboxConfig()), "")
-    with mock.patch.dict(os.environ, {"HOME": str(project)}):
-        manifest = parse_project(shop.settings())
-    for name in PARSED:
-        shutil.copy(manifest.with_name(name), project / name)
-    return project
+    return parse(project)
 
 
 @dataclass

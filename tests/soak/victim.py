@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -21,6 +21,7 @@ from soak.steps import Kill, Steps
 SCRIPT = Path(sys.executable).parent / "dbt-selligent"
 LONGEST = 120.0  # seconds that a command may take
 NEVER = Kill(0)
+Listen = Callable[[Steps], None]
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Order:
     watched: tuple[Path, ...]
     kill: Kill = NEVER
     sabotage: str | None = None
+    listen: Listen | None = None
 
     @property
     def out(self) -> Path:
@@ -113,10 +115,23 @@ class Running:
 
 
 class Victims:
-    """Starts commands in the folder of one project; what they say goes to ``aside``."""
+    """Starts commands in the folder of one project; what they say goes to ``aside``.
 
-    def __init__(self, folder: Path, aside: Path, environment: Mapping[str, str]) -> None:
+    What is done to files is a step below the ``watched`` folders; ``listen`` adds steps of its own.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        aside: Path,
+        environment: Mapping[str, str],
+        *,
+        watched: Sequence[str] = (".dbt_selligent", "target"),
+        listen: Listen | None = None,
+    ) -> None:
         self._folder, self._aside = folder, aside
+        self._watched = tuple(folder / each for each in watched)
+        self._listen = listen
         self._environment = dict(environment)
         self._numbers = count(1)
         self._context = multiprocessing.get_context("forkserver")
@@ -132,9 +147,10 @@ class Victims:
             self._folder,
             self._aside / str(next(self._numbers)),
             self._environment,
-            (self._folder / ".dbt_selligent", self._folder / "target"),
+            self._watched,
             kill,
             sabotage,
+            self._listen,
         )
         if script:
             return Running(order, _start_script(order))
@@ -186,7 +202,10 @@ def _work(order: Order) -> None:
     sys.argv = ["dbt-selligent", *order.arguments]
     if order.sabotage:
         sabotage.BY_NAME[order.sabotage]()
-    Steps(order.watched, order.steps, order.kill).install()
+    steps = Steps(order.watched, order.steps, order.kill)
+    steps.install()
+    if order.listen:
+        order.listen(steps)
     from dbt_selligent.cli import main
 
     main()

@@ -1,0 +1,1 @@
+"""Every case of delta, commit, kill and change of schema, once, on every warehouse."""

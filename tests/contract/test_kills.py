@@ -1,0 +1,153 @@
+"""A sync is killed at its steps; the model moves on; the next sync brings all in step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+import pytest
+from soak import sabotage
+from soak.steps import Kill
+
+from contract.world import KEYS, World, crm
+from dbt_selligent.upkeep import reset
+
+Row = tuple[Any, ...]
+THEN = ("goes on", "goes back", "loses rows")
+OWN = (999, "own@acme.example", "Own", 1.0, True)
+REQUESTS = ("GET", "POST", "DELETE", "answer to")
+MIRROR = crm(mode="mirror", segment="VIP", batch={"rows": 4})
+
+
+def version(number: int) -> list[Row]:
+    """Rows of which some change, some come and some leave from each version to the next."""
+    rows = []
+    for n in range(1, 11):
+        name = f"Name {number}" if n % 3 == 0 else "Name"
+        rows.append((n, f"c{n}@acme.example", name, n / 2 + (number if n % 4 == 0 else 0), True))
+    return [*rows, *((100 + number + n, None, "Passing", 1.5, None) for n in range(3))]
+
+
+def rows_after(then: str, now: int, before: list[Row]) -> list[Row]:
+    """The model after a kill, when it was of this version, and of these rows before."""
+    return {"goes on": version(now + 1), "goes back": before, "loses rows": version(now)[::2]}[then]
+
+
+def endure(
+    world: World,
+    before: Callable[[int], None],
+    after: Callable[[int], None],
+    *,
+    part: int = 0,
+    parts: int = 1,
+    label: str = "",
+    broken: str | None = None,
+) -> None:
+    """Kills a sync at one step after the other, until it has no more: ``before`` makes something
+    to be synced, ``after`` does what is to be done, and looks; both get the number of the sync.
+
+    Each part has other steps; with ``label`` only those that begin so are steps.
+    """
+    stride = 1 if label else world.house.stride
+    for turn in count(1):
+        before(turn)
+        number = 1 + (part + (turn - 1) * parts) * stride
+        ended = world.sync_until(Kill(number, label=label), broken)
+        try:
+            after(turn)
+        except AssertionError as error:
+            step = ended.steps[-1] if ended.killed else "its end"
+            raise AssertionError(f"killed before step {number}, {step}: {error}") from error
+        if not ended.killed:
+            break
+    # Else nobody heard what there was to be heard.
+    assert len([step for step in ended.steps if step.startswith(REQUESTS)]) > 5
+    assert len([step for step in ended.steps if not step.startswith(REQUESTS)]) > 10
+
+
+def update(world: World, then: str, **chosen: Any) -> None:
+    """Syncs that delete, update and insert records and members by several requests are killed."""
+    world.declare(MIRROR)
+    world.put(OWN)
+    now = version(0)
+    world.begun(*now)
+
+    def before(turn: int) -> None:
+        world.customers(*version(2 * turn))
+
+    def after(turn: int) -> None:
+        nonlocal now
+        now = rows_after(then, 2 * turn, now)
+        look(world, now)
+
+    endure(world, before, after, **chosen)
+    assert world.verified().status == "in step"
+
+
+def look(world: World, rows: list[Row]) -> None:
+    """The next sync makes the list and its segment as the model is, but for who was there before;
+    there is nothing to be done then.
+    """
+    world.customers(*rows)
+    world.in_step(force=True)
+    assert world.records() == [*sorted(rows), OWN]
+    assert world.members() == sorted(row[0] for row in rows)
+    world.settled(force=True)
+
+
+@pytest.mark.parametrize("then", THEN)
+def test_wherever_a_sync_is_killed_the_next_brings_the_list_in_step(
+    shared: World, then: str
+) -> None:
+    update(shared, then, part=THEN.index(then), parts=len(THEN))
+
+
+@pytest.mark.parametrize("house", ["duckdb"], indirect=True)
+@pytest.mark.parametrize("name", sorted(sabotage.BY_NAME))
+def test_a_broken_promise_is_seen(shared: World, name: str) -> None:
+    with pytest.raises(AssertionError, match="killed before step"):
+        update(shared, "loses rows", label="answer to", broken=name)
+
+
+@pytest.mark.parametrize("then", THEN)
+def test_wherever_a_first_sync_is_killed_the_next_brings_the_list_in_step(
+    shared: World, then: str
+) -> None:
+    shared.declare(MIRROR)
+    shared.put(OWN)
+
+    def before(turn: int) -> None:
+        if turn > 1:
+            reset(shared.settings(), "crm", yes=True)
+        for key, *_ in shared.records()[:-1]:
+            shared.sandbox.remove("CUSTOMERS", {KEYS: key})
+        shared.customers(*version(0))
+
+    def after(turn: int) -> None:
+        look(shared, rows_after(then, 0, version(0)))
+
+    endure(shared, before, after, part=THEN.index(then), parts=len(THEN))
+
+
+def test_wherever_a_sync_of_a_new_mapping_is_killed_nothing_is_lost(shared: World) -> None:
+    """The state gains, loses and changes columns between two syncs."""
+    fewer = crm(fields={"MAIL": "email", "FIRSTNAME": "first_name"})
+    fuller = crm(fields={"FIRSTNAME": "first_name", "LTV": "lifetime_value"}, segment="VIP")
+    shared.customers(*version(0)[:10])
+
+    def before(turn: int) -> None:
+        shared.declare(fewer)
+        shared.in_step()
+        shared.declare(fuller)
+        shared.customers(*version(turn)[:10])
+
+    def after(turn: int) -> None:
+        shared.in_step()
+        rows = version(turn)[:10]
+        assert shared.records() == [(*row[:4], None) for row in rows]
+        assert shared.members() == [row[0] for row in rows]
+        shared.settled()
+
+    endure(shared, before, after)
+    assert shared.verified().status == "in step"

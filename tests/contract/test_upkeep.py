@@ -1,0 +1,169 @@
+"""Looking after states, verifying lists, and what stops a sync before it sends anything."""
+
+from __future__ import annotations
+
+import pytest
+
+from contract.world import ANN, BEN, CAT, CROWD, KEYS, WHOLE, World, calls, counted, crm
+from dbt_selligent.errors import StateError
+from dbt_selligent.kept import show
+from dbt_selligent.upkeep import adopt, rename, reset
+
+
+def test_a_state_is_shown_and_forgotten(world: World) -> None:
+    assert (world.kept().confirmed, world.kept().target, world.kept().identity) == (0, None, None)
+    world.declare(crm(segment="VIP"))
+    world.begun(ANN, BEN)
+    kept = world.kept()
+    assert (kept.confirmed, kept.in_doubt, kept.held, kept.not_found) == (2, 0, 0, 0)
+    assert (kept.target, kept.segment, kept.complete, kept.error) == ("dev", "VIP", True, None)
+    assert (kept.identity or {})["list"] == "CUSTOMERS"
+    would = reset(world.settings(), "crm", yes=False)
+    assert (would.done, world.kept().confirmed) == (False, 2)
+    assert reset(world.settings(), "crm", yes=True).done
+    assert (world.kept().confirmed, world.kept().target) == (0, None)
+    with pytest.raises(StateError):
+        reset(world.settings(), "crm", yes=True)
+    world.customers(BEN)
+    assert counted(world.in_step()) == [("new", 1), ("joining", 1)]
+    assert [row[0] for row in world.records()] == [1, 2]
+
+
+def test_a_state_goes_with_an_exposure_that_is_renamed(world: World) -> None:
+    world.begun(ANN, BEN)
+    world.sandbox.faults(["load:503-after"])
+    world.customers(ANN, (*BEN[:3], 21.0, False))
+    assert world.sync_one().status == "failed"
+    world.sandbox.faults([])
+    world.declare(crm("people"))
+    [note] = [each for each in world.plan_one("people").notes if "rename" in each]
+    assert "`dbt-selligent state rename crm people`" in note
+    assert not rename(world.settings(), "crm", "people", yes=False).done
+    assert rename(world.settings(), "crm", "people", yes=True).done
+    kept = [(one.name, one.confirmed, one.in_doubt) for one in show(world.settings())]
+    assert kept == [("people", 1, 1)]
+    world.customers(ANN, BEN)
+    world.sent()
+    assert counted(world.in_step("people")) == [("changed", 1), ("in_doubt", 1)]
+    assert calls(world.sent()) == [("InsertAndUpdate", WHOLE, [list(BEN)])]
+    world.settled("people")
+    with pytest.raises(StateError):
+        rename(world.settings(), "crm", "people", yes=True)
+
+
+def test_what_is_adopted_is_taken_as_sent_and_never_deleted_before_it_was(world: World) -> None:
+    world.declare(crm(removed="delete"))
+    world.put(ANN, BEN, CAT)
+    world.customers(ANN, BEN, CAT)
+    settings = world.settings(select=("crm",))
+    [would] = adopt(settings, yes=False)
+    assert (would.done, world.kept().confirmed) == (False, 0)
+    [done] = adopt(settings, yes=True)
+    assert (done.done, world.sandbox.bulk()) == (True, [])
+    assert (world.kept().confirmed, world.kept().adopted) == (3, 3)
+    world.settled()
+    anne = (*ANN[:2], "Anne", *ANN[3:])
+    world.customers(anne, BEN, CAT)
+    world.in_step()
+    assert calls(world.sent()) == [("OnlyUpdate", f"{KEYS},FIRSTNAME", [[1, "Anne"]])]
+    assert world.kept().adopted == 2
+    world.customers(BEN)
+    result = world.in_step(force=True)
+    assert result.counts is not None
+    assert (result.counts.removed, result.counts.spared, result.removed) == (1, 1, 1)
+    assert [row[0] for row in world.records()] == [2, 3]
+    with pytest.raises(StateError):
+        adopt(settings, yes=True)
+    world.settled()
+
+
+def test_verify_finds_what_differs_and_repair_has_it_sent_again(world: World) -> None:
+    world.declare(crm(segment="VIP"))
+    assert world.verified().status == "never synced"
+    rows = [ANN, BEN, CAT, *CROWD[:5]]
+    world.begun(*rows)
+    assert world.verified().status == "in step"
+    world.sandbox.remove("CUSTOMERS", {KEYS: 1})
+    world.put((2, "by-hand@acme.example"), (90, "stranger@acme.example"))
+    for _ in range(2):
+        found = world.verified()
+        figures = found.figures
+        assert (found.status, found.repaired) == ("differs", 0)
+        assert (figures.missing, figures.different, dict(figures.different_fields)) == (
+            1,
+            1,
+            {"MAIL": 1},
+        )
+    assert (world.kept().in_doubt, world.plan_one().counts.to_send) == (0, 0)
+    assert world.verified(repair=True).repaired == 2
+    assert (world.kept().confirmed, world.kept().in_doubt) == (len(rows) - 2, 2)
+    assert world.verified().status == "in doubt"
+    world.sent()
+    result = world.in_step()
+    assert counted(result)[:2] == [("changed", 2), ("in_doubt", 2)]
+    assert [row for row in world.records() if row[0] != 90] == sorted(rows)
+    assert world.members() == [row[0] for row in sorted(rows)]
+    assert world.verified().status == "in step"
+    world.settled()
+
+
+def test_guards_stop_before_the_first_request_and_leave_the_state_as_it_was(world: World) -> None:
+    world.declare(crm(mode="mirror", guard={"max_changed": 2}))
+    rows = [ANN, BEN, CAT]
+    world.begun(*rows)
+
+    def stopped(*model: tuple[object, ...], guard: str) -> str:
+        world.customers(*model)
+        assert world.plan_one().failing[0].guard == guard
+        result = world.sync_one()
+        assert (result.status, result.confirmed, world.sent()) == ("failed", 0, [])
+        assert (world.kept().confirmed, world.kept().in_doubt) == (3, 0)
+        return result.error or ""
+
+    assert stopped(*rows[:2], guard="max_removed") == (
+        "1 of 3 records would be deleted, more than 10%: nothing was sent"
+    )
+    renamed = [(*row[:2], "New", *row[3:]) for row in rows]
+    assert "3 of 3" in stopped(*renamed, guard="max_changed")
+    assert "has no rows" in stopped(guard="empty")
+    world.customers(*rows)
+    world.settled()
+    world.customers(*rows[:2])
+    result = world.in_step(force=True)
+    assert (result.removed, len(result.forced)) == (1, 1)
+    assert world.records() == rows[:2]
+    assert world.history().runs[0]["forced"]
+
+
+def test_runs_are_remembered_with_how_they_ended(world: World) -> None:
+    world.begun(ANN, BEN)
+    world.sandbox.faults(["load:403"])
+    world.customers(ANN, CAT)
+    assert world.sync_one().status == "failed"
+    world.sandbox.faults([])
+    world.in_step()
+    runs = world.history().runs
+    assert [run["status"] for run in runs] == ["in step", "failed", "in step"]
+    assert [run["counts"]["confirmed"] for run in runs] == [1, 0, 2]
+    assert [run["counts"]["rows"] for run in runs] == [2, 2, 2]
+
+
+def test_a_profile_may_require_a_state(world: World) -> None:
+    world.profile(require_state=True)
+    world.customers(ANN)
+    result = world.sync_one()
+    assert (result.status, "require_state" in (result.error or "")) == ("failed", True)
+    assert world.sent() == []
+    assert world.in_step(force=True).confirmed == 1
+    world.settled()
+
+
+def test_a_plan_shows_a_sample_and_changes_nothing(world: World) -> None:
+    world.begun(ANN, BEN, *CROWD)
+    world.customers((*ANN[:2], "Anna", *ANN[3:]), CAT, (None, *CAT[1:]), *CROWD)
+    for _ in range(2):
+        planned = world.plan_one(sample=2)
+        assert counted(planned) == [("new", 1), ("changed", 1), ("invalid", 1), ("removed", 1)]
+        shown = [(one["kind"], one["changed"], one["values"][KEYS]) for one in planned.sample]
+        assert shown[:2] == [("new", [], 3), ("changed", ["FIRSTNAME"], 1)]
+    assert (world.sent(), world.kept().confirmed, world.kept().in_doubt) == ([], 32, 0)
