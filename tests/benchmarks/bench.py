@@ -98,9 +98,9 @@ def main() -> int:
 
 
 @contextmanager
-def server(*options: str) -> Iterator[str]:
+def server(*options: str, program: str = "echo_server.py") -> Iterator[str]:
     process = subprocess.Popen(
-        [sys.executable, str(HERE / "echo_server.py"), *options], stdout=subprocess.PIPE, text=True
+        [sys.executable, str(HERE / program), *options], stdout=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout is not None
