@@ -65,7 +65,7 @@ class AbsentFinder:
 
     def _list_keys(self) -> None:
         """Reads the keys of the list into a table, page by page."""
-        columns = self._plan.columns
+        columns = self._plan.columns.local
         names = [column.field for column in columns.keys]
         pages = self._reader.pages(self._plan.activation.list, [*names, RECORD_ID], names)
         Comparison(self._store, columns, skip=False).read_keys(pages)
@@ -78,12 +78,13 @@ class AbsentFinder:
         for span in batch.spans:
             sql = render_sql(
                 "absent",
+                self._store.tables.rendering,
                 delta=DELTA,
                 groups=GROUPS,
                 number=group.number,
                 members=members,
                 span=span,
-                keys=self._plan.columns.keys,
+                keys=self._plan.columns.local.keys,
                 listed=KEYS,
             )
             numbers.update(number for (number,) in self._store.connection.execute(sql).fetchall())

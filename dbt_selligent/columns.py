@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dbt_selligent.activation import Activation
@@ -58,6 +58,21 @@ class Columns:
     once: tuple[Column, ...] = ()
     member: tuple[Column, ...] = ()
     constants: tuple[Column, ...] = ()
+    dialect: Dialect = DUCKDB
+
+    @property
+    def local(self) -> Columns:
+        """The same in the tool's own DuckDB, where rows are rendered: settled values by type."""
+        if self.dialect is DUCKDB:
+            return self
+        return replace(
+            self,
+            dialect=DUCKDB,
+            **{
+                part: tuple(_in_duckdb(column) for column in columns)
+                for part, columns in self.parts.items()
+            },
+        )
 
     @property
     def sent(self) -> tuple[Column, ...]:
@@ -104,6 +119,19 @@ def member_column(dialect: Dialect) -> Column:
 MEMBER = member_column(DUCKDB)
 
 
+def _in_duckdb(column: Column) -> Column:
+    decimal = re.search(r"\((\d+), ?(\d+)\)", column.type)
+    settled = DUCKDB.types.get(column.family) or f"DECIMAL({decimal[1]},{decimal[2]})"  # type: ignore[index]
+    return replace(
+        column,
+        name=DUCKDB.quote(column.plain),
+        source=DUCKDB.quote(column.plain),
+        type=settled,
+        label=DUCKDB.literal(column.plain),
+        zone=DUCKDB.literal("UTC"),
+    )
+
+
 def match_columns(
     activation: Activation,
     there: Sequence[tuple[str, str]],
@@ -137,6 +165,7 @@ def match_columns(
             Column(name, value, value, "text", "text", "VARCHAR", literal(name), literal("UTC"))
             for name, value in constants
         ),
+        dialect=dialect,
     ), []
 
 
@@ -186,6 +215,9 @@ class _Matcher:
                 f"cast it in the model to {CASTS[field.data_type]}",
             )
             return None
+        if sent == "decimal" and "(" not in settled:
+            # Of any precision: there is no type to keep it in, and none to send it in.
+            sent, settled = "float", self._dialect.types["float"]
         takes = {} if field is None else self._what_it_takes(field)
         if where == "fields" and (self._activation.mode, self._activation.nulls) == (
             "update",
@@ -263,7 +295,7 @@ def stored_columns(
         stored.append(Column(name, quoted, quoted, sent, sent, settled, label, utc, plain=name))
     fields = [column for column in stored[keys:] if column.plain != MEMBER.plain]
     member = [column for column in stored[keys:] if column.plain == MEMBER.plain]
-    return Columns(tuple(stored[:keys]), tuple(fields), member=tuple(member))
+    return Columns(tuple(stored[:keys]), tuple(fields), member=tuple(member), dialect=dialect)
 
 
 def _shown(sql_type: str) -> str:

@@ -70,7 +70,7 @@ class Comparison:
         self._connection = store.connection
         self._columns = columns
         self._shared: dict[str, Any] = {
-            "state": store.tables.names,
+            "state": store.tables.copy_state(columns),
             "keys": columns.keys,
         }
         self._skip = skip

@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from dbt_selligent.columns import Columns
+from dbt_selligent.columns import Column, Columns
 from dbt_selligent.errors import LockedError, StateError
 from dbt_selligent.migrations import migrate
 from dbt_selligent.spans import Outcome, Settled
@@ -35,6 +35,7 @@ class FileTables:
     names: Names = NAMES
     delta = DELTA
     groups = GROUPS
+    rendering = DUCKDB.name
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, state: Path, delta: Path) -> None:
         self.local = connection
@@ -132,6 +133,9 @@ class FileTables:
         """The names of the columns of its groups."""
         return [name for (name,) in self.rows(f"select column_name from (describe {GROUPS})")]
 
+    def copy_delta(self, columns: Columns, kinds: Collection[str]) -> None:
+        """It is where it is rendered."""
+
     def delta_size(self) -> tuple[int, int]:
         """Rows of the attached delta, and bytes of its file, in which values are not compressed."""
         [(rows,)] = self.rows(f"select count(*) from {DELTA}")
@@ -143,6 +147,15 @@ class FileTables:
             engine.detach(self.local, engine.DELTA)
             self._attached = False
         self._delta.unlink(missing_ok=True)
+
+    def copy_state(self, columns: Columns) -> Names:
+        """It is where it is compared."""
+        return NAMES
+
+    @contextmanager
+    def upload(self, verdicts: str, keys: Sequence[Column]) -> Iterator[str]:
+        """They are where the state's tables are."""
+        yield verdicts
 
     @contextmanager
     def expecting(self, columns: Columns, *, all_of_it: bool) -> Iterator[None]:

@@ -23,7 +23,7 @@ class Kept:
     destination: str
     path: str
     activation: bool
-    bytes: int = 0
+    bytes: int | None = None
     version: int | None = None
     identity: dict[str, Any] | None = None
     segment: str | None = None
@@ -44,7 +44,7 @@ class Kept:
 
     def lines(self) -> Sequence[str]:
         """For a terminal."""
-        if not self.bytes and not self.error:
+        if self.version is None and not self.error:
             return [f"{self.name} at {self.destination}: no state"]
         said = [f"{self.name} at {self.destination}: {self.error or self.figures}"]
         said.append(f"  {self.path}")

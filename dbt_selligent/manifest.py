@@ -39,6 +39,7 @@ class Model:
     schema: str
     file: str
     tests: tuple[tuple[str, str], ...] = ()
+    alias: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,7 @@ def _manifest(content: Mapping[str, Any]) -> Manifest:
             schema=node["schema"],
             file=node["original_file_path"],
             tests=tuple(tests[unique_id]),
+            alias=node["alias"],
         )
         for unique_id, node in content["nodes"].items()
         if node["resource_type"] in ("model", "snapshot", "seed")

@@ -43,6 +43,12 @@ def file_name(name: str) -> str:
     return f"{written[: LONGEST_FILE_NAME - 33]}-{digest}"
 
 
+def list_key(url: str, organization: str, name: str) -> str:
+    """What tells a list from all others, whichever output leads to it."""
+    where = hashlib.sha256(f"{url}\0{organization}".encode()).hexdigest()[:16]
+    return f"{name.casefold()}-{where}"
+
+
 def url_part(name: str) -> str:
     """A name of any characters as one part of the path of a URL.
 

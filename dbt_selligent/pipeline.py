@@ -63,7 +63,8 @@ def plan(settings: Settings, *, sample: int = 0, emit: Emit = silent) -> tuple[P
                 verdicts = gates.judge(job.activation, job.destination.state)
                 where = prepare_state(settings, storage, job, temporary, verdicts)
                 notes = catalog.notes(job.activation)
-                plans.append(plan_job(settings, reader, job, where, temporary, sample, notes))
+                made = plan_job(settings, reader, job, where, temporary, sample, notes, keep=False)
+                plans.append(made)
             emit(Planned(plans[-1], sending=False))
     return tuple(plans)
 
@@ -155,7 +156,7 @@ class _Planner:
                     except RunError as wrong:
                         self._end(failure_of(job.activation, wrong, "failed"))
             self._gates.look()  # dbt says what it did a moment after it has let the warehouse go
-            planned = [(job, made) for job, made in planned if self._passes(job.activation)]
+            planned = [(job, made) for job, made in planned if self._still_passes(job, made)]
         except WarehouseError as error:
             planned.clear()
             tried = {result.unique_id for result in self.ended}
@@ -171,10 +172,12 @@ class _Planner:
         try:
             where = prepare_state(settings, self._storage, job, temporary, verdicts)
             stop(where.verdicts, force=settings.force)
-            made = plan_job(settings, reader, job, where, temporary)
+            made = plan_job(settings, reader, job, where, temporary, keep=True)
             self._emit(Planned(made, sending=True))
             stop(made.verdicts, force=settings.force)
         except GuardError as error:
+            if made:
+                job.place.drop_delta(made.delta)
             self._stop(job.place, stopped(job.activation, made, error))
             return None
         return made
@@ -200,6 +203,12 @@ class _Planner:
                 self._end(failure_of(activation, wrong, "failed"))
             return False
         return True
+
+    def _still_passes(self, job: Job, made: Plan) -> bool:
+        passes = self._passes(job.activation)
+        if not passes:
+            job.place.drop_delta(made.delta)
+        return passes
 
     def _place(self, activation: Activation) -> Place:
         return self._storage.place(activation, self._destination(activation))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import threading
@@ -17,7 +16,7 @@ from dbt_selligent.activation import Activation
 from dbt_selligent.errors import StateError
 from dbt_selligent.filetables import open_tables
 from dbt_selligent.locks import hold, take_turn, temporary_folder
-from dbt_selligent.naming import file_name
+from dbt_selligent.naming import file_name, list_key
 from dbt_selligent.settings import Destination
 from dbt_selligent.tables import Tables
 
@@ -63,8 +62,8 @@ class Place(Protocol):
     def exists(self) -> bool:
         """Whether there is a state."""
 
-    def size(self) -> int:
-        """Bytes, as far as they are known; 0 where there is none."""
+    def size(self) -> int | None:
+        """Bytes, None where only the warehouse knows."""
 
     def hold(self) -> AbstractContextManager[None]:
         """The lock of the activation; raises LockedError that says who has it."""
@@ -83,11 +82,14 @@ class Place(Protocol):
     def copy(self, temporary: Path) -> Place:
         """A copy of it, if there is one, that is gone with the command; to be changed there."""
 
-    def new_delta(self, temporary: Path) -> Delta:
-        """Where a delta can be staged."""
+    def new_delta(self, temporary: Path, *, keep: bool) -> Delta:
+        """Where a delta can be staged; ``keep`` if a run may take it."""
 
     def take_delta(self, delta: Delta) -> None:
         """Takes a staged delta for that of the next run; raises StateError."""
+
+    def drop_delta(self, delta: Delta) -> None:
+        """Lets go of a staged delta that nobody took."""
 
     def forget(self) -> None:
         """Leaves nothing of the state."""
@@ -110,9 +112,8 @@ class Files:
     @classmethod
     def of(cls, activation: Activation, destination: Destination) -> Files:
         """One folder a destination; names of any characters become names of files."""
-        where = f"{destination.url}\0{destination.organization}".encode()
-        at = hashlib.sha256(where).hexdigest()[:16]
-        return cls(destination.folder, activation.name, f"{activation.list.casefold()}-{at}")
+        key = list_key(destination.url, destination.organization, activation.list)
+        return cls(destination.folder, activation.name, key)
 
     @classmethod
     def named(cls, destination: Destination, name: str) -> Files:
@@ -190,7 +191,7 @@ class Files:
                     shutil.copy2(path, at)
         return copied
 
-    def new_delta(self, temporary: Path) -> Delta:
+    def new_delta(self, temporary: Path, *, keep: bool) -> Delta:
         """A file of that folder."""
         (temporary / self.delta.name).unlink(missing_ok=True)  # of a copy, which is settled
         return temporary / self.delta.name
@@ -206,6 +207,9 @@ class Files:
             ) from None
         # Where it was planned on a copy of the state, there is none to be kept while rows are sent.
         Path(delta).with_name(self.state.name).unlink(missing_ok=True)
+
+    def drop_delta(self, delta: Delta) -> None:
+        """It goes with its folder."""
 
     def forget(self) -> None:
         """Leaves nothing of the state."""

@@ -135,7 +135,7 @@ def build_plan(
             masks[kind, mask] += rows
         if kind in INVALID:
             problems.append(Problem(field or "", reason or "", rows))
-    groups, folded = make_groups(activation, columns, masks)
+    groups, folded = make_groups(activation, columns.local, masks)
     _write_groups(bench, groups)
     said = list(notes)
     if folded:

@@ -98,8 +98,13 @@ def plan_job(
     temporary: Path,
     sample: int = 0,
     notes: Sequence[str] = (),
+    *,
+    keep: bool,
 ) -> Plan:
-    """The plan, its rows staged; raises WarehouseError, StateError."""
+    """The plan, its rows staged, to be kept if they may be sent.
+
+    Raises WarehouseError, StateError.
+    """
     staging = Staging(
         job.activation.model,
         job.columns,
@@ -112,7 +117,7 @@ def plan_job(
             *(("missing",) if settings.retry_not_found else ()),
         ),
     )
-    delta = job.place.new_delta(temporary)
+    delta = job.place.new_delta(temporary, keep=keep)
 
     def build(bench: Bench) -> Plan:
         return build_plan(

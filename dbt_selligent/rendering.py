@@ -35,6 +35,7 @@ def render_batches(
     """
     sql = render_sql(
         "rows",
+        store.tables.rendering,
         delta=DELTA,
         groups=GROUPS,
         number=group.number,

@@ -171,7 +171,7 @@ def _whole_again(store: StateStore, plan: Plan, batch: Batch) -> Iterator[Batch]
     Where a field must not be overwritten, or not by null, only those that are missing are inserted,
     and then all are updated.
     """
-    columns, group = plan.columns, plan.groups[batch.group]
+    columns, group = plan.columns.local, plan.groups[batch.group]
     write = Form(Call.UPSERT, (*columns.keys, *columns.fields), Absent.REFUSED, batch.form.step)
     if columns.once or plan.activation.nulls == "skip":
         write = replace(write, call=Call.INSERT, columns=columns.sent)

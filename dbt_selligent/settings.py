@@ -19,7 +19,7 @@ from dbt_selligent.naming import file_name, leads_elsewhere
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PROFILE = "selligent"
 REQUIRED = ("url", "organization", "api_key", "api_secret")
-OPTIONAL = ("type", "state", "timezone", "require_state")
+OPTIONAL = ("type", "state", "state_schema", "timezone", "require_state")
 NOT_YET = ("notify",)
 
 
@@ -61,6 +61,7 @@ class Destination:
     state: Path
     timezone: str = "UTC"
     require_state: bool = False
+    state_schema: str | None = None
 
     @property
     def folder(self) -> Path:
@@ -327,6 +328,7 @@ def _destination(name: str, output: Any, project: Path, folder: Path) -> Destina
         state=_state_folder(project, text.get("state", ".dbt_selligent"), where),
         timezone=zone,
         require_state=required == "true",
+        state_schema=text.get("state_schema"),
     )
 
 

@@ -41,6 +41,10 @@ class Bench(Protocol):
     def groups(self) -> str:
         """The table of its groups."""
 
+    @property
+    def fleeting(self) -> bool:
+        """Whether the model may change between two statements."""
+
     def scratch(self, name: str) -> str:
         """A table for what is between, which is gone afterwards."""
 
@@ -127,7 +131,8 @@ def _stage_first(bench: Bench, staging: Staging) -> tuple[int, int] | None:
     """
     keys = staging.columns.keys
     model = bench.scratch("model")
-    _name_model(bench, staging, computed=False)
+    computed = bench.fleeting
+    _name_model(bench, staging, computed=computed)
     query(
         bench,
         "first_delta",
@@ -140,7 +145,7 @@ def _stage_first(bench: Bench, staging: Staging) -> tuple[int, int] | None:
     if rows == keyed == different:
         return rows, keyed
     bench.query(f"drop table {bench.delta}")
-    bench.query(f"drop view {model}")
+    query(bench, "drop", target=model, table=computed)
     return None
 
 
@@ -151,7 +156,7 @@ def _stage_difference(bench: Bench, staging: Staging) -> tuple[int, int, int]:
     columns, full_refresh = staging.columns, staging.full_refresh
     keys, model = columns.keys, bench.scratch("model")
     compared: dict[str, Any] = {"model": model, "state": bench.state, "keys": keys}
-    computed = staging.model.materialized not in TABLES
+    computed = bench.fleeting or staging.model.materialized not in TABLES
     _name_model(bench, staging, computed=computed)
     [(rows, keyed, confirmed, doubted)] = query(bench, "sizes", **compared)
     compared |= {"columns": columns.compared}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dbt_selligent.columns import Columns, stored_columns
+from dbt_selligent.groups import SENT
 from dbt_selligent.ledger import RunLedger, settle
 from dbt_selligent.places import Identity, Place
 from dbt_selligent.stateview import ADOPTED, StateView, differences, identity_text
@@ -66,13 +67,16 @@ class StateStore(StateView):
                 note(tables, "identity", identity_text(identity))
         elif there != wanted:
             keys = [key.name for key in columns.keys]
+            old = stored_columns(
+                list(tables.columns("snapshot").items()), len(keys), tables.dialect
+            )
             beside = ["doubt", "rejected", "invalid", *([ADOPTED] * self.adopted)]
             with tables.transaction():
                 tables.run(
                     "reshape_state",
                     keys=columns.keys,
                     columns=columns.compared,
-                    old=there,
+                    old={column.name: column for column in old.compared},
                     tables={
                         name: [each for each in quoted_columns(tables, name) if each not in keys]
                         for name in beside
@@ -100,10 +104,10 @@ class StateStore(StateView):
         """Moves rows from the snapshot to doubt by a table of verdicts (macros/verify.sql)."""
         there = list(self.tables.columns("snapshot").items())
         compared = stored_columns(there, len(columns.keys), self.tables.dialect)
-        with self.tables.transaction():
+        with self.tables.upload(verdicts, compared.keys) as told, self.tables.transaction():
             self.tables.run(
                 "put_in_doubt",
-                verdicts=verdicts,
+                verdicts=told,
                 keys=compared.keys,
                 columns=compared.compared,
                 member=compared.member if columns.member else (),
@@ -125,6 +129,7 @@ class StateStore(StateView):
         """
         tables = self.tables
         tables.attach_delta()
+        tables.copy_delta(columns, SENT)
         engine.limit_memory(self.connection, engine.memory_to_render(self.bytes_per_row()))
         with tables.transaction():
             change_run(tables, "run.status = 'running'", {"status": "cut off"})
@@ -139,7 +144,7 @@ class StateStore(StateView):
             )
             tables.run(
                 "touch_held",
-                columns=list(quoted_columns(tables, "rejected")),
+                keys=columns.keys,
                 seen=in_sql(tables.dialect, now(), "time"),
             )
             note(tables, "run", run_id)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dbt_selligent.activation import Activation
+from dbt_selligent.errors import ProfileError
 from dbt_selligent.places import Files, Place
 from dbt_selligent.settings import Destination, Settings
 from dbt_selligent.staging import Reader
@@ -50,5 +51,33 @@ class FileStorage:
 
 @contextmanager
 def open_storage(settings: Settings) -> Iterator[Storage]:
-    """The storage of the dbt target, for one command; nothing is opened before it is used."""
-    yield FileStorage(settings)
+    """The storage of the dbt target, for one command; nothing is opened before it is used.
+
+    Raises ProfileError.
+    """
+    kind = _kind_of(settings)
+    if kind == "duckdb":
+        yield FileStorage(settings)
+        return
+    if kind != "postgres":
+        raise ProfileError(
+            f"{settings.profiles_dir / 'profiles.yml'}: {settings.profile}.{settings.target}: type "
+            f"{kind!r} is not supported by this version",
+            "use a target of type duckdb or postgres",
+        )
+    from dbt_selligent.warehouse.storage import AdapterStorage
+
+    storage = AdapterStorage(settings)
+    try:
+        yield storage
+    finally:
+        storage.close()
+
+
+def _kind_of(settings: Settings) -> object:
+    written = settings.warehouse_output().get("type")
+    if "{" not in str(written):  # dbt is not needed to see that
+        return written
+    from dbt_selligent.warehouse.profile import read_output
+
+    return read_output(settings).get("type")

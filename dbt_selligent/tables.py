@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import duckdb
 
-from dbt_selligent.columns import Columns
+from dbt_selligent.columns import Column, Columns
 from dbt_selligent.spans import Settled
 from dbt_selligent.warehouse import engine
 from dbt_selligent.warehouse.dialects import Dialect
@@ -50,6 +50,8 @@ class InSchema:
         """The table as SQL names it."""
         return f"{self._schema}.{table}"
 
+    fresh = __getitem__
+
 
 class Tables(Protocol):
     """The open tables of one state, and the delta that is staged beside them."""
@@ -73,6 +75,10 @@ class Tables(Protocol):
     @property
     def local(self) -> duckdb.DuckDBPyConnection:
         """The DuckDB of the tool's own: it renders `DELTA`, and takes what is read from a list."""
+
+    @property
+    def rendering(self) -> str:
+        """The engine for which SQL on `DELTA` is rendered."""
 
     def migrate(self) -> None:
         """Brings the tables up to this version; raises StateError where they are newer."""
@@ -120,11 +126,20 @@ class Tables(Protocol):
     def group_columns(self) -> Collection[str]:
         """The names of the columns of its groups."""
 
+    def copy_delta(self, columns: Columns, kinds: Collection[str]) -> None:
+        """Makes the rows of these kinds readable as `DELTA`."""
+
     def delta_size(self) -> tuple[int, int]:
         """Rows of `DELTA`, and bytes of its file, in which values are not compressed."""
 
     def forget_delta(self) -> None:
         """Lets go of the staged delta, and deletes it."""
+
+    def copy_state(self, columns: Columns) -> Names:
+        """Makes snapshot, doubt and rejected rows readable for `local`; their names there."""
+
+    def upload(self, verdicts: str, keys: Sequence[Column]) -> AbstractContextManager[str]:
+        """A table of verdicts of `local`, where the state's tables are; its name there."""
 
     def expecting(self, columns: Columns, *, all_of_it: bool) -> AbstractContextManager[None]:
         """Meanwhile the snapshot may be written that a first sync comes to if all is confirmed."""

@@ -133,7 +133,8 @@ def adopt(settings: Settings, *, yes: bool) -> tuple[Change, ...]:
         for job in jobs:
             where = prepare_state(settings, storage, job, temporary, ())
             notes = catalog.notes(job.activation)
-            planned.append((job, plan_job(settings, reader, job, where, temporary, notes=notes)))
+            made = plan_job(settings, reader, job, where, temporary, notes=notes, keep=yes)
+            planned.append((job, made))
         for job, made in planned if yes else ():
             take_over(job, made, temporary)
             with open_state(job.place, temporary) as store:

@@ -146,7 +146,7 @@ class _Verifier:
 
     def _compare(self, store: StateStore, repair: bool, show_values: bool) -> Verification:
         activation = self._activation
-        known = store.known_columns(Identity.of(activation, self._destination))
+        known = store.known_columns(Identity.of(activation, self._destination)).local
         with Client(self._destination, sleep=self._sleep) as client:
             reader = Reader(client, self._sleep)
             listing = self._listing(reader)

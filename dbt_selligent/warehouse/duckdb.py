@@ -7,7 +7,6 @@ command, and is closed as soon as the last delta is staged.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,12 +15,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import duckdb
-import yaml
 from dbt.adapters.duckdb import environments
 from dbt.adapters.duckdb.credentials import Attachment, DuckDBCredentials
-from dbt.config.renderer import ProfileRenderer
-from dbt_common.context import set_invocation_context
-from dbt_common.dataclass_schema import ValidationError
 from dbt_common.exceptions import DbtBaseException
 
 from dbt_selligent.errors import MemoryLimitError, ProfileError, StateError, WarehouseError
@@ -33,6 +28,7 @@ from dbt_selligent.tables import DELTA, GROUPS, InSchema, Names
 from dbt_selligent.warehouse import engine
 from dbt_selligent.warehouse.dialects import DUCKDB
 from dbt_selligent.warehouse.macros import quote, render_sql
+from dbt_selligent.warehouse.profile import read_credentials, read_output, where
 
 MOTHERDUCK = ("md", "motherduck")
 
@@ -43,6 +39,7 @@ class DuckDBBench:
     dialect = DUCKDB
     state: Names = InSchema(f"{engine.STATE}.main")
     delta, groups = DELTA, GROUPS
+    fleeting = False  # whoever writes to the file waits until it is let go
 
     def __init__(self, cursor: Any) -> None:
         self._cursor = cursor
@@ -203,30 +200,12 @@ def open_warehouse(settings: Settings, temporary: Path) -> Iterator[DuckDBReader
 
 
 def _credentials(settings: Settings) -> DuckDBCredentials:
-    where = f"{settings.profiles_dir / 'profiles.yml'}: {settings.profile}.{settings.target}"
-    try:
-        set_invocation_context(os.environ)  # from which dbt renders env_var()
-        variables = yaml.safe_load(settings.vars)
-        output = ProfileRenderer(variables).render_data(settings.warehouse_output())
-        kind = output.pop("type", None)
-        if kind != "duckdb":
-            raise ProfileError(
-                f"{where}: type {kind!r} is not supported by this version",
-                "use a target of type duckdb",
-            )
-        output.pop("threads", None)
-        data = DuckDBCredentials.translate_aliases(output)
-        DuckDBCredentials.validate(data)
-        credentials = DuckDBCredentials.from_dict(data)
-    except ValidationError as error:
-        # Its message quotes the value, which may be a secret.
-        key = ".".join(map(str, error.path)) or "a key"
-        raise ProfileError(f"{where}: {key} is not valid", "`dbt debug` says more") from None
-    except DbtBaseException as error:
-        raise ProfileError(f"{where}: {error}", "`dbt debug` shows the same") from None
+    credentials: DuckDBCredentials = read_credentials(
+        settings, read_output(settings), DuckDBCredentials
+    )
     if credentials.remote or credentials.is_motherduck:
         raise ProfileError(
-            f"{where}: remote and MotherDuck databases are not supported by this version"
+            f"{where(settings)}: remote and MotherDuck databases are not supported by this version"
         )
     return credentials
 

@@ -1,0 +1,156 @@
+"""The tool's own schema of a warehouse: its tables, and which of them belong to which state."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dbt_selligent.errors import StateError, WarehouseError
+from dbt_selligent.warehouse.adapter import Warehouse, split
+from dbt_selligent.warehouse.dialects import Dialect
+from dbt_selligent.warehouse.macros import render_sql
+
+REGISTRY = "states"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A state: the names of destination and activation, and how those of its tables begin."""
+
+    destination: str
+    name: str
+    prefix: str
+
+
+class Schema:
+    """A schema; it is made when something is first written to it."""
+
+    def __init__(self, warehouse: Warehouse, name: str) -> None:
+        self.warehouse = warehouse
+        self.name = name
+        self._there = False
+        self._ensured = False
+        self._states: list[Entry] | None = None
+
+    @property
+    def dialect(self) -> Dialect:
+        """What SQL has to be like."""
+        return self.warehouse.dialect
+
+    def __getitem__(self, table: str) -> str:
+        """A table of the schema as SQL names it."""
+        return self.warehouse.relation(self.name, table)
+
+    fresh = __getitem__
+
+    def run(self, macro: str, /, **arguments: Any) -> None:
+        """Runs the statements of a macro; raises WarehouseError."""
+        for statement in split(render_sql(macro, self.dialect.name, **arguments), self.dialect):
+            self.warehouse.run(statement)
+
+    def rows(self, macro: str, /, **arguments: Any) -> list[tuple[Any, ...]]:
+        """All rows of a macro's statement; raises WarehouseError."""
+        return self.warehouse.rows(render_sql(macro, self.dialect.name, **arguments))
+
+    def columns(self, table: str) -> list[tuple[str, str]]:
+        """Name and type of a table's columns, in order; none where it is not there."""
+        return self.warehouse.columns(self[table], self.name, table)
+
+    def tables(self, prefix: str) -> list[str]:
+        """Names of its tables that begin so, in order; none where there is no such schema."""
+        literal = self.dialect.literal
+        name = literal(self.name)
+        self._there = self._there or bool(self.rows("find_schema", schema=name))
+        if not self._there:
+            return []
+        named = self.dialect.quote(self.name)
+        found = self.rows("tables", named=named, schema=name, prefix=literal(prefix))
+        return [str(name) for (name,) in found]
+
+    def ensure(self) -> None:
+        """Makes the schema, and its tables that are of no single state, where they are not there.
+
+        Raises StateError, WarehouseError.
+        """
+        if self._ensured:
+            return
+        there = self.tables("")
+        if not self._there:
+            try:
+                self.warehouse.create_schema(self.name)
+            except WarehouseError as error:
+                raise StateError(
+                    f"schema {self.name}, for the state, cannot be made: {error.message}",
+                    "make it, with the right to make tables in it, or name another that there is: "
+                    "`state_schema` of the output in profiles.yml",
+                ) from None
+        if REGISTRY not in there:
+            self.create(REGISTRY, "create_registry")
+        self._ensured = True
+
+    def create(self, table: str, macro: str) -> None:
+        """Makes a table by a macro, if it is not there; raises WarehouseError."""
+        if table not in self.tables(table):
+            try:
+                self.run(macro, target=self[table], types=self.dialect.types)
+            except WarehouseError:
+                if table not in self.tables(table):  # another one made it meanwhile
+                    raise
+
+    def look(self) -> None:
+        """Has what others may have changed meanwhile read again."""
+        self._states = None
+
+    def states(self) -> list[Entry]:
+        """All states, in the order of their names."""
+        if self._states is None:
+            self._states = self._registered() if REGISTRY in self.tables(REGISTRY) else []
+        return self._states
+
+    def _registered(self) -> list[Entry]:
+        newest: dict[str, tuple[int, Entry]] = {}
+        columns = "prefix, destination, name, line"
+        for prefix, destination, name, line in self.warehouse.rows(
+            f"select {columns} from {self[REGISTRY]}"
+        ):
+            if prefix not in newest or newest[prefix][0] < line:
+                newest[prefix] = line, Entry(destination, name, prefix)
+        return sorted(
+            (entry for _, entry in newest.values() if entry.name),
+            key=lambda entry: (entry.destination, entry.name),
+        )
+
+    def find(self, destination: str, name: str) -> Entry | None:
+        """The state of a name, None where there is none."""
+        found = [e for e in self.states() if (e.destination, e.name) == (destination, name)]
+        return found[0] if found else None
+
+    def register(self, entry: Entry) -> None:
+        """Says whose tables begin so from now on; of no name, nobody's."""
+        literal = self.dialect.literal
+        [(last,)] = self.warehouse.rows(
+            f"select max(line) from {self[REGISTRY]} where prefix = {literal(entry.prefix)}"
+        )
+        self.run(
+            "register",
+            target=self[REGISTRY],
+            prefix=literal(entry.prefix),
+            destination=literal(entry.destination),
+            name=literal(entry.name),
+            line=(last or 0) + 1,
+        )
+        self.look()
+
+    def drop(self, tables: Sequence[str]) -> None:
+        """Drops tables of the schema, as far as they are there."""
+        for table in tables:
+            self.warehouse.run(f"drop table if exists {self[table]}")
+
+
+def new_prefix(name: str) -> str:
+    """How the names of the tables of a new state begin: like its name, and like no other's."""
+    slug = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:20] or "state"
+    return f"{slug}_{uuid.uuid4().hex[:8]}"

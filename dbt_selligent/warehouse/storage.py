@@ -1,0 +1,58 @@
+"""Models and states in one warehouse, of whatever kind, by the user's own dbt adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dbt_selligent.activation import Activation
+from dbt_selligent.naming import list_key
+from dbt_selligent.places import Place
+from dbt_selligent.settings import Destination, Settings
+from dbt_selligent.staging import Reader
+from dbt_selligent.warehouse.adapter import Warehouse
+from dbt_selligent.warehouse.leases import Leases
+from dbt_selligent.warehouse.places import TransactionalPlace
+from dbt_selligent.warehouse.reader import AdapterReader
+from dbt_selligent.warehouse.schema import Schema
+
+
+class AdapterStorage:
+    """The user's warehouse, and in it a schema of the tool's own for states."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._warehouse = Warehouse(settings)
+        self._schemas: dict[str, tuple[Schema, Leases]] = {}
+
+    @contextmanager
+    def open_reader(self, temporary: Path) -> Iterator[Reader]:
+        """The warehouse; raises WarehouseError."""
+        try:
+            self._warehouse.rows("select 1")
+            yield AdapterReader(self._warehouse)
+        finally:
+            self._warehouse.release()
+
+    def place(self, activation: Activation, destination: Destination) -> Place:
+        """Tables of the schema."""
+        key = list_key(destination.url, destination.organization, activation.list)
+        return self._place(destination, activation.name, key)
+
+    def named(self, destination: Destination, name: str) -> Place:
+        """Tables of the schema."""
+        return self._place(destination, name, "")
+
+    def close(self) -> None:
+        """Lets go of locks and connections."""
+        for _, leases in self._schemas.values():
+            leases.close()
+        self._warehouse.close()
+
+    def _place(self, destination: Destination, name: str, key: str) -> Place:
+        # Developers have each a schema of their own for models, and do not share a state.
+        wanted = destination.state_schema or f"{self._warehouse.schema}_dbt_selligent"
+        if wanted not in self._schemas:
+            schema = Schema(self._warehouse, wanted)
+            self._schemas[wanted] = schema, Leases(schema)
+        return TransactionalPlace(*self._schemas[wanted], destination.name, name, key)

@@ -1,0 +1,361 @@
+"""The tables of a state in a schema of the warehouse, the staged delta beside them."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from dbt_selligent.columns import Column, Columns, stored_columns
+from dbt_selligent.errors import StateError
+from dbt_selligent.migrations import VERSION, refuse_newer
+from dbt_selligent.spans import Settled
+from dbt_selligent.tables import DELTA, InSchema, Names, Row, Shape, in_sql, now
+from dbt_selligent.warehouse import engine
+from dbt_selligent.warehouse.adapter import split
+from dbt_selligent.warehouse.dialects import COPIED, DUCKDB, Dialect
+from dbt_selligent.warehouse.macros import render_sql
+from dbt_selligent.warehouse.schema import Schema
+
+# Macros that make, change or drop tables, and those that note.
+SHAPING = ("create_base", "create_state", "reshape_state", "adopt", "forget")
+NOTING = ("note", "unnote")
+ROWS_OF_LITERALS = 500  # in one statement
+COPY = f"{engine.STATE}.main"
+STAGED = (
+    ("_selligent_n", "BIGINT"),
+    ("_selligent_kind", "VARCHAR"),
+    ("_selligent_mask", "VARCHAR"),
+)
+GROUPED = {
+    "_selligent_group": "integer",
+    "_selligent_done": "text",
+    "_selligent_kind": "text",
+    "_selligent_mask": "text",
+}
+VERDICT = ("_selligent_verdict", "_selligent_membership")
+ARROW: Mapping[str, pa.DataType] = {
+    "BOOLEAN": pa.bool_(),
+    "BIGINT": pa.int64(),
+    "HUGEINT": pa.decimal128(38, 0),
+    "DOUBLE": pa.float64(),
+    "VARCHAR": pa.string(),
+    "DATE": pa.date32(),
+    "TIMESTAMP": pa.timestamp("us"),
+}
+
+
+class SchemaTables(ABC):
+    """The open tables of one state.
+
+    ``local`` opens the tool's own DuckDB, with files in ``temporary``; ``check`` raises where the
+    lock of the state was lost. Subclasses say how tables change.
+    """
+
+    rendering = COPIED.name
+
+    def __init__(
+        self,
+        schema: Schema,
+        names: Any,
+        prefix: str,
+        local: Callable[[], duckdb.DuckDBPyConnection],
+        temporary: Path,
+        check: Callable[[], None],
+    ) -> None:
+        self._open_local = local
+        self.names: Names = names
+        self._schema = schema
+        self._prefix = prefix
+        self._temporary = temporary
+        self._check = check
+        self._noted: dict[str, str] | None = None
+        self._shapes: dict[str, dict[str, str]] = {}
+        self._fetched: Path | None = None
+
+    @cached_property
+    def local(self) -> duckdb.DuckDBPyConnection:
+        """The DuckDB of the tool's own, which is opened when it is needed."""
+        return self._open_local()
+
+    @property
+    def dialect(self) -> Dialect:
+        """The warehouse's."""
+        return self._schema.dialect
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing, durable when it ends."""
+
+    @abstractmethod
+    def appending(self) -> AbstractContextManager[None]:
+        """What is appended within is durable when it ends; if it breaks, some of it may be."""
+
+    @abstractmethod
+    def passing(self, name: str) -> str:
+        """The name in SQL of a table that is to be dropped."""
+
+    @abstractmethod
+    def passed(self, table: str) -> None:
+        """Drops such a table, as soon as nothing is planned on it any more."""
+
+    def migrate(self) -> None:
+        """Makes the tables where there are none; raises StateError where they are newer."""
+        there = self.version()
+        refuse_newer(there, f"schema {self._schema.name}")
+        if not there:
+            with self.transaction():
+                at = in_sql(self.dialect, now(), "time")
+                self.run("create_base", types=self.dialect.types, version=VERSION, at=at)
+
+    def version(self) -> int:
+        """The version of the tables, 0 where there are none."""
+        if not self.columns("migrations"):
+            return 0
+        [(version,)] = self.rows(f"select max(version) from {self.names['migrations']}")
+        return int(version or 0)
+
+    def rows(self, sql: str) -> list[Row]:
+        """All rows of a statement."""
+        return self._schema.warehouse.rows(sql)
+
+    def run(self, macro: str, /, **arguments: Any) -> None:
+        """Changes the state's tables by a macro, within a transaction."""
+        if macro in SHAPING:
+            self._shapes.clear()
+        if macro in NOTING:
+            self._noted = None
+        sql = render_sql(macro, self.dialect.name, state=self.names, **arguments)
+        for statement in split(sql, self.dialect):
+            self._schema.warehouse.run(statement)
+
+    def append(
+        self, macro: str, argument: str, shape: Shape, rows: Sequence[Row], **arguments: Any
+    ) -> None:
+        """Adds rows by a macro, which takes some of them at a time as a query of literals."""
+        for start in range(0, len(rows), ROWS_OF_LITERALS):
+            query = self._as_literals(shape, rows[start : start + ROWS_OF_LITERALS])
+            self._schema.run(macro, state=self.names, **{argument: query}, **arguments)
+
+    @contextmanager
+    def scratch(
+        self, name: str, macro: str, shape: Shape, rows: Sequence[Row], **arguments: Any
+    ) -> Iterator[str]:
+        """A table for a while, made by a macro, which takes ``rows`` as a query of literals."""
+        table = self.passing(name)
+        query = self._as_literals(shape, rows)
+        self._schema.run(macro, target=table, **{name: query}, **arguments)
+        yield table
+        self.passed(table)
+
+    def columns(self, table: str) -> dict[str, str]:
+        """Names and settled types of a table's columns, in order; none where there is none."""
+        if table not in self._shapes:
+            self._shapes[table] = {
+                name: (self.dialect.family_of(sql_type) or ("", sql_type))[1]
+                for name, sql_type in self._described(table)
+            }
+        return self._shapes[table]
+
+    def meta(self, name: str) -> str | None:
+        """A noted value."""
+        if self._noted is None:
+            there = self.columns("meta")
+            found = self.rows(f"select name, value from {self.names['meta']}") if there else []
+            self._noted = {str(noted): str(value) for noted, value in found}
+        return self._noted.get(name)
+
+    @property
+    def delta(self) -> str:
+        """The staged delta, where the state's tables are."""
+        return self._schema[delta_table(self._prefix, self.meta("delta"))]
+
+    @property
+    def groups(self) -> str:
+        """Its groups, there too."""
+        return self._schema[groups_table(self._prefix, self.meta("delta"))]
+
+    def attach_delta(self) -> None:
+        """Raises StateError where the staged delta is not there."""
+        self.require_delta()
+
+    def require_delta(self) -> None:
+        """Raises StateError where the staged delta is not there."""
+        name = delta_table(self._prefix, self.meta("delta"))
+        if name not in self._schema.tables(name):
+            raise StateError(
+                f"{self._schema[name]}: missing, though a run that was cut off needs it",
+                "put it back, or forget the state with `dbt-selligent state reset`: everything is "
+                "then sent again",
+            )
+
+    def delta_columns(self) -> Collection[str]:
+        """The names of the columns of the staged delta."""
+        name = delta_table(self._prefix, self.meta("delta"))
+        return [column for column, _ in self._schema.columns(name)]
+
+    def group_columns(self) -> Collection[str]:
+        """The names of the columns of its groups."""
+        return GROUPED
+
+    def copy_delta(self, columns: Columns, kinds: Collection[str]) -> None:
+        """Fetches the rows of these kinds, to a file of the temporary folder."""
+        hashed = "_selligent_hash" in self.delta_columns()
+        staged = [(column.name, column.type) for column in columns.local.staged]
+        shape = [*STAGED, *staged, *([("_selligent_hash", "VARCHAR")] * hashed)]
+        path = self._temporary / f"{self._prefix}.delta.duckdb"
+        path.unlink(missing_ok=True)
+        engine.attach(self.local, path, engine.DELTA)
+        self._fetched = path
+        self.local.execute("set force_compression = 'uncompressed'")
+        query = render_sql(
+            "sendable",
+            self.dialect.name,
+            delta=self.delta,
+            kinds=[self.dialect.literal(kind) for kind in kinds],
+            columns=columns.staged,
+            hashed=hashed,
+        )
+        self._fetch(DELTA, query, shape)
+        groups = [
+            [
+                in_sql(DUCKDB, value, family)
+                for value, family in zip(row, GROUPED.values(), strict=True)
+            ]
+            for row in self.rows(f"select {', '.join(GROUPED)} from {self.groups}")
+        ]
+        target = f"{engine.DELTA}.main.groups"
+        sql = render_sql("groups", target=target, rows=groups, types=DUCKDB.types)
+        self.local.execute(sql)
+
+    def delta_size(self) -> tuple[int, int]:
+        """Rows that were fetched, and bytes of their file, in which values are not compressed."""
+        [(rows,)] = self.local.execute(f"select count(*) from {DELTA}").fetchall()
+        return int(rows), self._fetched.stat().st_size if self._fetched else 0
+
+    def forget_delta(self) -> None:
+        """Says that there is none, and then drops it."""
+        if self._fetched:
+            engine.detach(self.local, engine.DELTA)
+            self._fetched.unlink(missing_ok=True)
+            self._fetched = None
+        if staged := self.meta("delta"):
+            with self.transaction():
+                self.run("unnote", names=[self.dialect.literal("delta")])
+            drop_delta(self._schema, self._prefix, staged)
+
+    def copy_state(self, columns: Columns) -> Names:
+        """Fetches snapshot, doubt and rejected rows, to a file of the temporary folder."""
+        path = self._temporary / f"{self._prefix}.state.duckdb"
+        path.unlink(missing_ok=True)
+        engine.attach(self.local, path, engine.STATE)
+        for table in ("snapshot", "doubt", "rejected"):
+            there = stored_columns(
+                list(self.columns(table).items()), len(columns.keys), self.dialect
+            )
+            names = ", ".join(column.name for column in there.compared)
+            shape = [(column.name, column.type) for column in there.local.compared]
+            self._fetch(f"{COPY}.{table}", f"select {names} from {self.names[table]}", shape)
+        return InSchema(COPY)
+
+    @contextmanager
+    def upload(self, verdicts: str, keys: Sequence[Column]) -> Iterator[str]:
+        """Puts the verdicts on rows that are not as they should be into a table of the schema."""
+        table = self._schema[f"{self._prefix}__verdicts_{uuid.uuid4().hex[:12]}"]
+        names = [f"cast({DUCKDB.quote(key.plain)} as varchar)" for key in keys]
+        found = self.local.execute(
+            f"select {', '.join([*names, *VERDICT])} from {verdicts} "
+            "where _selligent_verdict <> 'same' or _selligent_membership <> 'right'"
+        )
+        types = [*(key.type for key in keys), *([self.dialect.types["text"]] * len(VERDICT))]
+        columns = [*(key.name for key in keys), *VERDICT]
+        self._schema.run("create_verdicts", target=table, keys=keys, types=self.dialect.types)
+        try:
+            while rows := found.fetchmany(ROWS_OF_LITERALS):
+                values = [
+                    [
+                        f"cast({self.dialect.literal(v)} as {t})"
+                        for v, t in zip(row, types, strict=True)
+                    ]
+                    for row in rows
+                ]
+                query = render_sql("values", self.dialect.name, names=columns, rows=values)
+                self._schema.warehouse.run(f"insert into {table} ({', '.join(columns)}) {query}")
+            yield table
+        finally:
+            self._schema.warehouse.run(f"drop table {table}")
+
+    @contextmanager
+    def expecting(self, columns: Columns, *, all_of_it: bool) -> Iterator[None]:
+        """The warehouse is not kept busy meanwhile."""
+        yield
+
+    def take_expected(self, spans: Sequence[Settled]) -> bool:
+        """There is none."""
+        return False
+
+    def _forget_known(self) -> None:
+        self._noted = None
+        self._shapes.clear()
+
+    @abstractmethod
+    def _described(self, table: str) -> list[tuple[str, str]]:
+        """Names and types of a table's columns; none where there is no such table."""
+
+    def _fetch(self, target: str, query: str, shape: Sequence[tuple[str, str]]) -> None:
+        """Makes a table of the tool's own DuckDB of the rows of a query."""
+        names = [f"c{place}" for place in range(len(shape))]
+        wanted = pa.schema(
+            [pa.field(name, arrow_type(kind)) for name, (_, kind) in zip(names, shape, strict=True)]
+        )
+        columns = ", ".join(f"{name} {kind}" for name, kind in shape)
+        self.local.execute(f"create table {target} ({columns})")
+        for page in self._schema.warehouse.stream(query, wanted):
+            self.local.register("page", page)
+            self.local.execute(f"insert into {target} select {', '.join(names)} from page")
+            self.local.unregister("page")
+
+    def _as_literals(self, shape: Shape, rows: Sequence[Row]) -> str:
+        names, families = zip(*shape, strict=True)
+        values = [
+            [
+                in_sql(self.dialect, value, family)
+                for value, family in zip(row, families, strict=True)
+            ]
+            for row in rows
+        ]
+        if values:
+            return render_sql("values", self.dialect.name, names=names, rows=values)
+        nothing = [in_sql(self.dialect, None, family) for family in families]
+        query = render_sql("values", self.dialect.name, names=names, rows=[nothing])
+        return f"select * from ({query}) as nothing where false"
+
+
+def delta_table(prefix: str, staged: str | None) -> str:
+    """The name of a staged delta in the schema."""
+    return f"{prefix}__delta_{staged}"
+
+
+def groups_table(prefix: str, staged: str | None) -> str:
+    """The name of its groups."""
+    return f"{prefix}__groups_{staged}"
+
+
+def drop_delta(schema: Schema, prefix: str, staged: str) -> None:
+    """Drops the tables of a delta."""
+    schema.drop([delta_table(prefix, staged), groups_table(prefix, staged)])
+
+
+def arrow_type(sql_type: str) -> pa.DataType:
+    """In which values of a type of DuckDB are fetched."""
+    if decimal := re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", sql_type):
+        return pa.decimal128(int(decimal[1]), int(decimal[2]))
+    return ARROW[sql_type]
