@@ -77,7 +77,9 @@ def _check_models(
     if models.error:
         yield _failed("warehouse", models.error)
         return
-    yield Check("warehouse", "ok", "opened, read-only")
+    # A server is written to as well: the state is kept there.
+    only_read = settings.warehouse_output().get("type") == "duckdb"
+    yield Check("warehouse", "ok", "opened, read-only" if only_read else "opened")
     for each in activations:
         what = f"model {each.model.name}"
         there = models.columns.get(each.unique_id)
