@@ -12,6 +12,7 @@ import pytest
 from dbt_selligent.errors import LockedError, ProfileError, StateError, WarehouseError
 from dbt_selligent.settings import Settings
 from dbt_selligent.storage import open_storage
+from dbt_selligent.tables import note
 from dbt_selligent.warehouse import leases
 from dbt_selligent.warehouse.adapter import Warehouse, split
 from dbt_selligent.warehouse.dialects import BIGQUERY, POSTGRES, SPARK, Dialect
@@ -159,6 +160,36 @@ def test_a_transaction_is_all_or_nothing_the_second_too(schema: Schema) -> None:
             schema.warehouse.run(f"insert into {table} values (1)")
             raise ZeroDivisionError
         assert schema.warehouse.rows(f"select count(*) from {table}") == [(0,)]
+
+
+def test_a_transaction_is_one_also_where_the_profile_commits_each_statement(
+    postgres: Postgres, tmp_path: Path, schema: Schema
+) -> None:
+    schema.ensure()
+    table = schema["t"]
+    schema.warehouse.run(f"create table {table} (a integer)")
+    warehouse = Warehouse(settings_of(postgres, tmp_path, autocommit=True))
+    with suppress(ZeroDivisionError), warehouse.transaction():
+        warehouse.run(f"insert into {table} values (1)")
+        raise ZeroDivisionError
+    assert warehouse.rows(f"select count(*) from {table}") == [(0,)]
+    warehouse.close()
+
+
+def test_nothing_is_committed_when_the_lock_was_lost_meanwhile(
+    schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Leases(schema)
+    place = TransactionalPlace(schema, held, "dev", "crm")
+    with place.hold(), place.open(tmp_path) as tables:
+        tables.migrate()
+        with tables.transaction():
+            note(tables, "run", "first")
+        monkeypatch.setattr(held._held[place._key], "_until", 0.0)
+        with pytest.raises(StateError, match="could not be renewed"), tables.transaction():
+            note(tables, "run", "second")
+        assert tables.meta("run") == "first"
+    held.close()
 
 
 def test_a_transaction_that_is_frozen_sees_no_later_row(postgres: Postgres, schema: Schema) -> None:
