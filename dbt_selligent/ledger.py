@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dbt_selligent.columns import Columns, stored_columns
 from dbt_selligent.selligent.answer import Rejected
 from dbt_selligent.spans import Outcome, Settled, Span, resolve
-from dbt_selligent.tables import Row, Tables, count, in_sql, now
+from dbt_selligent.tables import Row, Tables, filled, in_sql, now
 
 LOG = (
     ("run_id", "text"),
@@ -149,10 +149,6 @@ def _merge(tables: Tables, spans: Sequence[Settled], *, members_alone: bool) -> 
             return
         tables.run(
             "settle",
-            tables=[
-                name
-                for name in ("snapshot", "doubt", "rejected", "adopted")
-                if tables.columns(name) and count(tables, name)
-            ],
+            tables=filled(tables, "snapshot", "doubt", "rejected", "adopted"),
             **shared,
         )

@@ -49,6 +49,11 @@ class Counts:
         """Rows that a sync sends."""
         return self.new + self.changed
 
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """Kinds of rows that left the model, where there are some."""
+        return (*(["removed"] if self.removed else []), *(["spared"] if self.spared else []))
+
 
 @dataclass(frozen=True)
 class Problem:

@@ -14,7 +14,7 @@ from dbt_selligent.groups import SENT
 from dbt_selligent.ledger import RunLedger, settle
 from dbt_selligent.places import Identity, Place
 from dbt_selligent.stateview import ADOPTED, StateView, differences, identity_text
-from dbt_selligent.tables import add_run, change_run, in_sql, note, now, quoted_columns
+from dbt_selligent.tables import add_run, change_run, filled, in_sql, note, now, quoted_columns
 from dbt_selligent.warehouse import engine
 from dbt_selligent.warehouse.macros import literal
 
@@ -64,7 +64,7 @@ class StateStore(StateView):
                     columns=columns.compared,
                     types=tables.dialect.types,
                 )
-                note(tables, "identity", identity_text(identity))
+                note(tables, identity=identity_text(identity))
         elif there != wanted:
             keys = [key.name for key in columns.keys]
             old = stored_columns(
@@ -86,7 +86,7 @@ class StateStore(StateView):
             with tables.transaction():
                 if columns.member:
                     tables.run("forget_members", columns=columns.compared, member=columns.member)
-                note(tables, "segment", segment or "")
+                note(tables, segment=segment or "")
         return anew
 
     def ready(self, identity: Identity, columns: Columns, segment: str | None = None) -> bool:
@@ -120,12 +120,13 @@ class StateStore(StateView):
         columns: Columns,
         *,
         forgotten: Sequence[str],
+        invalid: bool,
         full_refresh: bool,
         known: int = 0,
         forced: Sequence[str] = (),
     ) -> RunLedger:
-        """Opens a run: its delta is attached; ``forgotten`` are kinds of rows that left the model.
-        ``known`` records were sent before; ``forced`` is what spoke against it.
+        """Opens a run: its delta is attached; ``forgotten`` are kinds of rows that left the model,
+        ``invalid`` if there are some that cannot be sent. ``known`` records were sent before; ``forced`` is what spoke against it.
         """
         tables = self.tables
         tables.attach_delta()
@@ -139,18 +140,18 @@ class StateStore(StateView):
                 keys=columns.keys,
                 columns=columns.sent,
                 forgotten=[literal(kind) for kind in forgotten],
-                tables=["snapshot", "doubt", *([ADOPTED] * self.adopted)],
+                tables=filled(tables, *TABLES),
+                invalid=invalid,
                 full_refresh=full_refresh,
-            )
-            tables.run(
-                "touch_held",
-                keys=columns.keys,
                 seen=in_sql(tables.dialect, now(), "time"),
             )
-            note(tables, "run", run_id)
-            note(tables, "target", target)
-            note(tables, "known_before", str(max(known, self.known_before)))
-            note(tables, "mapping", json.dumps([column.field for column in columns.sent]))
+            note(
+                tables,
+                run=run_id,
+                target=target,
+                known_before=str(max(known, self.known_before)),
+                mapping=json.dumps([column.field for column in columns.sent]),
+            )
             add_run(
                 tables,
                 {
@@ -174,8 +175,8 @@ class StateStore(StateView):
         tables = self.tables
         with tables.transaction():
             if complete:
-                note(tables, "complete", run_id)
-                self._unnote("known_before")
+                note(tables, complete=run_id)
+            self._unnote("delta", *(["known_before"] * complete))
             change_run(
                 tables,
                 f"run.run_id = {tables.dialect.literal(run_id)}",
@@ -201,8 +202,8 @@ class StateStore(StateView):
                 member=columns.member,
             )
             rows = self.count(ADOPTED)
-            note(tables, "target", target)
-            note(tables, "complete", run_id)
+            note(tables, target=target, complete=run_id)
+            self._unnote("delta")
             self._add_stopped(run_id, target, "adopted", {"adopted": rows}, None)
         tables.forget_delta()
         return rows

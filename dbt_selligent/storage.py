@@ -59,11 +59,11 @@ def open_storage(settings: Settings) -> Iterator[Storage]:
     if kind == "duckdb":
         yield FileStorage(settings)
         return
-    if kind != "postgres":
+    if kind not in ("postgres", "spark"):
         raise ProfileError(
             f"{settings.profiles_dir / 'profiles.yml'}: {settings.profile}.{settings.target}: type "
             f"{kind!r} is not supported by this version",
-            "use a target of type duckdb or postgres",
+            "use a target of type duckdb, postgres or spark",
         )
     from dbt_selligent.warehouse.storage import AdapterStorage
 

@@ -133,7 +133,7 @@ class Tables(Protocol):
         """Rows of `DELTA`, and bytes of its file, in which values are not compressed."""
 
     def forget_delta(self) -> None:
-        """Lets go of the staged delta, and deletes it."""
+        """Lets go of the staged delta, which is not noted any more, and deletes it."""
 
     def copy_state(self, columns: Columns) -> Names:
         """Makes snapshot, doubt and rejected rows readable for `local`; their names there."""
@@ -154,16 +154,27 @@ def count(tables: Tables, table: str, where: str = "true") -> int:
     return int(found)
 
 
+def filled(tables: Tables, *names: str) -> list[str]:
+    """Those of the state's tables that have rows."""
+    there = [name for name in names if tables.columns(name)]
+    asked = " union all ".join(
+        f"select '{name}' as name from (select 1 from {tables.names[name]} limit 1) as first_row"
+        for name in there
+    )
+    found = {str(name) for (name,) in tables.rows(asked)} if there else set()
+    return [name for name in there if name in found]
+
+
 def quoted_columns(tables: Tables, table: str) -> dict[str, str]:
     """Types of a table's columns by their names as they stand in SQL."""
     quote = tables.dialect.quote
     return {quote(name): sql_type for name, sql_type in tables.columns(table).items()}
 
 
-def note(tables: Tables, name: str, value: str) -> None:
-    """Notes a value, within a transaction."""
+def note(tables: Tables, **values: str) -> None:
+    """Notes values by their names, within a transaction."""
     literal = tables.dialect.literal
-    tables.run("note", name=literal(name), value=literal(value))
+    tables.run("note", notes=[(literal(name), literal(value)) for name, value in values.items()])
 
 
 def add_run(tables: Tables, run: Mapping[str, object]) -> None:

@@ -151,6 +151,17 @@ create table {{ target }}{{ selligent_format() }} as
 
 {# Rows of literals, each a list of values in SQL, as a query; none of it where there are none. #}
 {% macro selligent_values(names, rows) %}
+  {{- adapter.dispatch('selligent_values', 'dbt_selligent')(names, rows) -}}
+{% endmacro %}
+
+{# Of many queries, each of a row, Spark would make many tasks, and many files. #}
+{% macro spark__selligent_values(names, rows) %}
+{%- if rows %}
+select * from (values {% for row in rows %}({{ row | join(', ') }}){{ ', ' if not loop.last }}{% endfor %}) as rows_of({{ names | join(', ') }})
+{%- endif %}
+{% endmacro %}
+
+{% macro default__selligent_values(names, rows) %}
 {%- for row in rows %}
 select {% for name in names %}{{ row[loop.index0] }} as {{ name }}{{ ', ' if not loop.last }}{% endfor %}
 {%- if not loop.last %} union all{% endif %}
@@ -183,8 +194,8 @@ create table {{ state.fresh(table) }} ({{ columns }}){{ selligent_format() }};
 create or replace temp table {{ target }} as
 {%- endmacro %}
 
-{# A version that was planned, as a table. #}
-{% macro selligent_write(target, version) %}
+{# A version that was planned, as a table; `small` if it has few rows. #}
+{% macro selligent_write(target, version, small) %}
 {{ selligent_create_as(target) }}
-select * from {{ version }}
+select {{ '/*+ COALESCE(1) */ ' if small }}* from {{ version }}
 {% endmacro %}

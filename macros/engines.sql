@@ -111,6 +111,8 @@ create table if not exists {{ target }} (generation {{ types.integer }}, tables 
 create or replace table {{ target }} as select cast({{ generation }} as {{ types.integer }}) as generation, {{ tables }} as tables
 {% endmacro %}
 
-{% macro selligent_pointed(table) %}
-select generation, tables from {{ table }}
+{% macro selligent_pointed(pointers) %}
+{%- for pointer in pointers %}
+select generation, tables from {{ pointer }}{{ ' union all' if not loop.last }}
+{%- endfor %}
 {% endmacro %}

@@ -106,22 +106,30 @@ where not ({{ selligent_has_no_equal(columns, old) }})
 {%- endmacro %}
 
 {#
-  What a new delta says of the state before anything is sent. `forgotten` are the kinds of rows, that
-  left the model, to be forgotten, and `tables` where they may stand.
+  What a new delta says of the state before anything is sent. `tables` are those of it that have rows,
+  `forgotten` the kinds of rows, that left the model, to be forgotten; `invalid` if there are rows that
+  cannot be sent. What has nothing to change is not touched: an engine may write all of a table anew.
 #}
-{% macro selligent_begin(state, delta, keys, columns, forgotten, tables, full_refresh) %}
+{% macro selligent_begin(state, delta, keys, columns, forgotten, tables, invalid, full_refresh, seen) %}
 {%- if forgotten %}
-{%- for table in tables %}
+{%- for table in tables if table in ('snapshot', 'doubt', 'adopted') %}
 {{ selligent_delete(state, table, 'kept', selligent_in_delta(delta, keys, forgotten)) }}
 {%- endfor %}
 {%- endif %}
+{%- if 'rejected' in tables %}
 {{ selligent_delete(state, 'rejected', 'kept', 'not ' ~ selligent_in_delta(delta, keys, ("'held'", "'missing'"))) }}
+{{ selligent_touch_held(state, keys, seen) }}
+{%- endif %}
 {%- if full_refresh %}
 {{ selligent_insert(state, 'doubt', selligent_names(keys), 'select ' ~ selligent_names(keys) ~ ' from ' ~ state.snapshot) }}
 {{ selligent_delete(state, 'snapshot', 'kept', 'true') }}
 {%- endif %}
+{%- if 'invalid' in tables %}
 {{ selligent_delete(state, 'invalid', 'kept', 'true') }}
+{%- endif %}
+{%- if invalid %}
 {{ selligent_insert(state, 'invalid', selligent_invalid_names(keys), selligent_invalid_rows(delta, keys, columns)) }}
+{%- endif %}
 {% endmacro %}
 
 {% macro selligent_in_delta(delta, keys, kinds) -%}
@@ -278,19 +286,19 @@ select {{ selligent_names(columns) }}{% for column in member %}, true as {{ colu
 from {{ delta }} where _selligent_kind = 'new'
 {% endmacro %}
 
-{# A noted value, in place of what was noted; both are quoted SQL strings. #}
-{% macro selligent_note(state, name, value) %}
-  {{- adapter.dispatch('selligent_note', 'dbt_selligent')(state, name, value) -}}
+{# Noted values, in place of what was noted: (name, value), each a quoted SQL string. #}
+{% macro selligent_note(state, notes) %}
+  {{- adapter.dispatch('selligent_note', 'dbt_selligent')(state, notes) -}}
 {% endmacro %}
 
 {# Where names are a primary key, one that is deleted stands in the way until the transaction ends. #}
-{% macro duckdb__selligent_note(state, name, value) %}
-insert or replace into {{ state.meta }} values ({{ name }}, {{ value }});
+{% macro duckdb__selligent_note(state, notes) %}
+insert or replace into {{ state.meta }} {{ selligent_values(['name', 'value'], notes) }};
 {% endmacro %}
 
-{% macro default__selligent_note(state, name, value) %}
-{{ selligent_delete(state, 'meta', 'noted', 'noted.name = ' ~ name) }}
-{{ selligent_insert(state, 'meta', 'name, value', 'select ' ~ name ~ ' as name, ' ~ value ~ ' as value') }}
+{% macro default__selligent_note(state, notes) %}
+{{ selligent_unnote(state, notes | map('first')) }}
+{{ selligent_insert(state, 'meta', 'name, value', selligent_values(['name', 'value'], notes)) }}
 {% endmacro %}
 
 {% macro selligent_unnote(state, names) %}

@@ -1,4 +1,4 @@
-"""A warehouse that is a server, by the user's own dbt adapter and profile.
+"""Any dbt warehouse, by the user's own dbt adapter and profile: connections, statements, rows.
 
 dbt's code opens and closes connections, one a thread, and begins and ends transactions; SQL, names
 and types are those of the adapter's dialect. Statements do not go the way of dbt's own, which logs
@@ -12,11 +12,13 @@ import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import islice, takewhile
 from typing import Any
 
 import pyarrow as pa
 from dbt.adapters.contracts.connection import QueryComment
 from dbt.adapters.factory import FACTORY
+from dbt.adapters.sql.connections import SQLConnectionManager
 from dbt.mp_context import get_mp_context
 from dbt_common.exceptions import DbtBaseException
 
@@ -29,6 +31,8 @@ from dbt_selligent.warehouse.profile import read_credentials, read_output, where
 NAME = "dbt-selligent"
 # Rows that are fetched at a time.
 ROWS_AT_A_TIME = 20_000
+# Those of a relation, or a schema, that is not there, or may not be seen.
+NOT_THERE = ("42P01", "42704", "42501")
 # Classes of SQLSTATE whose messages name objects and rights, never values of rows.
 WITHOUT_VALUES = ("08", "0A", "25", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58")
 
@@ -76,6 +80,11 @@ class Warehouse:
         self.database: str | None = self._credentials.database
         self.schema = str(self._credentials.schema)
         adapter: Any = FACTORY.get_adapter_class_by_name(kind)
+        if not issubclass(adapter.ConnectionManager, SQLConnectionManager):
+            raise ProfileError(
+                f"{where(settings)}: type {kind!r} is not supported by this version",
+                "its dbt adapter has no connections that take statements of SQL",
+            )
         config = _Config(
             self._credentials,
             settings.profile,
@@ -104,10 +113,13 @@ class Warehouse:
 
     @contextmanager
     def transaction(self, *, frozen: bool = False) -> Iterator[None]:
-        """All or nothing, durable when it ends.
+        """All or nothing, durable when it ends, where the engine can do that.
 
         ``frozen`` if all of it is to see the tables as they were when it began.
         """
+        if not self.dialect.transactional:
+            yield
+            return
         with self._telling():
             connection = self._connect()
         # The driver begins one with the next statement. That of dbt's own is ended by a statement,
@@ -127,8 +139,11 @@ class Warehouse:
             connection.transaction_open = False
 
     def relation(self, schema: str, name: str) -> str:
-        """A table of the target's database as SQL names it."""
-        return f"{self.dialect.quote(schema)}.{self.dialect.quote(name)}"
+        """A table of the target's database as SQL names it, by the adapter's own rules."""
+        relation = self._adapter.Relation.create(
+            database=self.database, schema=schema, identifier=name
+        )
+        return str(relation.render())
 
     def columns(self, relation: str, schema: str, name: str) -> list[tuple[str, str]]:
         """Name and type of a relation's columns, in order; none where it is not there.
@@ -145,11 +160,24 @@ class Warehouse:
             schema=literal(schema),
             identifier=literal(name),
         )
-        return [(str(column), str(sql_type)) for column, sql_type, *_ in self.rows(sql)]
+        try:
+            found = self.rows(sql)
+        except WarehouseError as error:
+            if "[TABLE_OR_VIEW_NOT_FOUND]" in error.message:  # as Spark says it
+                return []
+            raise
+        # What follows on a column without a type is about the table.
+        told = takewhile(lambda row: row[1], found)
+        return [(str(column), str(sql_type)) for column, sql_type, *_ in told]
 
     def create_schema(self, name: str) -> None:
         """Makes a schema where it is not there; raises WarehouseError."""
-        self.run(render_sql("create_schema", self.dialect.name, named=self.dialect.quote(name)))
+        self.run(render_sql("create_schema", self.dialect.name, named=self.schema_named(name)))
+
+    def schema_named(self, name: str) -> str:
+        """A schema as SQL names it."""
+        relation = self._adapter.Relation.create(database=self.database, schema=name)
+        return str(relation.without_identifier().include(database=False).render())
 
     def release(self) -> None:
         """Lets go of this thread's connection, and of what lives as long as it does."""
@@ -167,10 +195,12 @@ class Warehouse:
         if before is not None and before.state == "open":
             return before
         connection = self._connections.set_connection_name(NAME)
-        connection.handle.autocommit = False  # which a profile may turn on
+        if self.dialect.transactional:
+            connection.handle.autocommit = False  # which a profile may turn on
         for statement in split(render_sql("session", self.dialect.name), self.dialect):
             self._execute(statement)
-        connection.handle.commit()
+        if self.dialect.transactional:
+            connection.handle.commit()
         return connection
 
     @contextmanager
@@ -190,11 +220,18 @@ class Warehouse:
 
     def _fetch(self, sql: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         handle = self._connections.get_thread_connection().handle
-        # Without a name, the driver would fetch all of it before it gave the first row.
-        with handle.cursor(name=NAME) as cursor:
-            cursor.execute(sql)
-            while page := cursor.fetchmany(ROWS_AT_A_TIME):
-                yield _as_batch(page, schema)
+        # Without a name, the driver of Postgres would fetch all of it before it gave the first row.
+        cursor = handle.cursor(name=NAME) if self.dialect.name == "postgres" else handle.cursor()
+        cursor.execute(sql)
+        frame = getattr(getattr(cursor, "_cursor", None), "_df", None)
+        if frame is None:
+            pages = iter(lambda: cursor.fetchmany(ROWS_AT_A_TIME), [])
+        else:  # a Spark of this process, which has no cursor: its rows come partition by partition
+            rows = frame.toLocalIterator()
+            pages = iter(lambda: list(islice(rows, ROWS_AT_A_TIME)), [])
+        for page in pages:
+            yield _as_batch(page, schema)
+        cursor.close()
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
@@ -225,10 +262,15 @@ def forget_connections() -> None:
 
 def words(error: BaseException) -> str:
     """What a driver says, in one line; only what kind of error it is where it may quote a value."""
-    state, kind = getattr(error, "pgcode", None), type(error).__name__
-    # dbt's own errors are about connections: it sees no row.
-    if str(state)[:2] in WITHOUT_VALUES or isinstance(error, DbtBaseException):
-        lines = [line for line in str(getattr(error, "msg", error)).splitlines() if line.strip()]
+    source = error
+    while isinstance(source, DbtBaseException) and source.__cause__ is not None:
+        source = source.__cause__
+    kind, state = type(source).__name__, getattr(source, "pgcode", None)
+    named: tuple[str, ...] = WITHOUT_VALUES
+    if hasattr(source, "getSqlState"):  # of Spark, whose messages repeat what a statement says
+        state, named = source.getSqlState(), NOT_THERE
+    if str(state).startswith(named) or (state is None and isinstance(error, DbtBaseException)):
+        lines = [line for line in str(source).strip().splitlines() if line.strip()]
         return lines[0].strip()[:300] if lines else kind
     return f"an error of kind {kind}" + (f", SQLSTATE {state}" if state else "")
 

@@ -25,7 +25,8 @@ class Dialect:
     ``decimals`` are the names of exact numbers with precision and places; ``bare`` is what one
     without them is: its family, and what its settled type has behind the name. ``mark`` stands
     around a name, and in it ``doubled``, or behind a backslash. ``escapes`` are the pairs that make
-    a text a literal, in order.
+    a text a literal, in order. ``transactional`` if transactions hold whatever is made or dropped;
+    else ``views`` if changes are planned as temporary views, and written once.
     """
 
     name: str
@@ -37,6 +38,8 @@ class Dialect:
     mark: str = '"'
     doubled: bool = True
     escapes: tuple[tuple[str, str], ...] = (("'", "''"),)
+    transactional: bool = False
+    views: bool = False
 
     @property
     def escaped(self) -> bool:
@@ -146,6 +149,7 @@ POSTGRES = Dialect(
         "zoned_time": ("timestamp with time zone",),
     },
     decimals=("numeric",),
+    transactional=True,
 )
 
 REDSHIFT = Dialect(
@@ -156,6 +160,7 @@ REDSHIFT = Dialect(
     decimals=("numeric",),
     bare=("whole", "(18,0)"),
     escapes=(_BACKSLASH, ("'", "''")),
+    transactional=True,
 )
 
 SPARK = Dialect(
@@ -186,6 +191,7 @@ SPARK = Dialect(
     mark="`",
     # `${name}` is replaced by a setting of that name, in literals too.
     escapes=(_BACKSLASH, ("'", "\\'"), ("${", "\\u0024{")),
+    views=True,
 )
 
 SNOWFLAKE = Dialect(

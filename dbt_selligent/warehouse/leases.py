@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TypeVar, cast
 
 from dbt_selligent.errors import LockedError, RunError, StateError
 from dbt_selligent.warehouse.schema import Schema
@@ -23,6 +24,7 @@ SECONDS_TO_RENEW = 30
 SECONDS_TO_POLL = 2.0
 # How the names of the tables of claims begin; a number of a day follows.
 LOCKS = "locks_"
+Known = TypeVar("Known")
 
 
 class Lease:
@@ -33,6 +35,7 @@ class Lease:
         self._days, self._key = days, key
         self._holder = json.dumps(_holder())
         self._until = 0.0
+        self.known: object = None  # see `Leases.once`
 
     @property
     def held(self) -> bool:
@@ -146,6 +149,20 @@ class Leases:
                 "the lock of the activation could not be renewed in time",
                 "run again: it goes on where this run stopped",
             )
+
+    def once(self, key: str, read: Callable[[], Known]) -> Known:
+        """What ``read`` gives, which is called once as long as ``key`` is held."""
+        lease = self._held.get(key)
+        if lease is None:
+            return read()
+        if lease.known is None:
+            lease.known = read()
+        return cast("Known", lease.known)
+
+    def look(self, key: str) -> None:
+        """Has what is known of ``key`` read again."""
+        if key in self._held:
+            self._held[key].known = None
 
     def close(self) -> None:
         """Ends the renewing; whatever is still held ends by itself."""

@@ -20,13 +20,14 @@ from dbt_selligent.warehouse.inplace import InPlace, TransactionalTables
 from dbt_selligent.warehouse.leases import Leases
 from dbt_selligent.warehouse.schema import Entry, Schema
 from dbt_selligent.warehouse.tables import SchemaTables, delta_table, drop_delta, groups_table
+from dbt_selligent.warehouse.versions import VersionedTables, Versions, read_pointer
 
 TABLES = (
     *("migrations", "meta", "log", "runs"),
     *("snapshot", "doubt", "rejected", "invalid", "adopted"),
 )
 # How the names of tables go on, behind the prefix of their state, that are of one run alone.
-PASSING = ("delta_", "groups_", "verdicts_")
+PASSING = ("delta_", "groups_", "verdicts_", "scratch_")
 OpenLocal = Callable[[], duckdb.DuckDBPyConnection]
 
 
@@ -139,7 +140,7 @@ class SchemaPlace(ABC):
     def take_delta(self, delta: Delta) -> None:
         """Notes which delta is that of the run."""
         with self.open(Path()) as tables, tables.transaction():
-            note(tables, "delta", str(delta))
+            note(tables, delta=str(delta))
 
     def drop_delta(self, delta: Delta) -> None:
         """Drops it."""
@@ -151,10 +152,13 @@ class SchemaPlace(ABC):
         prefix = self.prefix
         self._register("", prefix)
         self.schema.drop(self.schema.tables(f"{prefix}__"))
+        self._leases.look(self._key)
 
     def rename(self, to: Place) -> None:
         """Its tables are registered under the other name: at once, or not at all."""
-        self._register(to.name, self.prefix)
+        assert isinstance(to, SchemaPlace)  # noqa: S101
+        to._register(to.name, self.prefix)  # noqa: SLF001
+        self._leases.look(self._key)
 
     @property
     def _key(self) -> str:
@@ -184,6 +188,7 @@ class SchemaPlace(ABC):
 
     def _register(self, name: str, prefix: str) -> None:
         self.schema.register(Entry(self._destination, name, prefix))
+        self._leases.look(self._key)
 
     def _drop_left(self) -> None:
         """Drops what runs left that were killed before it was of use."""
@@ -199,6 +204,7 @@ class SchemaPlace(ABC):
                 for table in schema.tables(f"{prefix}__")
                 if self._is_left(table.removeprefix(f"{prefix}__"), names)
                 and not (kept and table.endswith(f"_{kept}"))
+                and table not in schema.passing
             ]
         )
 
@@ -257,3 +263,54 @@ class TransactionalPlace(SchemaPlace):
 
     def _is_left(self, table: str, names: Names) -> bool:
         return table.startswith(PASSING)
+
+
+class VersionedPlace(SchemaPlace):
+    """Tables that are written anew; those of a copy, and what is between, go with the command."""
+
+    copied: Versions | None = None
+
+    def table_names(self) -> Versions:
+        """The names of its tables."""
+        # Nobody else writes a pointer while the lock is held.
+        return self.copied or self._leases.once(
+            self._key, lambda: read_pointer(self.schema, self.prefix)
+        )
+
+    def exists(self) -> bool:
+        """Whether there is a state."""
+        return self.copied is not None or super().exists()
+
+    def copy(self, temporary: Path) -> SchemaPlace:
+        """The same tables, whose next versions are nobody else's."""
+        copied = VersionedPlace(
+            self.schema, self._leases, self._destination, self._name, self._list_key
+        )
+        copied.copied = Versions(self.schema, self.prefix, self.table_names().counting)
+        return copied
+
+    def scratch(self, name: str) -> str:
+        """A table of the schema, which is dropped at the end of the command."""
+        table = f"{self.prefix}__scratch_{name}_{uuid.uuid4().hex[:8]}"
+        self.schema.ensure()
+        self.schema.passing.append(table)
+        return self.schema[table]
+
+    def _opened(self, local: OpenLocal, temporary: Path) -> SchemaTables:
+        return VersionedTables(
+            self.schema,
+            self.table_names(),
+            self.prefix,
+            local,
+            temporary,
+            self._check,
+            copy=self.copied is not None,
+        )
+
+    def _has_meta(self, names: Names) -> bool:
+        return "meta" in self.table_names()
+
+    def _is_left(self, table: str, names: Names) -> bool:
+        assert isinstance(names, Versions)  # noqa: S101
+        counting = names.counting.values()
+        return not table.startswith("pointer_") and f"{self.prefix}__{table}" not in counting

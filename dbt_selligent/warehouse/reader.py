@@ -18,20 +18,24 @@ READS = ("select", "with")
 
 
 class AdapterBench:
-    """Where a delta is staged in one transaction, which sees everything as it was at its begin."""
-
-    fleeting = False
+    """Where a delta is staged: in one transaction, which sees everything as it was at its begin, or
+    from a copy of the model.
+    """
 
     def __init__(self, warehouse: Warehouse, place: SchemaPlace, delta: str) -> None:
         self._warehouse = warehouse
         self._place = place
+        self._between: dict[str, str] = {}
         self.dialect: Dialect = warehouse.dialect
+        self.fleeting = not warehouse.dialect.transactional
         self.state = place.table_names()
         self.delta, self.groups = place.delta_names(delta)
 
     def scratch(self, name: str) -> str:
         """A table for what is between."""
-        return self._place.scratch(name)
+        if name not in self._between:
+            self._between[name] = self._place.scratch(name)
+        return self._between[name]
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows of a statement, or of the last one of several; raises WarehouseError."""
@@ -82,4 +86,5 @@ class AdapterReader:
             step = "`dbt show --select <model>` says more"
             raise WarehouseError(f"the model cannot be read: {error.message}", step) from None
         finally:
+            state.schema.drop_passing()
             self._warehouse.release()  # with all that is of the session

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +33,8 @@ class Schema:
         self._there = False
         self._ensured = False
         self._states: list[Entry] | None = None
+        # Tables that are of use within this command alone.
+        self.passing: list[str] = []
 
     @property
     def dialect(self) -> Dialect:
@@ -66,9 +67,10 @@ class Schema:
         self._there = self._there or bool(self.rows("find_schema", schema=name))
         if not self._there:
             return []
-        named = self.dialect.quote(self.name)
+        named = self.warehouse.schema_named(self.name)
         found = self.rows("tables", named=named, schema=name, prefix=literal(prefix))
-        return [str(name) for (name,) in found]
+        # Where an engine has no table of tables, it tells (schema, name, whether it is temporary).
+        return sorted(str(row[-2:][0]) for row in found if len(row) == 1 or not row[2])
 
     def ensure(self) -> None:
         """Makes the schema, and its tables that are of no single state, where they are not there.
@@ -144,13 +146,13 @@ class Schema:
         )
         self.look()
 
+    def drop_passing(self) -> None:
+        """Drops what is of use no more; what cannot be dropped, the next sync drops."""
+        while self.passing:
+            with suppress(WarehouseError):
+                self.drop([self.passing.pop()])
+
     def drop(self, tables: Sequence[str]) -> None:
         """Drops tables of the schema, as far as they are there."""
         for table in tables:
             self.warehouse.run(f"drop table if exists {self[table]}")
-
-
-def new_prefix(name: str) -> str:
-    """How the names of the tables of a new state begin: like its name, and like no other's."""
-    slug = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:20] or "state"
-    return f"{slug}_{uuid.uuid4().hex[:8]}"

@@ -13,7 +13,7 @@ from dbt_selligent.settings import Destination, Settings
 from dbt_selligent.staging import Reader
 from dbt_selligent.warehouse.adapter import Warehouse
 from dbt_selligent.warehouse.leases import Leases
-from dbt_selligent.warehouse.places import TransactionalPlace
+from dbt_selligent.warehouse.places import SchemaPlace, TransactionalPlace, VersionedPlace
 from dbt_selligent.warehouse.reader import AdapterReader
 from dbt_selligent.warehouse.schema import Schema
 
@@ -45,14 +45,16 @@ class AdapterStorage:
 
     def close(self) -> None:
         """Lets go of locks and connections."""
-        for _, leases in self._schemas.values():
+        for schema, leases in self._schemas.values():
+            schema.drop_passing()
             leases.close()
         self._warehouse.close()
 
-    def _place(self, destination: Destination, name: str, key: str) -> Place:
+    def _place(self, destination: Destination, name: str, key: str) -> SchemaPlace:
         # Developers have each a schema of their own for models, and do not share a state.
         wanted = destination.state_schema or f"{self._warehouse.schema}_dbt_selligent"
         if wanted not in self._schemas:
             schema = Schema(self._warehouse, wanted)
             self._schemas[wanted] = schema, Leases(schema)
-        return TransactionalPlace(*self._schemas[wanted], destination.name, name, key)
+        kind = TransactionalPlace if self._warehouse.dialect.transactional else VersionedPlace
+        return kind(*self._schemas[wanted], destination.name, name, key)

@@ -79,6 +79,7 @@ class SchemaTables(ABC):
         self._check = check
         self._noted: dict[str, str] | None = None
         self._shapes: dict[str, dict[str, str]] = {}
+        self._staged: str | None = None  # the delta
         self._fetched: Path | None = None
 
     @cached_property
@@ -186,6 +187,7 @@ class SchemaTables(ABC):
     def attach_delta(self) -> None:
         """Raises StateError where the staged delta is not there."""
         self.require_delta()
+        self._staged = self.meta("delta")
 
     def require_delta(self) -> None:
         """Raises StateError where the staged delta is not there."""
@@ -242,15 +244,13 @@ class SchemaTables(ABC):
         return int(rows), self._fetched.stat().st_size if self._fetched else 0
 
     def forget_delta(self) -> None:
-        """Says that there is none, and then drops it."""
+        """Drops it."""
         if self._fetched:
             engine.detach(self.local, engine.DELTA)
             self._fetched.unlink(missing_ok=True)
             self._fetched = None
-        if staged := self.meta("delta"):
-            with self.transaction():
-                self.run("unnote", names=[self.dialect.literal("delta")])
-            drop_delta(self._schema, self._prefix, staged)
+        if self._staged:
+            drop_delta(self._schema, self._prefix, self._staged)
 
     def copy_state(self, columns: Columns) -> Names:
         """Fetches snapshot, doubt and rejected rows, to a file of the temporary folder."""

@@ -248,4 +248,4 @@ HOUSES: Mapping[str, Callable[[Path], AbstractContextManager[House]]] = {
     "spark": _spark,
 }
 # Those that the tool supports: every test of this folder runs on each of them.
-ENGINES = ("duckdb", "postgres")
+ENGINES = ("duckdb", "postgres", "spark")

@@ -94,6 +94,7 @@ class Workbench:
             "dev",
             plan.columns,
             forgotten=() if removals else ("removed",),
+            invalid=plan.counts.invalid > 0,
             full_refresh=plan.full_refresh,
         )
 

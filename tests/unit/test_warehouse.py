@@ -30,4 +30,4 @@ def test_a_warehouse_of_another_type_is_refused_by_name(tmp_path: Path) -> None:
     ):
         pass
 
-    assert wrong.value.next_step == "use a target of type duckdb or postgres"
+    assert wrong.value.next_step == "use a target of type duckdb, postgres or spark"

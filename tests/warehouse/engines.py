@@ -153,14 +153,14 @@ class Postgres(Engine):
     micros = "case when isfinite({0}) then cast(extract(epoch from {0}) * 1000000 as bigint) end"
 
     def __init__(self, cursor: Any) -> None:
-        self.cursor = cursor
+        self._cursor = cursor
 
     def run(self, sql: str) -> None:
-        self.cursor.execute(sql)
+        self._cursor.execute(sql)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        self.cursor.execute(sql)
-        return list(self.cursor.fetchall())
+        self._cursor.execute(sql)
+        return list(self._cursor.fetchall())
 
 
 class Spark(Engine):

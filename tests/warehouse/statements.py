@@ -200,9 +200,9 @@ def _arguments(engine: str) -> dict[str, dict[str, Any]]:
         "point": {
             "target": relation, "generation": 3, "tables": literal("{}"), "types": dialect.types,
         },
-        "pointed": {"table": relation},
+        "pointed": {"pointers": [relation, relation]},
         "values": {"names": [quote("a"), quote("b")], "rows": [["1", literal("x")], ["2", "null"]]},
-        "write": {"target": relation, "version": model},
+        "write": {"target": relation, "version": model, "small": True},
         "create_verdicts": {"target": relation, "keys": keys, "types": dialect.types},
         "longest": {"relation": relation, "columns": [quote("e mail"), quote("note")]},
         "model_view": {
@@ -267,14 +267,14 @@ def _arguments(engine: str) -> dict[str, dict[str, Any]]:
         "forget_members": {"columns": columns.compared, "member": columns.member, **state()},
         "begin": {
             **state(), **staged, "columns": columns.sent, "forgotten": [literal("removed")],
-            "tables": ["snapshot", "doubt", "adopted"], "full_refresh": False,
+            "tables": ["snapshot", "doubt", "rejected", "invalid", "adopted"], "invalid": True,
+            "full_refresh": False, "seen": seen,
         },
         "begin_whole": {
             "macro": "begin", **state(), **staged, "columns": columns.sent, "forgotten": [],
-            "tables": [], "full_refresh": True,
+            "tables": [], "invalid": False, "full_refresh": True, "seen": seen,
         },
-        "touch_held": {"keys": keys, "seen": seen, **state()},
-        "note": {"name": literal("run"), "value": literal("it's \\"), **state()},
+        "note": {"notes": [(literal("run"), literal("it's \\"))], **state()},
         "unnote": {"names": [literal("identity"), literal("complete")], **state()},
         "add_run": {"columns": list(RUN), "values": list(run.values()), **state()},
         "change_runs": {

@@ -251,11 +251,12 @@ def begin(bench: Bench, *, full_refresh: bool = False) -> None:
         keys=columns.keys,
         columns=sent,
         forgotten=() if full_refresh else [dialect.literal("removed")],
-        tables=["snapshot", "doubt", "adopted"],
+        tables=["snapshot", "doubt", "rejected", "invalid", "adopted"],
+        invalid=True,
         full_refresh=full_refresh,
+        seen=in_sql(dialect, NOW, "time"),
     )
-    bench.run("touch_held", keys=columns.keys, seen=in_sql(dialect, NOW, "time"))
-    bench.run("note", name=dialect.literal("run"), value=dialect.literal("it's \\"))
+    bench.run("note", notes=[(dialect.literal("run"), dialect.literal("it's \\"))])
     bench.run("unnote", names=[dialect.literal("target"), dialect.literal("nothing")])
     run = {"run_id": "r1", "started_at": NOW, "status": "running"}
     values = [in_sql(dialect, run.get(name), family) for name, family in RUN.items()]

@@ -1,2 +1,2 @@
 create table `d`.`s`.`c` as
-select * from `d`.`selligent`.`run__model`
+select /*+ COALESCE(1) */ * from `d`.`selligent`.`run__model`

@@ -18,6 +18,16 @@ select kept.* from "d"."selligent"."crm__rejected__1" as kept where not (not exi
     where staged._selligent_kind in ('held', 'missing') and kept."CODE" = staged."CODE" and rtrim(lower(kept."MAIL"), ' ') = rtrim(lower(staged."MAIL"), ' ')));
 
 
+
+create table "d"."selligent"."crm__rejected__3" as
+select held."CODE", held."MAIL", held._selligent_hash, held._selligent_field, held._selligent_code, held._selligent_message, held._selligent_first_seen, cast('2026-01-31 12:00:00' as timestamp) as _selligent_last_seen, held._selligent_missing
+from "d"."selligent"."crm__rejected__2" as held where true
+union all
+select held."CODE", held."MAIL", held._selligent_hash, held._selligent_field, held._selligent_code, held._selligent_message, held._selligent_first_seen, held._selligent_last_seen, held._selligent_missing
+from "d"."selligent"."crm__rejected__2" as held where not (true);
+
+
+
 create table "d"."selligent"."crm__invalid__2" as
 select kept.* from "d"."selligent"."crm__invalid__1" as kept where not (true);
 

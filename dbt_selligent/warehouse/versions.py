@@ -1,0 +1,188 @@
+"""States of an engine without transactions over tables: a change makes the next version of a table.
+
+Which versions count is said by a pointer, a row that is written when all of them are there: until
+then it says what it said before. There are two pointers, of which the older one is written, so that
+one of them can be read whenever it breaks off. No version is changed once it counts, but for rows
+that are appended.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from dbt_selligent.errors import RunError
+from dbt_selligent.warehouse.schema import Schema
+from dbt_selligent.warehouse.tables import SchemaTables
+
+POINTERS = ("pointer_0", "pointer_1")
+# Tables that are written to one file: they have some rows for each run, and no more.
+SMALL = ("migrations", "meta", "log", "runs")
+
+
+class Versions:
+    """Which version of each table is meant, in SQL: by its changes, within a transaction.
+
+    ``counting`` maps tables to the names of their versions that count, in the schema.
+    """
+
+    def __init__(
+        self, schema: Schema, prefix: str, counting: Mapping[str, str], generation: int = 0
+    ) -> None:
+        self.schema = schema
+        self.prefix = prefix
+        self.counting = dict(counting)
+        self.generation = generation
+        self.views: list[str] = []
+        self.made: list[str] = []
+        self.shapes: dict[str, list[tuple[str, str]]] = {}  # columns of what was written
+        self._meant: dict[str, str] = {}
+        self.begin()
+
+    def __getitem__(self, table: str) -> str:
+        """The table as SQL names it."""
+        return self._meant[table]
+
+    def __contains__(self, table: str) -> bool:
+        """Whether there is such a table."""
+        return table in self._meant
+
+    def begin(self) -> None:
+        """What counts is meant."""
+        self._meant = {table: self.schema[name] for table, name in self.counting.items()}
+        self.views, self.made = [], []
+
+    def next(self, table: str) -> str:
+        """The name of the next version, which is meant from now on."""
+        if not self.schema.dialect.views:
+            return self.fresh(table)
+        name = f"_selligent_{self.prefix}_{table}_{len(self.views)}"
+        self._meant[table] = self.schema.dialect.quote(name)
+        self.views.append(self._meant[table])
+        return self._meant[table]
+
+    def fresh(self, table: str) -> str:
+        """The name of a version that is a table from the beginning."""
+        name = f"{self.prefix}__{table}_{uuid.uuid4().hex[:8]}"
+        self.made.append(name)
+        self._meant[table] = self.schema[name]
+        return self._meant[table]
+
+    def leave(self, table: str) -> str:
+        """There is no such table from now on; nothing is to be run for it."""
+        self._meant.pop(table, None)
+        return ""
+
+    def changed(self) -> dict[str, str]:
+        """What is meant and is not what counts: tables, and their versions in SQL."""
+        return {
+            table: meant
+            for table, meant in self._meant.items()
+            if table not in self.counting or meant != self.schema[self.counting[table]]
+        }
+
+    def finished(self) -> dict[str, str]:
+        """What is meant, as it is to count, where all of it is tables."""
+        names = {self.schema[name]: name for name in (*self.counting.values(), *self.made)}
+        return {table: names[meant] for table, meant in self._meant.items()}
+
+
+class VersionedTables(SchemaTables):
+    """The tables of one state; those of a ``copy`` count for as long as it is used."""
+
+    names: Versions
+
+    def __init__(self, schema: Schema, names: Versions, *given: Any, copy: bool) -> None:
+        super().__init__(schema, names, *given)
+        self._copy = copy
+        self._passing: list[str] = []
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing, durable when it ends."""
+        names, before = self.names, dict(self.names.counting)
+        try:
+            yield
+            for table, meant in names.changed().items():
+                if meant in names.views:
+                    self._schema.run(
+                        "write", target=names.fresh(table), version=meant, small=table in SMALL
+                    )
+            after = names.finished()
+            self._check()
+            if after != before and not self._copy:
+                point(names, after)
+        except BaseException:
+            with suppress(RunError):
+                self._drop(names.made)
+            names.begin()
+            self._forget_known()
+            raise
+        made = names.made
+        names.counting = after
+        left = [name for name in (*before.values(), *made) if name not in after.values()]
+        if self._copy:
+            # What a copy began with counts for others.
+            left = [name for name in left if name in self._schema.passing]
+            self._schema.passing += [name for name in made if name in after.values()]
+        self._drop([*left, *self._passing])
+        self._passing.clear()
+        names.begin()
+
+    @contextmanager
+    def appending(self) -> Iterator[None]:
+        """What is appended within is durable at once."""
+        yield
+
+    def passing(self, name: str) -> str:
+        """A table of the schema."""
+        table = f"{self._prefix}__scratch_{name}_{uuid.uuid4().hex[:8]}"
+        self._passing.append(table)
+        return self._schema[table]
+
+    def passed(self, table: str) -> None:
+        """It is dropped when the transaction is over: a version may be planned on it."""
+
+    def _drop(self, tables: list[str]) -> None:
+        with suppress(RunError):  # they are of no use, and dropped by the next sync
+            self._schema.drop(tables)
+
+    def _described(self, table: str) -> list[tuple[str, str]]:
+        if table not in self.names:
+            return []
+        meant, shapes = self.names[table], self.names.shapes
+        if meant in shapes:
+            return shapes[meant]
+        found = self._schema.warehouse.columns(meant, self._schema.name, meant)
+        if meant not in self.names.views:
+            shapes[meant] = found
+        return found
+
+
+def read_pointer(schema: Schema, prefix: str) -> Versions:
+    """The versions that count; none where there is no state."""
+    there = [schema[name] for name in schema.tables(f"{prefix}__pointer")]
+    written = [(int(n), text) for n, text in schema.rows("pointed", pointers=there)] if there else []
+    newest, text = max(written, default=(0, "{}"))
+    return Versions(schema, prefix, json.loads(text), newest)
+
+
+def point(versions: Versions, counting: Mapping[str, str]) -> None:
+    """Says which versions count from now on."""
+    schema, prefix = versions.schema, versions.prefix
+    pointers = [f"{prefix}__{name}" for name in POINTERS]
+    generation = versions.generation + 1
+    if not versions.generation:
+        for name in pointers:
+            schema.run("create_pointer", target=schema[name], types=schema.dialect.types)
+    schema.run(
+        "point",
+        target=schema[pointers[generation % 2]],
+        generation=generation,
+        tables=schema.dialect.literal(json.dumps(counting, sort_keys=True)),
+        types=schema.dialect.types,
+    )
+    versions.generation = generation
