@@ -448,11 +448,24 @@ where _selligent_kind = {{ kind }} order by {{ selligent_names(columns, 'delta')
 {% endmacro %}
 
 {# What is sent of a delta, as it is copied to where it is rendered: in the order of the numbers. #}
-{% macro selligent_sendable(delta, kinds, columns, hashed) %}
-select _selligent_n, _selligent_kind, _selligent_mask, {{ selligent_names(columns) }}
+{% macro selligent_sendable(delta, kinds, columns, hashed, as_text, text) %}
+select _selligent_n, _selligent_kind, _selligent_mask, {{ selligent_fetched(columns, as_text, text) }}
   {%- if hashed %}, _selligent_hash{% endif %}
 from {{ delta }} where _selligent_kind in ({{ kinds | join(', ') }})
 order by _selligent_n
+{% endmacro %}
+
+{# Columns as drivers are to give them: those of the families `as_text` as the type `text`. #}
+{% macro selligent_fetched(columns, as_text, text) %}
+  {%- for column in columns -%}
+    {%- if column.family in as_text -%} cast({{ column.name }} as {{ text }}) as {{ column.name }}
+    {%- else -%} {{ column.name }} {%- endif -%}{{ ', ' if not loop.last }}
+  {%- endfor -%}
+{% endmacro %}
+
+{# All rows of a table of the state. #}
+{% macro selligent_kept(table, columns, as_text, text) %}
+select {{ selligent_fetched(columns, as_text, text) }} from {{ table }}
 {% endmacro %}
 
 {# Which rows are done with together: the groups of a plan. #}

@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import islice, takewhile
+from itertools import takewhile
 from typing import Any
 
 import pyarrow as pa
@@ -20,21 +20,15 @@ from dbt.adapters.contracts.connection import QueryComment
 from dbt.adapters.factory import FACTORY
 from dbt.adapters.sql.connections import SQLConnectionManager
 from dbt.mp_context import get_mp_context
-from dbt_common.exceptions import DbtBaseException
 
 from dbt_selligent.errors import ProfileError, RunError, WarehouseError
 from dbt_selligent.settings import Settings
+from dbt_selligent.warehouse.cursors import all_rows, batches, words
 from dbt_selligent.warehouse.dialects import Dialect, dialect_of
 from dbt_selligent.warehouse.macros import render_sql
 from dbt_selligent.warehouse.profile import read_credentials, read_output, where
 
 NAME = "dbt-selligent"
-# Rows that are fetched at a time.
-ROWS_AT_A_TIME = 20_000
-# Those of a relation, or a schema, that is not there, or may not be seen.
-NOT_THERE = ("42P01", "42704", "42501")
-# Classes of SQLSTATE whose messages name objects and rights, never values of rows.
-WITHOUT_VALUES = ("08", "0A", "25", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58")
 
 _open: weakref.WeakSet[Warehouse] = weakref.WeakSet()
 
@@ -104,7 +98,7 @@ class Warehouse:
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows of a statement, of which there are few; raises WarehouseError."""
         with self._telling(), self._committing():
-            return [tuple(row) for row in self._execute(sql).fetchall() or ()]
+            return all_rows(self._execute(sql))
 
     def stream(self, sql: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         """The rows of a query as they come, whatever their number; raises WarehouseError."""
@@ -221,17 +215,12 @@ class Warehouse:
     def _fetch(self, sql: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         handle = self._connections.get_thread_connection().handle
         # Without a name, the driver of Postgres would fetch all of it before it gave the first row.
-        cursor = handle.cursor(name=NAME) if self.dialect.name == "postgres" else handle.cursor()
+        named = {"name": NAME} if self.dialect.name == "postgres" else {}
+        cursor = handle.cursor(**named)
         cursor.execute(sql)
-        frame = getattr(getattr(cursor, "_cursor", None), "_df", None)
-        if frame is None:
-            pages = iter(lambda: cursor.fetchmany(ROWS_AT_A_TIME), [])
-        else:  # a Spark of this process, which has no cursor: its rows come partition by partition
-            rows = frame.toLocalIterator()
-            pages = iter(lambda: list(islice(rows, ROWS_AT_A_TIME)), [])
-        for page in pages:
-            yield _as_batch(page, schema)
-        cursor.close()
+        yield from batches(cursor, schema)
+        if named:
+            cursor.close()
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
@@ -260,21 +249,6 @@ def forget_connections() -> None:
         warehouse.close()
 
 
-def words(error: BaseException) -> str:
-    """What a driver says, in one line; only what kind of error it is where it may quote a value."""
-    source = error
-    while isinstance(source, DbtBaseException) and source.__cause__ is not None:
-        source = source.__cause__
-    kind, state = type(source).__name__, getattr(source, "pgcode", None)
-    named: tuple[str, ...] = WITHOUT_VALUES
-    if hasattr(source, "getSqlState"):  # of Spark, whose messages repeat what a statement says
-        state, named = source.getSqlState(), NOT_THERE
-    if str(state).startswith(named) or (state is None and isinstance(error, DbtBaseException)):
-        lines = [line for line in str(source).strip().splitlines() if line.strip()]
-        return lines[0].strip()[:300] if lines else kind
-    return f"an error of kind {kind}" + (f", SQLSTATE {state}" if state else "")
-
-
 def split(sql: str, dialect: Dialect) -> list[str]:
     """The statements of a macro: each but the last ends with a semicolon and the line."""
     statements, at = [], 0
@@ -291,8 +265,3 @@ _NAMES = r"""|"(?:[^"]|"")*"|`(?:[^`\\]|\\.|``)*`|;\n|[^'"`;]+|."""
 _PLAIN = re.compile(r"'(?:[^']|'')*'" + _NAMES, re.DOTALL)
 _ESCAPED = re.compile(r"'(?:[^'\\]|\\.|'')*'" + _NAMES, re.DOTALL)
 
-
-def _as_batch(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.RecordBatch:
-    columns = zip(*rows, strict=True)
-    arrays = [pa.array(column, each.type) for column, each in zip(columns, schema, strict=True)]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)

@@ -26,7 +26,8 @@ class Dialect:
     without them is: its family, and what its settled type has behind the name. ``mark`` stands
     around a name, and in it ``doubled``, or behind a backslash. ``escapes`` are the pairs that make
     a text a literal, in order. ``transactional`` if transactions hold whatever is made or dropped;
-    else ``views`` if changes are planned as temporary views, and written once.
+    else ``views`` if changes are planned as temporary views, and written once. ``as_text`` are
+    families of which drivers give each another kind of value, so that they are fetched as text.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Dialect:
     escapes: tuple[tuple[str, str], ...] = (("'", "''"),)
     transactional: bool = False
     views: bool = False
+    as_text: tuple[str, ...] = ()
 
     @property
     def escaped(self) -> bool:
@@ -192,6 +194,7 @@ SPARK = Dialect(
     # `${name}` is replaced by a setting of that name, in literals too.
     escapes=(_BACKSLASH, ("'", "\\'"), ("${", "\\u0024{")),
     views=True,
+    as_text=("date", "time"),
 )
 
 SNOWFLAKE = Dialect(

@@ -225,6 +225,7 @@ class SchemaTables(ABC):
             kinds=[self.dialect.literal(kind) for kind in kinds],
             columns=columns.staged,
             hashed=hashed,
+            **self._as_text,
         )
         self._fetch(DELTA, query, shape)
         groups = [
@@ -261,9 +262,15 @@ class SchemaTables(ABC):
             there = stored_columns(
                 list(self.columns(table).items()), len(columns.keys), self.dialect
             )
-            names = ", ".join(column.name for column in there.compared)
             shape = [(column.name, column.type) for column in there.local.compared]
-            self._fetch(f"{COPY}.{table}", f"select {names} from {self.names[table]}", shape)
+            query = render_sql(
+                "kept",
+                self.dialect.name,
+                table=self.names[table],
+                columns=there.compared,
+                **self._as_text,
+            )
+            self._fetch(f"{COPY}.{table}", query, shape)
         return InSchema(COPY)
 
     @contextmanager
@@ -302,6 +309,10 @@ class SchemaTables(ABC):
         """There is none."""
         return False
 
+    @property
+    def _as_text(self) -> dict[str, Any]:
+        return {"as_text": self.dialect.as_text, "text": self.dialect.types["text"]}
+
     def _forget_known(self) -> None:
         self._noted = None
         self._shapes.clear()
@@ -313,8 +324,12 @@ class SchemaTables(ABC):
     def _fetch(self, target: str, query: str, shape: Sequence[tuple[str, str]]) -> None:
         """Makes a table of the tool's own DuckDB of the rows of a query."""
         names = [f"c{place}" for place in range(len(shape))]
+        texts = [DUCKDB.types[family] for family in self.dialect.as_text]
         wanted = pa.schema(
-            [pa.field(name, arrow_type(kind)) for name, (_, kind) in zip(names, shape, strict=True)]
+            [
+                pa.field(name, pa.string() if kind in texts else arrow_type(kind))
+                for name, (_, kind) in zip(names, shape, strict=True)
+            ]
         )
         columns = ", ".join(f"{name} {kind}" for name, kind in shape)
         self.local.execute(f"create table {target} ({columns})")

@@ -54,11 +54,3 @@ def world(house: House, open_house: Open, tmp_path: Path) -> Iterator[World]:
         yield made
         # Whatever a test is about, every request and every answer is as the API describes it.
         assert_conforms(sandbox)
-
-
-@pytest.fixture
-def shared(world: World) -> World:
-    """A world that other processes see too."""
-    if not world.house.shared:
-        pytest.skip("this warehouse is within the process")
-    return world

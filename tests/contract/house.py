@@ -16,15 +16,13 @@ ZONE = "America/New_York"  # of every session, so that it is seen to be of no im
 class House(ABC):
     """A warehouse, empty at first; its models are all in one schema, and made from neutral types.
 
-    ``beyond`` are values outside of the years 1 to 9999, by neutral type. ``shared`` is whether
-    other processes see it too. ``stride`` is how many steps lie between two at which a sync is
+    ``beyond`` are values outside of the years 1 to 9999, by neutral type. ``stride`` is how many steps lie between two at which a sync is
     killed.
     """
 
     name: ClassVar[str]
     types: ClassVar[Mapping[str, str]] = {}  # where the name differs from the neutral one
     beyond: ClassVar[Mapping[str, str]]
-    shared: ClassVar[bool] = True
     stride: ClassVar[int] = 1
     dropping: ClassVar[str] = ""  # what follows on `drop table`, and on a new table's name
     storing: ClassVar[str] = ""
@@ -32,6 +30,10 @@ class House(ABC):
     @abstractmethod
     def profile(self) -> dict[str, Any]:
         """The output of profiles.yml."""
+
+    def outside(self) -> dict[str, Any]:
+        """The same, for a process that is to be killed."""
+        return self.profile()
 
     @abstractmethod
     def run(self, *statements: str) -> None:

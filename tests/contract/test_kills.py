@@ -98,56 +98,56 @@ def look(world: World, rows: list[Row]) -> None:
 
 @pytest.mark.parametrize("then", THEN)
 def test_wherever_a_sync_is_killed_the_next_brings_the_list_in_step(
-    shared: World, then: str
+    world: World, then: str
 ) -> None:
-    update(shared, then, part=THEN.index(then), parts=len(THEN))
+    update(world, then, part=THEN.index(then), parts=len(THEN))
 
 
 @pytest.mark.parametrize("house", ["duckdb"], indirect=True)
 @pytest.mark.parametrize("name", sorted(sabotage.BY_NAME))
-def test_a_broken_promise_is_seen(shared: World, name: str) -> None:
+def test_a_broken_promise_is_seen(world: World, name: str) -> None:
     with pytest.raises(AssertionError, match="killed before step"):
-        update(shared, "loses rows", label="answer to", broken=name)
+        update(world, "loses rows", label="answer to", broken=name)
 
 
 @pytest.mark.parametrize("then", THEN)
 def test_wherever_a_first_sync_is_killed_the_next_brings_the_list_in_step(
-    shared: World, then: str
+    world: World, then: str
 ) -> None:
-    shared.declare(MIRROR)
-    shared.put(OWN)
+    world.declare(MIRROR)
+    world.put(OWN)
 
     def before(turn: int) -> None:
         if turn > 1:
-            reset(shared.settings(), "crm", yes=True)
-        for key, *_ in shared.records()[:-1]:
-            shared.sandbox.remove("CUSTOMERS", {KEYS: key})
-        shared.customers(*version(0))
+            reset(world.settings(), "crm", yes=True)
+        for key, *_ in world.records()[:-1]:
+            world.sandbox.remove("CUSTOMERS", {KEYS: key})
+        world.customers(*version(0))
 
     def after(turn: int) -> None:
-        look(shared, rows_after(then, 0, version(0)))
+        look(world, rows_after(then, 0, version(0)))
 
-    endure(shared, before, after, part=THEN.index(then), parts=len(THEN))
+    endure(world, before, after, part=THEN.index(then), parts=len(THEN))
 
 
-def test_wherever_a_sync_of_a_new_mapping_is_killed_nothing_is_lost(shared: World) -> None:
+def test_wherever_a_sync_of_a_new_mapping_is_killed_nothing_is_lost(world: World) -> None:
     """The state gains, loses and changes columns between two syncs."""
     fewer = crm(fields={"MAIL": "email", "FIRSTNAME": "first_name"})
     fuller = crm(fields={"FIRSTNAME": "first_name", "LTV": "lifetime_value"}, segment="VIP")
-    shared.customers(*version(0)[:10])
+    world.customers(*version(0)[:10])
 
     def before(turn: int) -> None:
-        shared.declare(fewer)
-        shared.in_step()
-        shared.declare(fuller)
-        shared.customers(*version(turn)[:10])
+        world.declare(fewer)
+        world.in_step()
+        world.declare(fuller)
+        world.customers(*version(turn)[:10])
 
     def after(turn: int) -> None:
-        shared.in_step()
+        world.in_step()
         rows = version(turn)[:10]
-        assert shared.records() == [(*row[:4], None) for row in rows]
-        assert shared.members() == [row[0] for row in rows]
-        shared.settled()
+        assert world.records() == [(*row[:4], None) for row in rows]
+        assert world.members() == [row[0] for row in rows]
+        world.settled()
 
-    endure(shared, before, after)
-    assert shared.verified().status == "in step"
+    endure(world, before, after)
+    assert world.verified().status == "in step"

@@ -11,19 +11,19 @@ from contract.world import ANN, BEN, CAT, World
 ROWS = [ANN, BEN, CAT]
 
 
-def test_a_second_sync_is_refused_and_says_who_holds_it(shared: World) -> None:
-    shared.customers(*ROWS)
-    shared.sandbox.faults(["load:delay-after=30@1"])
-    with shared.started("sync", "--select", "crm") as process:
-        wait_until(shared.sandbox.bulk, "the first is under way")
-        refused = shared.sync_one()
+def test_a_second_sync_is_refused_and_says_who_holds_it(world: World) -> None:
+    world.customers(*ROWS)
+    world.sandbox.faults(["load:delay-after=30@1"])
+    with world.outside(), world.started("sync", "--select", "crm") as process:
+        wait_until(world.sandbox.bulk, "the first is under way")
+        refused = world.sync_one()
         assert process.poll() is None
-    shared.sandbox.faults([])
-    assert (refused.status, len(shared.sandbox.bulk())) == ("failed", 1)
+    world.sandbox.faults([])
+    assert (refused.status, len(world.sandbox.bulk())) == ("failed", 1)
     said = refused.error or ""
     assert [word for word in (str(process.pid), socket.gethostname()) if word not in said] == []
     # Who is dead holds nothing.
-    shared.house.end_sessions()
-    shared.in_step()
-    assert shared.records() == ROWS
-    shared.settled()
+    world.house.end_sessions()
+    world.in_step()
+    assert world.records() == ROWS
+    world.settled()

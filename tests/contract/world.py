@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -119,12 +121,26 @@ class World(Shop):
 
         Steps are its statements and its requests, each before it is made, and the answers.
         """
-        ended = self._victims.run(
-            "sync", "--select", "crm", "--force", kill=kill, sabotage=sabotage
-        )
+        with self.outside():
+            ended = self._victims.run(
+                "sync", "--select", "crm", "--force", kill=kill, sabotage=sabotage
+            )
         assert ended.killed or ended.code == 0, ended.said
         self.house.end_sessions()
         return ended
+
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """Meanwhile the profile is that of other processes."""
+        self._connect(self.house.outside())
+        try:
+            yield
+        finally:
+            self._connect(self.house.profile())
+
+    def _connect(self, output: Mapping[str, Any]) -> None:
+        (self.folder / "warehouse.json").write_text(json.dumps(output))
+        self.profile()
 
     def fill(self, model: str, columns: Mapping[str, str], *rows: Row) -> None:
         """The model's table, as a run of dbt would have left it."""

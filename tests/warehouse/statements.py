@@ -173,6 +173,7 @@ def _arguments(engine: str) -> dict[str, dict[str, Any]]:
     said = "select 7 as n, {0} as field, {0} as code, {0} as message, true as missing".format(
         in_sql(dialect, "x", "text")
     )
+    as_text = {"as_text": dialect.as_text, "text": dialect.types["text"]}
     return {
         "relation_columns": {
             "relation": relation,
@@ -252,8 +253,9 @@ def _arguments(engine: str) -> dict[str, dict[str, Any]]:
         "groups": {"target": groups, "rows": rows, "types": dialect.types},
         "sendable": {
             "delta": delta, "kinds": [literal("new"), literal("changed")],
-            "columns": columns.staged, "hashed": True,
+            "columns": columns.staged, "hashed": True, **as_text,
         },
+        "kept": {"table": relation, "columns": columns.compared, **as_text},
         "create_base": {"types": dialect.types, "version": 3, "at": seen, **state("nothing")},
         "create_state": {
             "keys": keys, "columns": columns.compared, "types": dialect.types, **state("meta"),

@@ -1,0 +1,81 @@
+"""The rows of a statement, and what went wrong with it, whatever the driver."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+from dbt_common.exceptions import DbtBaseException
+
+# Rows that are fetched at a time.
+ROWS_AT_A_TIME = 20_000
+# Classes of SQLSTATE whose messages name objects and rights, never values of rows.
+WITHOUT_VALUES = ("08", "0A", "25", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58")
+# Those of Spark, whose other messages repeat what a statement says: what is not there, or may not
+# be seen.
+NOT_THERE = ("42P01", "42704", "42501")
+
+_SPARK = re.compile(r"\[(?P<kind>[A-Z_.]+)\].*?SQLSTATE: (?P<state>\w{5})", re.DOTALL)
+
+
+def all_rows(cursor: Any) -> list[tuple[Any, ...]]:
+    """All rows of the statement that was run; times without a zone are in UTC."""
+    frame = _frame_of(cursor)
+    if frame is None:
+        return [tuple(row) for row in cursor.fetchall() or ()]
+    return [tuple(map(_in_utc, row)) for row in frame.collect()]
+
+
+def batches(cursor: Any, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """The rows of the statement that was run, some at a time."""
+    frame = _frame_of(cursor)
+    if frame is None:
+        fetched = getattr(cursor, "_cursor", cursor)  # dbt-spark has the driver's own in its own
+        pages = iter(lambda: fetched.fetchmany(ROWS_AT_A_TIME), [])
+    else:
+        rows = frame.toLocalIterator()  # partition by partition
+        pages = iter(lambda: list(islice(rows, ROWS_AT_A_TIME)), [])
+    for page in pages:
+        yield _as_batch(page, schema)
+
+
+def words(error: BaseException) -> str:
+    """What a driver says, in one line; only what kind of error it is where it may quote a value."""
+    source = error
+    while isinstance(source, DbtBaseException) and source.__cause__ is not None:
+        source = source.__cause__
+    said = str(getattr(source, "msg", source))
+    kind, state = type(source).__name__, getattr(source, "pgcode", None)
+    if spark := _SPARK.search(said):
+        kind, state = spark["kind"], spark["state"]
+        told = state in NOT_THERE
+        said = said[spark.start() :]
+    else:
+        # dbt's own errors are about connections: it sees no row.
+        told = str(state)[:2] in WITHOUT_VALUES or isinstance(source, DbtBaseException)
+    if told:
+        lines = [line for line in said.splitlines() if line.strip()]
+        return lines[0].strip()[:300] if lines else kind
+    return f"an error of kind {kind}" + (f", SQLSTATE {state}" if state else "")
+
+
+def _frame_of(cursor: Any) -> Any:
+    """That of a Spark of this process, which has no cursor; None where there is one."""
+    return getattr(getattr(cursor, "_cursor", None), "_df", None)
+
+
+def _in_utc(value: Any) -> Any:
+    """A time of a Spark of this process is given by the process's own clock."""
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value.astimezone(timezone.utc).replace(tzinfo=None)
+    return value
+
+
+def _as_batch(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.RecordBatch:
+    columns = zip(*rows, strict=True)
+    arrays = [pa.array(column, each.type) for column, each in zip(columns, schema, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
