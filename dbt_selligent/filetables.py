@@ -35,7 +35,7 @@ class FileTables:
     names: Names = NAMES
     delta = DELTA
     groups = GROUPS
-    rendering = DUCKDB.name
+    rendering = DUCKDB
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, state: Path, delta: Path) -> None:
         self.local = connection

@@ -75,7 +75,7 @@ class Settings:
 
     ``vars`` is the YAML text given to dbt as it is. ``profiles`` is the parsed, not yet rendered
     profiles.yml: an output is rendered only when it is used, so that a variable missing for
-    another one is no obstacle.
+    another one is no obstacle. ``macro_folders`` are those of the project's own macros.
     """
 
     project_dir: Path
@@ -95,6 +95,7 @@ class Settings:
     retry_not_found: bool = False
     limit: int | None = None
     profiles: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    macro_folders: tuple[Path, ...] = ()
 
     @property
     def own_target_path(self) -> Path:
@@ -181,6 +182,9 @@ def resolve_settings(
         target_path=(project / str(rendered)).resolve(),
         vars=vars or "{}",
         profiles=profiles,
+        macro_folders=tuple(
+            project / str(each) for each in description.get("macro-paths") or ["macros"]
+        ),
         **chosen,
     )
 

@@ -121,7 +121,7 @@ def stage_delta(bench: Bench, staging: Staging) -> Figures:
 
 def query(bench: Bench, macro: str, **arguments: Any) -> list[tuple[Any, ...]]:
     """All rows that a macro's statement gives; raises WarehouseError."""
-    return bench.query(render_sql(macro, bench.dialect.name, **arguments))
+    return bench.query(render_sql(macro, bench.dialect, **arguments))
 
 
 def _stage_first(bench: Bench, staging: Staging) -> tuple[int, int] | None:

@@ -126,7 +126,8 @@ class StateStore(StateView):
         forced: Sequence[str] = (),
     ) -> RunLedger:
         """Opens a run: its delta is attached; ``forgotten`` are kinds of rows that left the model,
-        ``invalid`` if there are some that cannot be sent. ``known`` records were sent before; ``forced`` is what spoke against it.
+        ``invalid`` if there are some that cannot be sent. ``known`` records were sent before;
+        ``forced`` is what spoke against it.
         """
         tables = self.tables
         tables.attach_delta()

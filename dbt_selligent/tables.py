@@ -77,8 +77,8 @@ class Tables(Protocol):
         """The DuckDB of the tool's own: it renders `DELTA`, and takes what is read from a list."""
 
     @property
-    def rendering(self) -> str:
-        """The engine for which SQL on `DELTA` is rendered."""
+    def rendering(self) -> Dialect:
+        """What SQL on `DELTA` has to be like."""
 
     def migrate(self) -> None:
         """Brings the tables up to this version; raises StateError where they are newer."""

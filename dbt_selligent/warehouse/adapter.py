@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Any
 
@@ -20,12 +20,14 @@ from dbt.adapters.contracts.connection import QueryComment
 from dbt.adapters.factory import FACTORY
 from dbt.adapters.sql.connections import SQLConnectionManager
 from dbt.mp_context import get_mp_context
+from dbt_common.exceptions import DbtBaseException
 
 from dbt_selligent.errors import ProfileError, RunError, WarehouseError
 from dbt_selligent.settings import Settings
 from dbt_selligent.warehouse.cursors import all_rows, batches, words
 from dbt_selligent.warehouse.dialects import Dialect, dialect_of
 from dbt_selligent.warehouse.macros import render_sql
+from dbt_selligent.warehouse.overrides import own_macros
 from dbt_selligent.warehouse.profile import read_credentials, read_output, where
 
 NAME = "dbt-selligent"
@@ -70,7 +72,8 @@ class Warehouse:
                 f"pip install dbt-{kind}",
             ) from None
         self._credentials = read_credentials(settings, output, credentials)
-        self.dialect: Dialect = dialect_of(kind)
+        known = dialect_of(kind)
+        self.dialect: Dialect = replace(known, macros=own_macros(settings.macro_folders, known))
         self.database: str | None = self._credentials.database
         self.schema = str(self._credentials.schema)
         adapter: Any = FACTORY.get_adapter_class_by_name(kind)
@@ -121,7 +124,7 @@ class Warehouse:
         connection.transaction_open = True
         try:
             if frozen:
-                self.run(render_sql("freeze", self.dialect.name))
+                self.run(render_sql("freeze", self.dialect))
             yield
             with self._telling():
                 connection.handle.commit()
@@ -133,11 +136,8 @@ class Warehouse:
             connection.transaction_open = False
 
     def relation(self, schema: str, name: str) -> str:
-        """A table of the target's database as SQL names it, by the adapter's own rules."""
-        relation = self._adapter.Relation.create(
-            database=self.database, schema=schema, identifier=name
-        )
-        return str(relation.render())
+        """A table of the target's database as SQL names it."""
+        return f"{self.dialect.quote(schema)}.{self.dialect.quote(name)}"
 
     def columns(self, relation: str, schema: str, name: str) -> list[tuple[str, str]]:
         """Name and type of a relation's columns, in order; none where it is not there.
@@ -147,7 +147,7 @@ class Warehouse:
         literal = self.dialect.literal
         sql = render_sql(
             "relation_columns",
-            self.dialect.name,
+            self.dialect,
             relation=relation,
             named=literal(relation),
             database=literal(self.database or ""),
@@ -166,12 +166,7 @@ class Warehouse:
 
     def create_schema(self, name: str) -> None:
         """Makes a schema where it is not there; raises WarehouseError."""
-        self.run(render_sql("create_schema", self.dialect.name, named=self.schema_named(name)))
-
-    def schema_named(self, name: str) -> str:
-        """A schema as SQL names it."""
-        relation = self._adapter.Relation.create(database=self.database, schema=name)
-        return str(relation.without_identifier().include(database=False).render())
+        self.run(render_sql("create_schema", self.dialect, named=self.dialect.quote(name)))
 
     def release(self) -> None:
         """Lets go of this thread's connection, and of what lives as long as it does."""
@@ -191,7 +186,7 @@ class Warehouse:
         connection = self._connections.set_connection_name(NAME)
         if self.dialect.transactional:
             connection.handle.autocommit = False  # which a profile may turn on
-        for statement in split(render_sql("session", self.dialect.name), self.dialect):
+        for statement in split(render_sql("session", self.dialect), self.dialect):
             self._execute(statement)
         if self.dialect.transactional:
             connection.handle.commit()
@@ -264,4 +259,3 @@ def split(sql: str, dialect: Dialect) -> list[str]:
 _NAMES = r"""|"(?:[^"]|"")*"|`(?:[^`\\]|\\.|``)*`|;\n|[^'"`;]+|."""
 _PLAIN = re.compile(r"'(?:[^']|'')*'" + _NAMES, re.DOTALL)
 _ESCAPED = re.compile(r"'(?:[^'\\]|\\.|'')*'" + _NAMES, re.DOTALL)
-

@@ -28,12 +28,13 @@ class Dialect:
     a text a literal, in order. ``transactional`` if transactions hold whatever is made or dropped;
     else ``views`` if changes are planned as temporary views, and written once. ``as_text`` are
     families of which drivers give each another kind of value, so that they are fetched as text.
+    ``macros`` are a project's own, in place of the package's: names, and their text.
     """
 
     name: str
     parents: tuple[str, ...]
-    types: Mapping[str, str]
-    families: Mapping[str, tuple[str, ...]] = field(repr=False)
+    types: Mapping[str, str] = field(hash=False)
+    families: Mapping[str, tuple[str, ...]] = field(repr=False, hash=False)
     decimals: tuple[str, ...] = ()
     bare: tuple[str, str] = ("decimal", "")
     mark: str = '"'
@@ -42,6 +43,7 @@ class Dialect:
     transactional: bool = False
     views: bool = False
     as_text: tuple[str, ...] = ()
+    macros: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     @property
     def escaped(self) -> bool:

@@ -157,7 +157,7 @@ class SchemaPlace(ABC):
     def rename(self, to: Place) -> None:
         """Its tables are registered under the other name: at once, or not at all."""
         assert isinstance(to, SchemaPlace)  # noqa: S101
-        to._register(to.name, self.prefix)  # noqa: SLF001
+        to._register(to.name, self.prefix)
         self._leases.look(self._key)
 
     @property
@@ -286,6 +286,7 @@ class VersionedPlace(SchemaPlace):
         copied = VersionedPlace(
             self.schema, self._leases, self._destination, self._name, self._list_key
         )
+        self.schema.ensure()
         copied.copied = Versions(self.schema, self.prefix, self.table_names().counting)
         return copied
 

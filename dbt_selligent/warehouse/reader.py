@@ -66,7 +66,7 @@ class AdapterReader:
     def longest(self, model: Model, columns: Sequence[str]) -> list[int | None]:
         """UTF-16 units of the longest text of each of these columns, None where there is none."""
         quoted = [self.dialect.quote(name) for name in columns]
-        sql = render_sql("longest", self.dialect.name, relation=model.relation_name, columns=quoted)
+        sql = render_sql("longest", self.dialect, relation=model.relation_name, columns=quoted)
         [lengths] = self._warehouse.rows(sql)
         return list(lengths)
 

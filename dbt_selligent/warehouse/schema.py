@@ -49,12 +49,12 @@ class Schema:
 
     def run(self, macro: str, /, **arguments: Any) -> None:
         """Runs the statements of a macro; raises WarehouseError."""
-        for statement in split(render_sql(macro, self.dialect.name, **arguments), self.dialect):
+        for statement in split(render_sql(macro, self.dialect, **arguments), self.dialect):
             self.warehouse.run(statement)
 
     def rows(self, macro: str, /, **arguments: Any) -> list[tuple[Any, ...]]:
         """All rows of a macro's statement; raises WarehouseError."""
-        return self.warehouse.rows(render_sql(macro, self.dialect.name, **arguments))
+        return self.warehouse.rows(render_sql(macro, self.dialect, **arguments))
 
     def columns(self, table: str) -> list[tuple[str, str]]:
         """Name and type of a table's columns, in order; none where it is not there."""
@@ -67,7 +67,7 @@ class Schema:
         self._there = self._there or bool(self.rows("find_schema", schema=name))
         if not self._there:
             return []
-        named = self.warehouse.schema_named(self.name)
+        named = self.dialect.quote(self.name)
         found = self.rows("tables", named=named, schema=name, prefix=literal(prefix))
         # Where an engine has no table of tables, it tells (schema, name, whether it is temporary).
         return sorted(str(row[-2:][0]) for row in found if len(row) == 1 or not row[2])

@@ -60,7 +60,7 @@ class SchemaTables(ABC):
     lock of the state was lost. Subclasses say how tables change.
     """
 
-    rendering = COPIED.name
+    rendering = COPIED
 
     def __init__(
         self,
@@ -134,7 +134,7 @@ class SchemaTables(ABC):
             self._shapes.clear()
         if macro in NOTING:
             self._noted = None
-        sql = render_sql(macro, self.dialect.name, state=self.names, **arguments)
+        sql = render_sql(macro, self.dialect, state=self.names, **arguments)
         for statement in split(sql, self.dialect):
             self._schema.warehouse.run(statement)
 
@@ -220,7 +220,7 @@ class SchemaTables(ABC):
         self.local.execute("set force_compression = 'uncompressed'")
         query = render_sql(
             "sendable",
-            self.dialect.name,
+            self.dialect,
             delta=self.delta,
             kinds=[self.dialect.literal(kind) for kind in kinds],
             columns=columns.staged,
@@ -265,7 +265,7 @@ class SchemaTables(ABC):
             shape = [(column.name, column.type) for column in there.local.compared]
             query = render_sql(
                 "kept",
-                self.dialect.name,
+                self.dialect,
                 table=self.names[table],
                 columns=there.compared,
                 **self._as_text,
@@ -294,7 +294,7 @@ class SchemaTables(ABC):
                     ]
                     for row in rows
                 ]
-                query = render_sql("values", self.dialect.name, names=columns, rows=values)
+                query = render_sql("values", self.dialect, names=columns, rows=values)
                 self._schema.warehouse.run(f"insert into {table} ({', '.join(columns)}) {query}")
             yield table
         finally:
@@ -348,9 +348,9 @@ class SchemaTables(ABC):
             for row in rows
         ]
         if values:
-            return render_sql("values", self.dialect.name, names=names, rows=values)
+            return render_sql("values", self.dialect, names=names, rows=values)
         nothing = [in_sql(self.dialect, None, family) for family in families]
-        query = render_sql("values", self.dialect.name, names=names, rows=[nothing])
+        query = render_sql("values", self.dialect, names=names, rows=[nothing])
         return f"select * from ({query}) as nothing where false"
 
 

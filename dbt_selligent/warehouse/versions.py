@@ -165,7 +165,9 @@ class VersionedTables(SchemaTables):
 def read_pointer(schema: Schema, prefix: str) -> Versions:
     """The versions that count; none where there is no state."""
     there = [schema[name] for name in schema.tables(f"{prefix}__pointer")]
-    written = [(int(n), text) for n, text in schema.rows("pointed", pointers=there)] if there else []
+    written = (
+        [(int(n), text) for n, text in schema.rows("pointed", pointers=there)] if there else []
+    )
     newest, text = max(written, default=(0, "{}"))
     return Versions(schema, prefix, json.loads(text), newest)
 

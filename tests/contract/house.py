@@ -16,8 +16,8 @@ ZONE = "America/New_York"  # of every session, so that it is seen to be of no im
 class House(ABC):
     """A warehouse, empty at first; its models are all in one schema, and made from neutral types.
 
-    ``beyond`` are values outside of the years 1 to 9999, by neutral type. ``stride`` is how many steps lie between two at which a sync is
-    killed.
+    ``beyond`` are values outside of the years 1 to 9999, by neutral type. ``stride`` is how many
+    steps lie between two at which a sync is killed.
     """
 
     name: ClassVar[str]

@@ -264,8 +264,8 @@ def _spark(folder: Path) -> Iterator[House]:
         builder = builder.config(name, value)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
-    package = session.sparkContext._jvm.org.apache.spark.sql.hive.thriftserver  # noqa: SLF001
-    server = package.HiveThriftServer2.startWithSparkSession(session._jsparkSession, False)  # noqa: FBT003, SLF001
+    package = session.sparkContext._jvm.org.apache.spark.sql.hive.thriftserver
+    server = package.HiveThriftServer2.startWithSparkSession(session._jsparkSession, False)
     try:
         yield SparkHouse(session, port)
     finally:

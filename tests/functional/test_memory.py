@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dbt_selligent.warehouse import engine
+from dbt_selligent.warehouse.dialects import DUCKDB, Dialect
 from dbt_selligent.warehouse.macros import render_sql
 
 from .conftest import Shop
@@ -71,9 +72,9 @@ def test_rows_that_cannot_be_rendered_fail_the_activation_and_nothing_is_lost(
 ) -> None:
     shop.table("customers", CUSTOMERS.format(ROWS))
 
-    def too_much(name: str, engine: str = "duckdb", **arguments: Any) -> str:
+    def too_much(name: str, dialect: Dialect = DUCKDB, **arguments: Any) -> str:
         """After so many rows, more than the engine may hold at once."""
-        sql = render_sql(name, engine, **arguments)
+        sql = render_sql(name, dialect, **arguments)
         if name != "rows":
             return sql
         length = f"case when rowid > {after} then 1000000 else 0 end"

@@ -13,10 +13,11 @@ import dbt_selligent.pipeline
 import dbt_selligent.verification
 import dbt_selligent.warehouse.duckdb
 import dbt_selligent.warehouse.storage
+from dbt_selligent.warehouse.dialects import COPIED, POSTGRES, SPARK
 from dbt_selligent.warehouse.macros import render_sql
 
 __all__ = ["dbt", "dbt_selligent", "duckdb", "pyarrow", "requests"]
 
 render_sql("clear_log", state={"log": "log"})  # the templates of all macros are compiled once
-for engine in ("copied", "postgres"):
-    render_sql("session", engine)
+for dialect in (COPIED, POSTGRES, SPARK):
+    render_sql("session", dialect)

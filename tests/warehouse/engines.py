@@ -43,7 +43,7 @@ class Engine:
         raise NotImplementedError
 
     def render(self, name: str, /, **arguments: Any) -> str:
-        return render_sql(name, self.name, **arguments)
+        return render_sql(name, self.dialect, **arguments)
 
     def replace(self, name: str, query: str) -> None:
         """A temporary table with the rows of a query, in place of the one that was there."""
@@ -153,14 +153,14 @@ class Postgres(Engine):
     micros = "case when isfinite({0}) then cast(extract(epoch from {0}) * 1000000 as bigint) end"
 
     def __init__(self, cursor: Any) -> None:
-        self._cursor = cursor
+        self.cursor = cursor
 
     def run(self, sql: str) -> None:
-        self._cursor.execute(sql)
+        self.cursor.execute(sql)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        self._cursor.execute(sql)
-        return list(self._cursor.fetchall())
+        self.cursor.execute(sql)
+        return list(self.cursor.fetchall())
 
 
 class Spark(Engine):

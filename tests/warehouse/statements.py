@@ -121,7 +121,7 @@ def columns_of(engine: str) -> Columns:
 def statements(engine: str) -> dict[str, tuple[str, str]]:
     """The macro and its SQL, by the name of the golden file."""
     return {
-        name: (macro, render_sql(macro, engine, **arguments))
+        name: (macro, render_sql(macro, dialect_of(engine), **arguments))
         for name, macro, arguments in (
             (name, given.pop("macro", name), given) for name, given in _arguments(engine).items()
         )

@@ -119,7 +119,7 @@ def test_tables_of_a_state_are_what_the_last_version_is() -> None:
     """The stand-in for a state's names, by which all this is rendered."""
     state = Versions(dialect_of("other"))
     assert state.next("log") == state["log"] == '"d"."selligent"."crm__log__2"'
-    assert render_sql("forget", "other", state=state, table="log") == ""
+    assert render_sql("forget", dialect_of("other"), state=state, table="log") == ""
     with pytest.raises(KeyError):
         state["log"]
     assert state.fresh("log") == state["log"]

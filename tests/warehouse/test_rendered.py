@@ -60,23 +60,22 @@ def columns_of(dialect: Dialect) -> Iterator[Column]:
 
 def statements(dialect: Dialect) -> Iterator[str]:
     """Every macro of a column, for every kind of column."""
-    engine = dialect.name
     for column in columns_of(dialect):
-        settled = render_sql("settled", engine, column=column)
-        key = render_sql("canonical", engine, column=column, value=column.name)
-        cases = render_sql("unsendable", engine, column=column, value=column.name, told="reason")
-        hashed = render_sql("row_hash", engine, columns=[column, column], alias="t")
-        same = render_sql("same_key", engine, keys=[column, column], left="t", right="u")
+        settled = render_sql("settled", dialect, column=column)
+        key = render_sql("canonical", dialect, column=column, value=column.name)
+        cases = render_sql("unsendable", dialect, column=column, value=column.name, told="reason")
+        hashed = render_sql("row_hash", dialect, columns=[column, column], alias="t")
+        same = render_sql("same_key", dialect, keys=[column, column], left="t", right="u")
         yield f"select {settled} as s from m"
         yield f"select case when false then '' {cases} end as c, {key} as k from m"
         yield f"select {hashed} as h from t join u on {same}"
     for value in ("utf16_units", "bytes"):
-        yield f"select {render_sql(value, engine, value='t.x')} as n from t"
+        yield f"select {render_sql(value, dialect, value='t.x')} as n from t"
     for old in ORIGINS:
         for new in ORIGINS:
             tried = render_sql(
                 "try_cast",
-                engine,
+                dialect,
                 value="t.x",
                 old_type=type_of(dialect, old),
                 new_type=type_of(dialect, new),
@@ -86,7 +85,7 @@ def statements(dialect: Dialect) -> Iterator[str]:
             yield f"select {tried} as tried from t"
     yield render_sql(
         "relation_columns",
-        engine,
+        dialect,
         relation=".".join(map(dialect.quote, ("d", "s", "t"))),
         named=dialect.literal(".".join(map(dialect.quote, ("d", "s", "t")))),
         database=dialect.literal("d"),

@@ -184,10 +184,10 @@ def test_nothing_is_committed_when_the_lock_was_lost_meanwhile(
     with place.hold(), place.open(tmp_path) as tables:
         tables.migrate()
         with tables.transaction():
-            note(tables, "run", "first")
+            note(tables, run="first")
         monkeypatch.setattr(held._held[place._key], "_until", 0.0)
         with pytest.raises(StateError, match="could not be renewed"), tables.transaction():
-            note(tables, "run", "second")
+            note(tables, run="second")
         assert tables.meta("run") == "first"
     held.close()
 
