@@ -9,10 +9,12 @@ from xdist.scheduler import LoadScopeScheduling
 
 
 class OneSpark(LoadScopeScheduling):  # type: ignore[misc]
-    """Each test goes to whichever worker is free, but those on Spark to one, which starts it."""
+    """Each test goes to whichever worker is free, but those on Spark, of each folder, to one, which
+    starts it.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "spark" if "spark" in nodeid else nodeid
+        return nodeid.partition("::")[0].rpartition("/")[0] if "spark" in nodeid else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -19,7 +19,8 @@ from contract.world import LISTS, MODELS, World
 Open = Callable[[str], tuple[House, Path]]
 
 
-@pytest.fixture(scope="session")
+# Of the folder alone: there can be one Spark in a process, and tests/warehouse has another.
+@pytest.fixture(scope="package")
 def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
     """Opens a house of an engine, and a project in it that dbt has parsed."""
     with ExitStack() as stack:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import re
-import shutil
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -12,8 +11,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import duckdb
-import pytest
 from soak.steps import Steps
+from warehouse.needs import require_spark
 
 from contract.house import SCHEMA, STATE_SCHEMA, ZONE, House
 
@@ -167,7 +166,7 @@ class SparkHouse(House):
         "timestamp": "+12000-01-01 00:00:00",
         "timestamptz": "+12000-01-01 00:00:00",
     }
-    stride: ClassVar = 25
+    stride: ClassVar = 40  # so too here, and each takes its time
     storing: ClassVar = " using parquet"
 
     def __init__(self, session: Any, port: int) -> None:
@@ -233,8 +232,7 @@ def _postgres(folder: Path) -> Iterator[House]:
 
 @contextmanager
 def _spark(folder: Path) -> Iterator[House]:
-    if shutil.which("java") is None:
-        pytest.skip("Spark needs a java")
+    require_spark()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     # Statements are many and small: what makes a long one fast takes longer than they do.

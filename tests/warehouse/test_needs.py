@@ -31,15 +31,17 @@ def test_nothing_lacks(monkeypatch: pytest.MonkeyPatch, complete: Path) -> None:
     assert lacking_for_spark() is None
 
 
-@pytest.mark.parametrize("part", ["pyspark", "java", "java of JAVA_HOME"])
+@pytest.mark.parametrize("part", ["pyspark", "pyhive", "java", "java of JAVA_HOME"])
 def test_what_lacks_is_told(monkeypatch: pytest.MonkeyPatch, part: str) -> None:
-    if part == "pyspark":
-        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    if part in ("pyspark", "pyhive"):
+        monkeypatch.setattr(
+            importlib.util, "find_spec", lambda name: None if name == part else name
+        )
     elif part == "java":
         monkeypatch.setenv("PATH", "")
     else:
         monkeypatch.setenv("JAVA_HOME", "/nowhere")
-    said = "no Spark" if part == "pyspark" else "no Java"
+    said = "no Java" if "java" in part else "no Spark"
 
     with pytest.raises(pytest.skip.Exception, match=said):
         require_spark()
