@@ -133,7 +133,7 @@ class FileTables:
         """The names of the columns of its groups."""
         return [name for (name,) in self.rows(f"select column_name from (describe {GROUPS})")]
 
-    def copy_delta(self, columns: Columns, kinds: Collection[str]) -> None:
+    def copy_delta(self, columns: Columns, kinds: Collection[str], upto: int | None) -> None:
         """It is where it is rendered."""
 
     def delta_size(self) -> tuple[int, int]:

@@ -75,6 +75,7 @@ def send_plan(
                 forgotten=[kind for kind in plan.counts.gone if kind not in removed],
                 invalid=plan.counts.invalid > 0,
                 full_refresh=plan.full_refresh,
+                upto=plan.upto,
                 known=plan.counts.known,
                 forced=[verdict.said for verdict in plan.failing],
             )

@@ -122,16 +122,17 @@ class StateStore(StateView):
         forgotten: Sequence[str],
         invalid: bool,
         full_refresh: bool,
+        upto: int | None = None,
         known: int = 0,
         forced: Sequence[str] = (),
     ) -> RunLedger:
         """Opens a run: its delta is attached; ``forgotten`` are kinds of rows that left the model,
-        ``invalid`` if there are some that cannot be sent. ``known`` records were sent before;
-        ``forced`` is what spoke against it.
+        ``invalid`` if there are some that cannot be sent. None is sent of a number above ``upto``.
+        ``known`` records were sent before; ``forced`` is what spoke against it.
         """
         tables = self.tables
         tables.attach_delta()
-        tables.copy_delta(columns, SENT)
+        tables.copy_delta(columns, SENT, upto)
         engine.limit_memory(self.connection, engine.memory_to_render(self.bytes_per_row()))
         with tables.transaction():
             change_run(tables, "run.status = 'running'", {"status": "cut off"})

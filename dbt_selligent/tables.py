@@ -126,8 +126,8 @@ class Tables(Protocol):
     def group_columns(self) -> Collection[str]:
         """The names of the columns of its groups."""
 
-    def copy_delta(self, columns: Columns, kinds: Collection[str]) -> None:
-        """Makes the rows of these kinds readable as `DELTA`."""
+    def copy_delta(self, columns: Columns, kinds: Collection[str], upto: int | None) -> None:
+        """Makes the rows of these kinds, none of a number above ``upto``, readable as `DELTA`."""
 
     def delta_size(self) -> tuple[int, int]:
         """Rows of `DELTA`, and bytes of its file, in which values are not compressed."""

@@ -448,10 +448,12 @@ where _selligent_kind = {{ kind }} order by {{ selligent_names(columns, 'delta')
 {% endmacro %}
 
 {# What is sent of a delta, as it is copied to where it is rendered: in the order of the numbers. #}
-{% macro selligent_sendable(delta, kinds, columns, hashed, as_text, text) %}
+{# Rows of the delta that may be sent, none of a number above `upto`. #}
+{% macro selligent_sendable(delta, kinds, upto, columns, hashed, as_text, text) %}
 select _selligent_n, _selligent_kind, _selligent_mask, {{ selligent_fetched(columns, as_text, text) }}
   {%- if hashed %}, _selligent_hash{% endif %}
 from {{ delta }} where _selligent_kind in ({{ kinds | join(', ') }})
+{%- if upto is not none %} and _selligent_n <= {{ upto }}{% endif %}
 order by _selligent_n
 {% endmacro %}
 

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+from dbt_selligent.tables import Names
+from dbt_selligent.warehouse.places import PASSING, OpenLocal, SchemaPlace
 from dbt_selligent.warehouse.schema import Schema
 from dbt_selligent.warehouse.tables import SchemaTables
+
+TABLES = (
+    *("migrations", "meta", "log", "runs"),
+    *("snapshot", "doubt", "rejected", "invalid", "adopted"),
+)
 
 
 class InPlace:
@@ -58,3 +66,51 @@ class TransactionalTables(SchemaTables):
     def _described(self, table: str) -> list[tuple[str, str]]:
         name = f"{self._prefix}__{table}"
         return self._schema.warehouse.columns(self.names[table], self._schema.name, name)
+
+
+class TransactionalPlace(SchemaPlace):
+    """Tables that are changed in place; a copy, and what is between, are of the session."""
+
+    copied = False
+
+    def table_names(self) -> InPlace:
+        """The names of its tables."""
+        return InPlace(self.schema, self.prefix, copy=self.copied)
+
+    def exists(self) -> bool:
+        """Whether there is a state."""
+        return self.copied or super().exists()
+
+    def copy(self, temporary: Path) -> SchemaPlace:
+        """A copy of the tables that are there, in tables of the session; to be changed there."""
+        schema, prefix, own = self.schema, self.prefix, self.table_names()
+        copied = TransactionalPlace(
+            schema, self._leases, self._destination, self._name, self._list_key
+        )
+        copied.copied = True
+        names = copied.table_names()
+        there = schema.tables(f"{prefix}__") if self.exists() else []
+        with schema.warehouse.transaction():
+            for table in TABLES:
+                schema.warehouse.run(f"drop table if exists {names[table]}")
+                if f"{prefix}__{table}" in there:
+                    schema.warehouse.run(
+                        f"create table {names[table]} as select * from {own[table]}"
+                    )
+        return copied
+
+    def scratch(self, name: str) -> str:
+        """A table of the session."""
+        return f"pg_temp._selligent_{name}"
+
+    def _opened(self, local: OpenLocal, temporary: Path) -> SchemaTables:
+        return TransactionalTables(
+            self.schema, self.table_names(), self.prefix, local, temporary, self._check
+        )
+
+    def _has_meta(self, names: Names) -> bool:
+        name = f"{self.prefix}__meta"
+        return name in self.schema.tables(name)
+
+    def _is_left(self, table: str, names: Names) -> bool:
+        return table.startswith(PASSING)

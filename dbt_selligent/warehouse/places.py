@@ -16,16 +16,10 @@ import duckdb
 from dbt_selligent.places import Delta, Place
 from dbt_selligent.tables import Names, Tables, note
 from dbt_selligent.warehouse import engine
-from dbt_selligent.warehouse.inplace import InPlace, TransactionalTables
 from dbt_selligent.warehouse.leases import Leases
 from dbt_selligent.warehouse.schema import Entry, Schema
 from dbt_selligent.warehouse.tables import SchemaTables, delta_table, drop_delta, groups_table
-from dbt_selligent.warehouse.versions import VersionedTables, Versions, read_pointer
 
-TABLES = (
-    *("migrations", "meta", "log", "runs"),
-    *("snapshot", "doubt", "rejected", "invalid", "adopted"),
-)
 # How the names of tables go on, behind the prefix of their state, that are of one run alone.
 PASSING = ("delta_", "groups_", "verdicts_", "scratch_")
 OpenLocal = Callable[[], duckdb.DuckDBPyConnection]
@@ -215,103 +209,3 @@ class SchemaPlace(ABC):
     @abstractmethod
     def _is_left(self, table: str, names: Names) -> bool:
         """Whether a table, whose name goes on so, is of no use, unless it is of a delta."""
-
-
-class TransactionalPlace(SchemaPlace):
-    """Tables that are changed in place; a copy, and what is between, are of the session."""
-
-    copied = False
-
-    def table_names(self) -> InPlace:
-        """The names of its tables."""
-        return InPlace(self.schema, self.prefix, copy=self.copied)
-
-    def exists(self) -> bool:
-        """Whether there is a state."""
-        return self.copied or super().exists()
-
-    def copy(self, temporary: Path) -> SchemaPlace:
-        """A copy of the tables that are there, in tables of the session; to be changed there."""
-        schema, prefix, own = self.schema, self.prefix, self.table_names()
-        copied = TransactionalPlace(
-            schema, self._leases, self._destination, self._name, self._list_key
-        )
-        copied.copied = True
-        names = copied.table_names()
-        there = schema.tables(f"{prefix}__") if self.exists() else []
-        with schema.warehouse.transaction():
-            for table in TABLES:
-                schema.warehouse.run(f"drop table if exists {names[table]}")
-                if f"{prefix}__{table}" in there:
-                    schema.warehouse.run(
-                        f"create table {names[table]} as select * from {own[table]}"
-                    )
-        return copied
-
-    def scratch(self, name: str) -> str:
-        """A table of the session."""
-        return f"pg_temp._selligent_{name}"
-
-    def _opened(self, local: OpenLocal, temporary: Path) -> SchemaTables:
-        return TransactionalTables(
-            self.schema, self.table_names(), self.prefix, local, temporary, self._check
-        )
-
-    def _has_meta(self, names: Names) -> bool:
-        name = f"{self.prefix}__meta"
-        return name in self.schema.tables(name)
-
-    def _is_left(self, table: str, names: Names) -> bool:
-        return table.startswith(PASSING)
-
-
-class VersionedPlace(SchemaPlace):
-    """Tables that are written anew; those of a copy, and what is between, go with the command."""
-
-    copied: Versions | None = None
-
-    def table_names(self) -> Versions:
-        """The names of its tables."""
-        # Nobody else writes a pointer while the lock is held.
-        return self.copied or self._leases.once(
-            self._key, lambda: read_pointer(self.schema, self.prefix)
-        )
-
-    def exists(self) -> bool:
-        """Whether there is a state."""
-        return self.copied is not None or super().exists()
-
-    def copy(self, temporary: Path) -> SchemaPlace:
-        """The same tables, whose next versions are nobody else's."""
-        copied = VersionedPlace(
-            self.schema, self._leases, self._destination, self._name, self._list_key
-        )
-        self.schema.ensure()
-        copied.copied = Versions(self.schema, self.prefix, self.table_names().counting)
-        return copied
-
-    def scratch(self, name: str) -> str:
-        """A table of the schema, which is dropped at the end of the command."""
-        table = f"{self.prefix}__scratch_{name}_{uuid.uuid4().hex[:8]}"
-        self.schema.ensure()
-        self.schema.passing.append(table)
-        return self.schema[table]
-
-    def _opened(self, local: OpenLocal, temporary: Path) -> SchemaTables:
-        return VersionedTables(
-            self.schema,
-            self.table_names(),
-            self.prefix,
-            local,
-            temporary,
-            self._check,
-            copy=self.copied is not None,
-        )
-
-    def _has_meta(self, names: Names) -> bool:
-        return "meta" in self.table_names()
-
-    def _is_left(self, table: str, names: Names) -> bool:
-        assert isinstance(names, Versions)  # noqa: S101
-        counting = names.counting.values()
-        return not table.startswith("pointer_") and f"{self.prefix}__{table}" not in counting

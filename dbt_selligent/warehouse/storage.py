@@ -12,10 +12,12 @@ from dbt_selligent.places import Place
 from dbt_selligent.settings import Destination, Settings
 from dbt_selligent.staging import Reader
 from dbt_selligent.warehouse.adapter import Warehouse
+from dbt_selligent.warehouse.inplace import TransactionalPlace
 from dbt_selligent.warehouse.leases import Leases
-from dbt_selligent.warehouse.places import SchemaPlace, TransactionalPlace, VersionedPlace
+from dbt_selligent.warehouse.places import SchemaPlace
 from dbt_selligent.warehouse.reader import AdapterReader
 from dbt_selligent.warehouse.schema import Schema
+from dbt_selligent.warehouse.versions import VersionedPlace
 
 
 class AdapterStorage:

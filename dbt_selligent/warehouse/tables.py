@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
 from dbt_selligent.columns import Column, Columns, stored_columns
 from dbt_selligent.errors import StateError
@@ -22,13 +20,13 @@ from dbt_selligent.tables import DELTA, InSchema, Names, Row, Shape, in_sql, now
 from dbt_selligent.warehouse import engine
 from dbt_selligent.warehouse.adapter import split
 from dbt_selligent.warehouse.dialects import COPIED, DUCKDB, Dialect
+from dbt_selligent.warehouse.exchange import ROWS_OF_LITERALS, fetch, upload_verdicts
 from dbt_selligent.warehouse.macros import render_sql
 from dbt_selligent.warehouse.schema import Schema
 
 # Macros that make, change or drop tables, and those that note.
 SHAPING = ("create_base", "create_state", "reshape_state", "adopt", "forget")
 NOTING = ("note", "unnote")
-ROWS_OF_LITERALS = 500  # in one statement
 COPY = f"{engine.STATE}.main"
 STAGED = (
     ("_selligent_n", "BIGINT"),
@@ -40,16 +38,6 @@ GROUPED = {
     "_selligent_done": "text",
     "_selligent_kind": "text",
     "_selligent_mask": "text",
-}
-VERDICT = ("_selligent_verdict", "_selligent_membership")
-ARROW: Mapping[str, pa.DataType] = {
-    "BOOLEAN": pa.bool_(),
-    "BIGINT": pa.int64(),
-    "HUGEINT": pa.decimal128(38, 0),
-    "DOUBLE": pa.float64(),
-    "VARCHAR": pa.string(),
-    "DATE": pa.date32(),
-    "TIMESTAMP": pa.timestamp("us"),
 }
 
 
@@ -208,8 +196,8 @@ class SchemaTables(ABC):
         """The names of the columns of its groups."""
         return GROUPED
 
-    def copy_delta(self, columns: Columns, kinds: Collection[str]) -> None:
-        """Fetches the rows of these kinds, to a file of the temporary folder."""
+    def copy_delta(self, columns: Columns, kinds: Collection[str], upto: int | None) -> None:
+        """Fetches rows of these kinds, none above ``upto``, to a file of the temporary folder."""
         hashed = "_selligent_hash" in self.delta_columns()
         staged = [(column.name, column.type) for column in columns.local.staged]
         shape = [*STAGED, *staged, *([("_selligent_hash", "VARCHAR")] * hashed)]
@@ -223,11 +211,12 @@ class SchemaTables(ABC):
             self.dialect,
             delta=self.delta,
             kinds=[self.dialect.literal(kind) for kind in kinds],
+            upto=upto,
             columns=columns.staged,
             hashed=hashed,
             **self._as_text,
         )
-        self._fetch(DELTA, query, shape)
+        fetch(self.local, self._schema.warehouse, DELTA, query, shape)
         groups = [
             [
                 in_sql(DUCKDB, value, family)
@@ -270,35 +259,18 @@ class SchemaTables(ABC):
                 columns=there.compared,
                 **self._as_text,
             )
-            self._fetch(f"{COPY}.{table}", query, shape)
+            fetch(self.local, self._schema.warehouse, f"{COPY}.{table}", query, shape)
         return InSchema(COPY)
 
     @contextmanager
     def upload(self, verdicts: str, keys: Sequence[Column]) -> Iterator[str]:
         """Puts the verdicts on rows that are not as they should be into a table of the schema."""
         table = self._schema[f"{self._prefix}__verdicts_{uuid.uuid4().hex[:12]}"]
-        names = [f"cast({DUCKDB.quote(key.plain)} as varchar)" for key in keys]
-        found = self.local.execute(
-            f"select {', '.join([*names, *VERDICT])} from {verdicts} "
-            "where _selligent_verdict <> 'same' or _selligent_membership <> 'right'"
-        )
-        types = [*(key.type for key in keys), *([self.dialect.types["text"]] * len(VERDICT))]
-        columns = [*(key.name for key in keys), *VERDICT]
-        self._schema.run("create_verdicts", target=table, keys=keys, types=self.dialect.types)
         try:
-            while rows := found.fetchmany(ROWS_OF_LITERALS):
-                values = [
-                    [
-                        f"cast({self.dialect.literal(v)} as {t})"
-                        for v, t in zip(row, types, strict=True)
-                    ]
-                    for row in rows
-                ]
-                query = render_sql("values", self.dialect, names=columns, rows=values)
-                self._schema.warehouse.run(f"insert into {table} ({', '.join(columns)}) {query}")
+            upload_verdicts(self.local, self._schema, verdicts, table, keys)
             yield table
         finally:
-            self._schema.warehouse.run(f"drop table {table}")
+            self._schema.warehouse.run(f"drop table if exists {table}")
 
     @contextmanager
     def expecting(self, columns: Columns, *, all_of_it: bool) -> Iterator[None]:
@@ -320,23 +292,6 @@ class SchemaTables(ABC):
     @abstractmethod
     def _described(self, table: str) -> list[tuple[str, str]]:
         """Names and types of a table's columns; none where there is no such table."""
-
-    def _fetch(self, target: str, query: str, shape: Sequence[tuple[str, str]]) -> None:
-        """Makes a table of the tool's own DuckDB of the rows of a query."""
-        names = [f"c{place}" for place in range(len(shape))]
-        texts = [DUCKDB.types[family] for family in self.dialect.as_text]
-        wanted = pa.schema(
-            [
-                pa.field(name, pa.string() if kind in texts else arrow_type(kind))
-                for name, (_, kind) in zip(names, shape, strict=True)
-            ]
-        )
-        columns = ", ".join(f"{name} {kind}" for name, kind in shape)
-        self.local.execute(f"create table {target} ({columns})")
-        for page in self._schema.warehouse.stream(query, wanted):
-            self.local.register("page", page)
-            self.local.execute(f"insert into {target} select {', '.join(names)} from page")
-            self.local.unregister("page")
 
     def _as_literals(self, shape: Shape, rows: Sequence[Row]) -> str:
         names, families = zip(*shape, strict=True)
@@ -367,10 +322,3 @@ def groups_table(prefix: str, staged: str | None) -> str:
 def drop_delta(schema: Schema, prefix: str, staged: str) -> None:
     """Drops the tables of a delta."""
     schema.drop([delta_table(prefix, staged), groups_table(prefix, staged)])
-
-
-def arrow_type(sql_type: str) -> pa.DataType:
-    """In which values of a type of DuckDB are fetched."""
-    if decimal := re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", sql_type):
-        return pa.decimal128(int(decimal[1]), int(decimal[2]))
-    return ARROW[sql_type]

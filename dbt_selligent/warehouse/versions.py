@@ -12,9 +12,12 @@ import json
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from dbt_selligent.errors import RunError
+from dbt_selligent.tables import Names
+from dbt_selligent.warehouse.places import OpenLocal, SchemaPlace
 from dbt_selligent.warehouse.schema import Schema
 from dbt_selligent.warehouse.tables import SchemaTables
 
@@ -160,6 +163,58 @@ class VersionedTables(SchemaTables):
         if meant not in self.names.views:
             shapes[meant] = found
         return found
+
+
+class VersionedPlace(SchemaPlace):
+    """Tables that are written anew; those of a copy, and what is between, go with the command."""
+
+    copied: Versions | None = None
+
+    def table_names(self) -> Versions:
+        """The names of its tables."""
+        # Nobody else writes a pointer while the lock is held.
+        return self.copied or self._leases.once(
+            self._key, lambda: read_pointer(self.schema, self.prefix)
+        )
+
+    def exists(self) -> bool:
+        """Whether there is a state."""
+        return self.copied is not None or super().exists()
+
+    def copy(self, temporary: Path) -> SchemaPlace:
+        """The same tables, whose next versions are nobody else's."""
+        copied = VersionedPlace(
+            self.schema, self._leases, self._destination, self._name, self._list_key
+        )
+        self.schema.ensure()
+        copied.copied = Versions(self.schema, self.prefix, self.table_names().counting)
+        return copied
+
+    def scratch(self, name: str) -> str:
+        """A table of the schema, which is dropped at the end of the command."""
+        table = f"{self.prefix}__scratch_{name}_{uuid.uuid4().hex[:8]}"
+        self.schema.ensure()
+        self.schema.passing.append(table)
+        return self.schema[table]
+
+    def _opened(self, local: OpenLocal, temporary: Path) -> SchemaTables:
+        return VersionedTables(
+            self.schema,
+            self.table_names(),
+            self.prefix,
+            local,
+            temporary,
+            self._check,
+            copy=self.copied is not None,
+        )
+
+    def _has_meta(self, names: Names) -> bool:
+        return "meta" in self.table_names()
+
+    def _is_left(self, table: str, names: Names) -> bool:
+        assert isinstance(names, Versions)  # noqa: S101
+        counting = names.counting.values()
+        return not table.startswith("pointer_") and f"{self.prefix}__{table}" not in counting
 
 
 def read_pointer(schema: Schema, prefix: str) -> Versions:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
 from functional.conftest import load
 
 from contract.world import (
@@ -21,6 +25,7 @@ from contract.world import (
     mails,
     problems,
 )
+from dbt_selligent.warehouse.cursors import batches
 
 ORDERS = {"store": "text", "order_no": "integer", "state": "text", "total": "double"}
 ORDER_FIELDS = "STORE,ORDER_NO,STATE,TOTAL"
@@ -247,6 +252,30 @@ def test_a_limit_sends_so_many_rows_and_the_next_sync_the_rest(world: World) -> 
     assert (result.confirmed, counted(result)) == (5, [("new", 5)])
     assert world.records() == rows
     world.settled()
+
+
+@pytest.mark.parametrize("house", ["postgres", "spark"], indirect=True)
+def test_no_row_leaves_the_warehouse_but_those_that_are_sent(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[int] = []
+
+    def counting(cursor: Any, schema: Any) -> Iterator[Any]:
+        for batch in batches(cursor, schema):
+            fetched.append(len(batch))
+            yield batch
+
+    monkeypatch.setattr("dbt_selligent.warehouse.adapter.batches", counting)
+    world.customers(*CROWD)
+    world.sync_one(limit=3)
+    assert sum(fetched) == 3
+    world.in_step()
+    assert sum(fetched) == len(CROWD)
+    world.customers(*CROWD[:-2], *((*row[:2], "New", *row[3:]) for row in CROWD[-2:]))
+    world.in_step()
+    assert sum(fetched) == len(CROWD) + 2
+    world.settled()
+    assert sum(fetched) == len(CROWD) + 2
 
 
 def test_a_full_refresh_sends_every_row_whole_and_goes_on_where_it_was_cut_off(

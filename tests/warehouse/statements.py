@@ -253,7 +253,7 @@ def _arguments(engine: str) -> dict[str, dict[str, Any]]:
         "groups": {"target": groups, "rows": rows, "types": dialect.types},
         "sendable": {
             "delta": delta, "kinds": [literal("new"), literal("changed")],
-            "columns": columns.staged, "hashed": True, **as_text,
+            "upto": 100, "columns": columns.staged, "hashed": True, **as_text,
         },
         "kept": {"table": relation, "columns": columns.compared, **as_text},
         "create_base": {"types": dialect.types, "version": 3, "at": seen, **state("nothing")},

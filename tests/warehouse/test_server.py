@@ -16,8 +16,8 @@ from dbt_selligent.tables import note
 from dbt_selligent.warehouse import leases
 from dbt_selligent.warehouse.adapter import Warehouse, split
 from dbt_selligent.warehouse.dialects import BIGQUERY, POSTGRES, SPARK, Dialect
+from dbt_selligent.warehouse.inplace import TransactionalPlace
 from dbt_selligent.warehouse.leases import Leases
-from dbt_selligent.warehouse.places import TransactionalPlace
 from dbt_selligent.warehouse.schema import Entry, Schema
 
 from .engines import Postgres
