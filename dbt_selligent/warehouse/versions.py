@@ -107,6 +107,7 @@ class VersionedTables(SchemaTables):
     def transaction(self) -> Iterator[None]:
         """All or nothing, durable when it ends."""
         names, before = self.names, dict(self.names.counting)
+        pointing = False
         try:
             yield
             for table, meant in names.changed().items():
@@ -117,9 +118,11 @@ class VersionedTables(SchemaTables):
             after = names.finished()
             self._check()
             if after != before and not self._copy:
+                pointing = True
                 point(names, after)
         except BaseException:
-            with suppress(RunError):
+            # A pointer may be written though the answer was lost: what it names is there then.
+            if not pointing:
                 self._drop(names.made)
             names.begin()
             self._forget_known()

@@ -11,7 +11,9 @@ from soak import sabotage
 from soak.steps import Kill
 
 from contract.world import KEYS, World, crm
+from dbt_selligent.errors import WarehouseError
 from dbt_selligent.upkeep import reset
+from dbt_selligent.warehouse.versions import point
 
 Row = tuple[Any, ...]
 THEN = ("goes on", "goes back", "loses rows")
@@ -128,6 +130,30 @@ def test_wherever_a_first_sync_is_killed_the_next_brings_the_list_in_step(
         look(world, rows_after(then, 0, version(0)))
 
     endure(world, before, after, part=THEN.index(then), parts=len(THEN))
+
+
+@pytest.mark.parametrize("house", ["spark"], indirect=True)
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_pointer_counts_of_which_the_answer_was_lost(
+    world: World, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """PostgreSQL has one statement for all of it, its commit."""
+    world.declare(MIRROR)
+    world.begun(*version(0))
+    world.customers(*version(1))
+    calls = count(1)
+
+    def answered(*given: Any) -> None:
+        point(*given)
+        if next(calls) == number:
+            raise WarehouseError("no answer", "sync again")
+
+    monkeypatch.setattr("dbt_selligent.warehouse.versions.point", answered)
+    assert world.sync_one(force=True).status == "failed"
+    monkeypatch.undo()
+    world.in_step(force=True)
+    assert world.records() == sorted(version(1))
+    world.settled()
 
 
 def test_wherever_a_sync_of_a_new_mapping_is_killed_nothing_is_lost(world: World) -> None:

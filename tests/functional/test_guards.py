@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -431,6 +433,29 @@ def test_a_state_that_is_required_and_not_there_is_an_error_and_none_is_made(sho
     assert shop.in_step().requests == 0
     where.unlink()
     stopped(shop, said)
+
+
+def test_a_runner_that_is_thrown_away_goes_on_from_a_state_that_was_kept(
+    shop: Shop, tmp_path: Path
+) -> None:
+    volume, artifact = tmp_path / "volume", tmp_path / "artifact"
+    declare(shop)
+    fill(shop)
+    shop.profile(state=str(volume))
+    shop.in_step()
+    shop.sent()
+    # Another runner: nothing is there but the project, and what was saved of the state.
+    shutil.copytree(volume, artifact)
+    shutil.rmtree(volume)
+    shop.results_file.unlink()
+    shop.profile(state=str(volume), require_state=True)
+    where = volume / "dev" / "crm.duckdb"
+    stopped(shop, f"first sync, no state at {where}, and dev has require_state")
+    shutil.rmtree(volume)
+    shutil.copytree(artifact, volume)
+    fill(shop, end=COUNT + 1)
+    assert shop.in_step().confirmed == 1
+    assert [len(body) for _, _, body in shop.sent()] == [1]
 
 
 def test_the_state_of_a_first_sync_that_was_stopped_is_none_yet(shop: Shop) -> None:
