@@ -1,25 +1,18 @@
-"""The user's DuckDB warehouse, opened through dbt-duckdb's own code, to read and nothing else.
+"""The user's DuckDB warehouse, opened as dbt-duckdb opens it, to read and nothing else.
 
-The profile is dbt's: its file and every attached database are forced to READ_ONLY, its extensions,
-settings, secrets and plugins are set up by dbt-duckdb. One DuckDB serves all activations of a
-command, and is closed as soon as the last delta is staged.
+One DuckDB serves all activations of a command, and is closed as soon as the last delta is staged.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import duckdb
-from dbt.adapters.duckdb import environments
-from dbt.adapters.duckdb.credentials import Attachment, DuckDBCredentials
-from dbt_common.exceptions import DbtBaseException
 
-from dbt_selligent.errors import MemoryLimitError, ProfileError, StateError, WarehouseError
+from dbt_selligent.errors import MemoryLimitError, StateError, WarehouseError
 from dbt_selligent.manifest import Model
 from dbt_selligent.places import Delta, Files, Place
 from dbt_selligent.settings import Settings
@@ -28,9 +21,8 @@ from dbt_selligent.tables import DELTA, GROUPS, InSchema, Names
 from dbt_selligent.warehouse import engine
 from dbt_selligent.warehouse.dialects import DUCKDB
 from dbt_selligent.warehouse.macros import quote, render_sql
-from dbt_selligent.warehouse.profile import read_credentials, read_output, where
-
-MOTHERDUCK = ("md", "motherduck")
+from dbt_selligent.warehouse.plainfile import open_plain
+from dbt_selligent.warehouse.profile import read_output
 
 
 class DuckDBBench:
@@ -184,79 +176,15 @@ def open_warehouse(settings: Settings, temporary: Path) -> Iterator[DuckDBReader
     Raises ProfileError where the profile is not one of DuckDB, WarehouseError where its file is
     missing, or locked by a running dbt.
     """
-    credentials = _credentials(settings)
-    databases = _attach_read_only(credentials)
+    output = read_output(settings)
+    opened = open_plain(output)
+    if opened is None:
+        from dbt_selligent.warehouse.dbtduckdb import open_by_dbt  # and with it, much of dbt
+
+        opened = open_by_dbt(settings, output)
     try:
-        environment: Any = environments.create(credentials)
-        cursor = environment.handle().cursor()
-    except (duckdb.Error, DbtBaseException) as error:
-        raise _cannot_open(error) from None
-    try:
-        engine.limit(cursor, temporary)
-        with engine.interruptible(cursor):
-            yield DuckDBReader(cursor, databases)
+        engine.limit(opened.cursor, temporary)
+        with engine.interruptible(opened.cursor):
+            yield DuckDBReader(opened.cursor, opened.databases)
     finally:
-        environment.close()
-
-
-def _credentials(settings: Settings) -> DuckDBCredentials:
-    credentials: DuckDBCredentials = read_credentials(
-        settings, read_output(settings), DuckDBCredentials
-    )
-    if credentials.remote or credentials.is_motherduck:
-        raise ProfileError(
-            f"{where(settings)}: remote and MotherDuck databases are not supported by this version"
-        )
-    return credentials
-
-
-def _attach_read_only(credentials: DuckDBCredentials) -> list[str]:
-    """Turns the profile's file and attachments into read-only ones; gives their aliases."""
-    attachments = list(credentials.attach or ())
-    if credentials.path != ":memory:":
-        attachments.insert(0, Attachment(path=credentials.path, alias=credentials.database))
-    databases = []
-    for attachment in attachments:
-        attachment.path = _absolute(attachment.path)
-        alias = attachment.alias or credentials.path_derived_database_name(attachment.path)
-        if alias.startswith('"') and alias.endswith('"') and len(alias) > 1:
-            alias = alias[1:-1].replace('""', '"')
-        attachment.alias = quote(alias)
-        attachment.read_only = True
-        if attachment.options:
-            attachment.options.pop("read_only", None)
-        databases.append(alias)
-    credentials.path = ":memory:"
-    credentials.attach = attachments
-    return databases
-
-
-def _absolute(path: str) -> str:
-    """A path of the profile, relative to the current folder, from where dbt resolves it too."""
-    scheme = urlsplit(path).scheme
-    if len(scheme) > 1 or path.startswith(":"):
-        return path
-    return str(Path(path).expanduser().absolute())
-
-
-def _cannot_open(error: Exception) -> WarehouseError:
-    words = engine.words(error)
-    holder = re.search(r"PID (\d+)", words)
-    if "could not set lock" in words.lower():
-        by = f" by the process {holder[1]}" if holder else ""
-        return WarehouseError(
-            f"the warehouse is locked{by}: {_path_in(words)}",
-            "a dbt run or another program writes to it: run this again when it has ended",
-        )
-    if "does not exist" in words or "No such file" in words:
-        return WarehouseError(
-            f"there is no warehouse file: {_path_in(words)}",
-            "run `dbt build` first, and this in the folder where you run dbt: a relative path of "
-            "the profile starts there",
-        )
-    return WarehouseError(f"the warehouse cannot be opened: {words}", "see `dbt debug`")
-
-
-def _path_in(words: str) -> str:
-    found = re.search(r'"([^"]+)"', words)
-    return found[1] if found else words
+        opened.close()

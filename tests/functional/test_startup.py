@@ -1,0 +1,62 @@
+"""What a command imports before it does its work: dbt takes a second, and is seldom needed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from .conftest import SECONDS, Shop, clean_environment
+from .test_sync import ANN
+
+# A command in a process of its own, which says at its end what of dbt it has imported.
+COMMAND = """
+import atexit, sys
+from dbt_selligent.cli import main
+packages = ("dbt", "dbt_common", "dbt.config.renderer", "dbt.adapters", "dbt.adapters.duckdb")
+atexit.register(lambda: print("imported:", *(name for name in packages if name in sys.modules)))
+main()
+"""
+WITH_JINJA = {"path": "{{ env_var('SHOP_FOLDER') }}/{{ var('file', 'shop') }}.duckdb"}
+DUCKDB = ["dbt.adapters.duckdb"]
+RENDERER = ["dbt", "dbt_common", "dbt.config.renderer", "dbt.adapters"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "imported"),
+    [
+        ({}, []),
+        ({"schema": "main", "threads": 2, "database": "shop"}, []),
+        (WITH_JINJA, RENDERER),
+        ({"settings": {"TimeZone": "UTC"}}, ["dbt", "dbt_common", "dbt.adapters", *DUCKDB]),
+        ({**WITH_JINJA, "keep_open": True}, [*RENDERER, *DUCKDB]),
+    ],
+    ids=["plain", "plain, with more keys", "Jinja", "settings", "Jinja and more"],
+)
+def test_dbt_is_imported_only_where_the_profile_needs_it(
+    shop: Shop, changed: Mapping[str, Any], imported: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.customers(ANN)
+    path = shop.folder / "profiles.yml"
+    profiles = json.loads(path.read_text())
+    profiles["shop"]["outputs"]["dev"].update(changed)
+    path.write_text(json.dumps(profiles))
+    monkeypatch.setenv("SHOP_FOLDER", str(shop.folder))
+    for command in ("plan", "sync"):
+        done = subprocess.run(
+            [sys.executable, "-c", COMMAND, command, "--select", "crm"],
+            cwd=shop.folder,
+            env=clean_environment(),
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr + done.stdout
+        *_, last = done.stdout.splitlines()
+        assert last.split() == ["imported:", *imported]
+    assert shop.records() == [ANN]
