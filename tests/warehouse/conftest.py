@@ -87,14 +87,14 @@ def _spark_session(builder: Any, folder: Path) -> Any:
 ENGINES = ["postgres", "spark"]
 
 
-@pytest.fixture(scope="session", params=ENGINES)
+@pytest.fixture(scope="package", params=ENGINES)
 def other(request: pytest.FixtureRequest) -> Engine:
     """An engine that is not DuckDB."""
     found: Engine = request.getfixturevalue(request.param)
     return found
 
 
-@pytest.fixture(scope="session", params=["duck", *ENGINES])
+@pytest.fixture(scope="package", params=["duck", *ENGINES])
 def engine(request: pytest.FixtureRequest) -> Engine:
     """Each engine."""
     found: Engine = request.getfixturevalue(request.param)
