@@ -12,6 +12,8 @@ from dbt_selligent.errors import ProfileError
 from dbt_selligent.places import Files, Place
 from dbt_selligent.settings import Destination, Settings
 from dbt_selligent.staging import Reader
+from dbt_selligent.warehouse.duckdb import open_warehouse
+from dbt_selligent.warehouse.profile import read_output
 
 
 class Storage(Protocol):
@@ -35,9 +37,6 @@ class FileStorage:
 
     def open_reader(self, temporary: Path) -> AbstractContextManager[Reader]:
         """The warehouse, read-only; raises ProfileError, WarehouseError."""
-        # dbt takes a second to import: who looks at a state alone does not wait for it.
-        from dbt_selligent.warehouse.duckdb import open_warehouse
-
         return open_warehouse(self._settings, temporary)
 
     def place(self, activation: Activation, destination: Destination) -> Place:
@@ -78,6 +77,4 @@ def _kind_of(settings: Settings) -> object:
     written = settings.warehouse_output().get("type")
     if "{" not in str(written):  # dbt is not needed to see that
         return written
-    from dbt_selligent.warehouse.profile import read_output
-
     return read_output(settings).get("type")
