@@ -72,11 +72,6 @@
 describe table {{ relation }}
 {% endmacro %}
 
-{% macro spark__selligent_session() %}
-set spark.sql.session.timeZone = UTC;
-set spark.sql.ansi.enabled = true;
-{% endmacro %}
-
 {% macro spark__selligent_epoch() -%} unix_timestamp() {%- endmacro %}
 
 {% macro spark__selligent_tables(named, schema, prefix) %}

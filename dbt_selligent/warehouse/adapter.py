@@ -7,6 +7,7 @@ what they say: they may hold values of rows.
 
 from __future__ import annotations
 
+import logging
 import re
 import weakref
 from collections.abc import Iterator
@@ -31,6 +32,8 @@ from dbt_selligent.warehouse.overrides import own_macros
 from dbt_selligent.warehouse.profile import read_credentials, read_output, where
 
 NAME = "dbt-selligent"
+LOST = ("TTransportException",)  # of a driver that may not be installed
+SPARK_SETTINGS = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true"}
 
 _open: weakref.WeakSet[Warehouse] = weakref.WeakSet()
 
@@ -72,6 +75,9 @@ class Warehouse:
                 f"pip install dbt-{kind}",
             ) from None
         self._credentials = read_credentials(settings, output, credentials)
+        self._settings = SPARK_SETTINGS if kind == "spark" else {}
+        if kind == "spark":
+            _prepare_spark(self._credentials)
         known = dialect_of(kind)
         self.dialect: Dialect = replace(known, macros=own_macros(settings.macro_folders, known))
         self.database: str | None = self._credentials.database
@@ -186,7 +192,8 @@ class Warehouse:
         connection = self._connections.set_connection_name(NAME)
         if self.dialect.transactional:
             connection.handle.autocommit = False  # which a profile may turn on
-        for statement in split(render_sql("session", self.dialect), self.dialect):
+        settings = [f"set {name} = {value}" for name, value in self._settings.items()]
+        for statement in [*split(render_sql("session", self.dialect), self.dialect), *settings]:
             self._execute(statement)
         if self.dialect.transactional:
             connection.handle.commit()
@@ -225,17 +232,29 @@ class Warehouse:
         except RunError:
             raise
         except Exception as error:  # noqa: BLE001  (drivers have no class of errors in common)
-            self._forget_lost()
+            self._forget_lost(error)
             raise WarehouseError(
                 f"the warehouse ({self.dialect.name}) says: {words(error)}", "see `dbt debug`"
             ) from None
 
-    def _forget_lost(self) -> None:
-        """A connection that the server has closed is of no more use."""
+    def _forget_lost(self, error: Exception) -> None:
+        """A connection that the server has closed, or that broke, is of no more use."""
         connection = self._connections.get_if_exists()
-        if connection is not None and getattr(connection.handle, "closed", False):
+        cause = error.__cause__ or error  # dbt tells it in an error of its own
+        broke = isinstance(cause, OSError | EOFError) or type(cause).__name__ in LOST
+        if connection is not None and (broke or getattr(connection.handle, "closed", False)):
             connection.transaction_open = False
             self.release()
+
+
+def _prepare_spark(credentials: Any) -> None:
+    """Prepares credentials for what the tool's statements need."""
+    # The method `session` sets these before each statement, its own among them.
+    credentials.server_side_parameters |= SPARK_SETTINGS
+    # A statement whose answer was lost may have run: it is not repeated.
+    credentials.query_retries = 0
+    # It would log what statements say.
+    logging.getLogger("pyhive").setLevel(logging.WARNING)
 
 
 def forget_connections() -> None:

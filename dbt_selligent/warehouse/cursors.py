@@ -9,17 +9,16 @@ from itertools import islice
 from typing import Any
 
 import pyarrow as pa
-from dbt_common.exceptions import DbtBaseException
+from dbt_common.exceptions import DbtBaseException, DbtDatabaseError
 
 # Rows that are fetched at a time.
 ROWS_AT_A_TIME = 20_000
 # Classes of SQLSTATE whose messages name objects and rights, never values of rows.
 WITHOUT_VALUES = ("08", "0A", "25", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58")
-# Those of Spark, whose other messages repeat what a statement says: what is not there, or may not
-# be seen.
-NOT_THERE = ("42P01", "42704", "42501")
+# Kinds of errors of Spark whose messages name objects alone; others repeat what a statement says.
+NOT_THERE = ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND", "INSUFFICIENT_PERMISSIONS")
 
-_SPARK = re.compile(r"\[(?P<kind>[A-Z_.]+)\].*?SQLSTATE: (?P<state>\w{5})", re.DOTALL)
+_SPARK = re.compile(r"\[(?P<kind>[A-Z_]{4,}(?:\.[A-Z_]+)*)\]")
 
 
 def all_rows(cursor: Any) -> list[tuple[Any, ...]]:
@@ -51,12 +50,12 @@ def words(error: BaseException) -> str:
     said = str(getattr(source, "msg", source))
     kind, state = type(source).__name__, getattr(source, "pgcode", None)
     if spark := _SPARK.search(said):
-        kind, state = spark["kind"], spark["state"]
-        told = state in NOT_THERE
-        said = said[spark.start() :]
+        kind, said = spark["kind"], said[spark.start() :]
+        told = kind in NOT_THERE
     else:
-        # dbt's own errors are about connections: it sees no row.
-        told = str(state)[:2] in WITHOUT_VALUES or isinstance(source, DbtBaseException)
+        # dbt's own errors are about connections, but for one kind that has a server's words.
+        own = isinstance(source, DbtBaseException) and not isinstance(source, DbtDatabaseError)
+        told = str(state)[:2] in WITHOUT_VALUES or own
     if told:
         lines = [line for line in said.splitlines() if line.strip()]
         return lines[0].strip()[:300] if lines else kind

@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TypeVar, cast
 
-from dbt_selligent.errors import LockedError, RunError, StateError
+from dbt_selligent.errors import LockedError, RunError, StateError, WarehouseError
 from dbt_selligent.warehouse.schema import Schema
 
 # How long a claim holds that is not renewed, and how often it is; seconds.
@@ -24,6 +24,7 @@ SECONDS_TO_RENEW = 30
 SECONDS_TO_POLL = 2.0
 # How the names of the tables of claims begin; a number of a day follows.
 LOCKS = "locks_"
+ATTEMPTS = 5
 Known = TypeVar("Known")
 
 
@@ -40,11 +41,11 @@ class Lease:
     @property
     def held(self) -> bool:
         """Whether it was renewed in time, so that no other can have it."""
-        return time.monotonic() <= self._until
+        return _clock() <= self._until
 
     def renew(self) -> None:
         """Says that it holds from now on, for a while; raises WarehouseError."""
-        began = time.monotonic()  # what is said takes time to be written
+        began = _clock()  # what is said takes time to be written
         self._say(SECONDS_TO_HOLD)
         self._until = began + SECONDS_TO_HOLD
 
@@ -54,7 +55,7 @@ class Lease:
 
     def _say(self, seconds: int, *, released: bool = False) -> None:
         schema = self._days.schema
-        schema.run(
+        schema.append(
             "claim",
             target=schema[self._days.today()],
             claim=schema.dialect.literal(self.claim),
@@ -66,15 +67,19 @@ class Lease:
 
 
 class _Days:
-    """The tables of claims: one for each day, by this machine's clock, and none that is over."""
+    """The tables of claims: one for each day, by this machine's clock, and none that is over.
+
+    Where two that insert into one table at once may undo each other, each command has its own.
+    """
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
         self._made = ""
+        self._own = "" if schema.dialect.transactional else f"_{uuid.uuid4().hex[:12]}"
 
     def today(self) -> str:
         """That of today, made if it is not there; raises WarehouseError."""
-        name = f"{LOCKS}{_day()}"
+        name = f"{LOCKS}{_day()}{self._own}"
         if self._made != name:
             self.schema.ensure()
             self.schema.create(name, "create_locks")
@@ -88,7 +93,13 @@ class _Days:
 
     def _there(self) -> list[tuple[str, int]]:
         tables = self.schema.tables(LOCKS)
-        return [(table, int(table.removeprefix(LOCKS))) for table in tables]
+        return [(table, int(table.removeprefix(LOCKS).partition("_")[0])) for table in tables]
+
+    def close(self) -> None:
+        """Drops what is this command's own; raises WarehouseError."""
+        if self._own and self._made:
+            mine = [table for table, _ in self._there() if table.endswith(self._own)]
+            self.schema.drop(mine)
 
 
 class Leases:
@@ -108,7 +119,10 @@ class Leases:
         lease = Lease(self._days, key)
         try:
             lease.renew()
-            for other, holder, left in self._claims(key):
+            claims = self._claims(key)
+            if lease.claim not in [claim for claim, _, _ in claims]:
+                raise StateError(f"the lock of {what} was not written", "run again")
+            for other, holder, left in claims:
                 if other != lease.claim and not _is_gone(holder):
                     raise LockedError(f"{what} is in use{_told(holder, left)}")
             self._add(key, lease)
@@ -169,6 +183,8 @@ class Leases:
         self._ended.set()
         if self._renewing:
             self._renewing.join()
+        with suppress(RunError):
+            self._days.close()
 
     def _add(self, key: str, lease: Lease) -> None:
         with self._changes:
@@ -192,10 +208,22 @@ class Leases:
         self._schema.warehouse.release()
 
     def _claims(self, key: str) -> list[tuple[str, str, int]]:
-        tables = [self._schema[table] for table in self._days.open()]
         what = self._schema.dialect.literal(key)
-        rows = self._schema.rows("claims", tables=tables, what=what)
+        for more in reversed(range(ATTEMPTS)):
+            tables = [self._schema[table] for table in self._days.open()]
+            try:
+                rows = self._schema.rows("claims", tables=tables, what=what)
+                break
+            except WarehouseError:  # another command ended meanwhile, and dropped its own
+                if not more:
+                    raise
         return [(str(claim), str(holder), int(left)) for claim, holder, left in rows]
+
+
+def _clock() -> float:
+    """Seconds that go on while the machine sleeps, where it has such a clock."""
+    asleep_too = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(asleep_too)
 
 
 def _day() -> int:

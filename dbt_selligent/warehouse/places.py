@@ -186,6 +186,7 @@ class SchemaPlace(ABC):
 
     def _drop_left(self) -> None:
         """Drops what runs left that were killed before it was of use."""
+        self._check()
         prefix, schema = self.prefix, self.schema
         names = self.table_names()
         kept = None

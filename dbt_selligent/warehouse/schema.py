@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class Schema:
         self._there = False
         self._ensured = False
         self._states: list[Entry] | None = None
+        self._appending = threading.Lock()
         # Tables that are of use within this command alone.
         self.passing: list[str] = []
 
@@ -51,6 +53,11 @@ class Schema:
         """Runs the statements of a macro; raises WarehouseError."""
         for statement in split(render_sql(macro, self.dialect, **arguments), self.dialect):
             self.warehouse.run(statement)
+
+    def append(self, macro: str, /, **arguments: Any) -> None:
+        """Inserts a row, while no other thread does; raises WarehouseError."""
+        with self._appending:
+            self.run(macro, **arguments)
 
     def rows(self, macro: str, /, **arguments: Any) -> list[tuple[Any, ...]]:
         """All rows of a macro's statement; raises WarehouseError."""
@@ -108,9 +115,11 @@ class Schema:
 
     def states(self) -> list[Entry]:
         """All states, in the order of their names."""
-        if self._states is None:
-            self._states = self._registered() if REGISTRY in self.tables(REGISTRY) else []
-        return self._states
+        found = self._states  # another thread may have it read again
+        if found is None:
+            found = self._registered() if REGISTRY in self.tables(REGISTRY) else []
+            self._states = found
+        return found
 
     def _registered(self) -> list[Entry]:
         newest: dict[str, tuple[int, Entry]] = {}
@@ -131,12 +140,15 @@ class Schema:
         return found[0] if found else None
 
     def register(self, entry: Entry) -> None:
-        """Says whose tables begin so from now on; of no name, nobody's."""
+        """Says whose tables begin so from now on; of no name, nobody's.
+
+        Raises StateError where it cannot be read afterwards.
+        """
         literal = self.dialect.literal
         [(last,)] = self.warehouse.rows(
             f"select max(line) from {self[REGISTRY]} where prefix = {literal(entry.prefix)}"
         )
-        self.run(
+        self.append(
             "register",
             target=self[REGISTRY],
             prefix=literal(entry.prefix),
@@ -145,6 +157,10 @@ class Schema:
             line=(last or 0) + 1,
         )
         self.look()
+        # Where an engine has no transactions, two that insert at once may undo each other.
+        there = [each.name for each in self.states() if each.prefix == entry.prefix]
+        if there != [entry.name] * bool(entry.name):
+            raise StateError(f"{self[REGISTRY]}: the state could not be registered", "run again")
 
     def drop_passing(self) -> None:
         """Drops what is of use no more; what cannot be dropped, the next sync drops."""

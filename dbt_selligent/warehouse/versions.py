@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,18 @@ class Versions:
     """
 
     def __init__(
-        self, schema: Schema, prefix: str, counting: Mapping[str, str], generation: int = 0
+        self,
+        schema: Schema,
+        prefix: str,
+        counting: Mapping[str, str],
+        generation: int = 0,
+        pointers: Sequence[str] = (),
     ) -> None:
         self.schema = schema
         self.prefix = prefix
         self.counting = dict(counting)
         self.generation = generation
+        self.pointers = set(pointers)  # those of the schema that are there
         self.views: list[str] = []
         self.made: list[str] = []
         self.shapes: dict[str, list[tuple[str, str]]] = {}  # columns of what was written
@@ -129,6 +135,7 @@ class VersionedTables(SchemaTables):
             raise
         made = names.made
         names.counting = after
+        names.begin()
         left = [name for name in (*before.values(), *made) if name not in after.values()]
         if self._copy:
             # What a copy began with counts for others.
@@ -136,11 +143,11 @@ class VersionedTables(SchemaTables):
             self._schema.passing += [name for name in made if name in after.values()]
         self._drop([*left, *self._passing])
         self._passing.clear()
-        names.begin()
 
     @contextmanager
     def appending(self) -> Iterator[None]:
         """What is appended within is durable at once."""
+        self._check()
         yield
 
     def passing(self, name: str) -> str:
@@ -182,7 +189,7 @@ class VersionedPlace(SchemaPlace):
 
     def exists(self) -> bool:
         """Whether there is a state."""
-        return self.copied is not None or super().exists()
+        return self.copied is not None or (super().exists() and bool(self.table_names().counting))
 
     def copy(self, temporary: Path) -> SchemaPlace:
         """The same tables, whose next versions are nobody else's."""
@@ -192,6 +199,13 @@ class VersionedPlace(SchemaPlace):
         self.schema.ensure()
         copied.copied = Versions(self.schema, self.prefix, self.table_names().counting)
         return copied
+
+    def forget(self) -> None:
+        """Drops its pointers, the one that counts last: if that breaks off, it is there or not."""
+        newest = self.table_names().generation % 2
+        for slot in (1 - newest, newest):
+            self.schema.drop([f"{self.prefix}__{POINTERS[slot]}"])
+        super().forget()
 
     def scratch(self, name: str) -> str:
         """A table of the schema, which is dropped at the end of the command."""
@@ -222,12 +236,13 @@ class VersionedPlace(SchemaPlace):
 
 def read_pointer(schema: Schema, prefix: str) -> Versions:
     """The versions that count; none where there is no state."""
-    there = [schema[name] for name in schema.tables(f"{prefix}__pointer")]
+    pointers = schema.tables(f"{prefix}__pointer")
+    there = [schema[name] for name in pointers]
     written = (
         [(int(n), text) for n, text in schema.rows("pointed", pointers=there)] if there else []
     )
     newest, text = max(written, default=(0, "{}"))
-    return Versions(schema, prefix, json.loads(text), newest)
+    return Versions(schema, prefix, json.loads(text), newest, pointers)
 
 
 def point(versions: Versions, counting: Mapping[str, str]) -> None:
@@ -235,9 +250,10 @@ def point(versions: Versions, counting: Mapping[str, str]) -> None:
     schema, prefix = versions.schema, versions.prefix
     pointers = [f"{prefix}__{name}" for name in POINTERS]
     generation = versions.generation + 1
-    if not versions.generation:
-        for name in pointers:
+    for name in pointers:
+        if name not in versions.pointers:
             schema.run("create_pointer", target=schema[name], types=schema.dialect.types)
+            versions.pointers.add(name)
     schema.run(
         "point",
         target=schema[pointers[generation % 2]],

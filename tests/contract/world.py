@@ -132,7 +132,13 @@ class World(Shop):
     @contextmanager
     def outside(self) -> Iterator[None]:
         """Meanwhile the profile is that of other processes."""
-        self._connect(self.house.outside())
+        with self.connected(self.house.outside()):
+            yield
+
+    @contextmanager
+    def connected(self, output: Mapping[str, Any]) -> Iterator[None]:
+        """Meanwhile this is the warehouse's output in the profile."""
+        self._connect(output)
         try:
             yield
         finally:
