@@ -50,11 +50,19 @@ def fill_lists(
         [first, *_] = turns
         name, place = first[0].activation.name, first[0].place
         turn = place.hold_list(first[0].activation.list, halt, lambda why: emit(Waiting(name, why)))
+        sent: list[ActivationResult] = []
         try:
             with turn:
-                return [send(job, made) for job, made in turns]
+                for job, made in turns:
+                    sent.append(send(job, made))
         except LockedError:
             return [send(job, made) for job, made in turns]  # told to stop: none is tried
+        except RunError as error:  # the lock, which may be in a warehouse, could not be had
+            failed.set()
+            for job, _ in turns[len(sent) :]:
+                sent.append(failure_of(job.activation, error, "failed"))
+                emit(Finished(sent[-1]))
+        return sent
 
     def send(job: Job, made: Plan) -> ActivationResult:
         if halt.is_set() or (settings.fail_fast and failed.is_set()):

@@ -4,11 +4,40 @@ from __future__ import annotations
 
 import socket
 
+import pytest
 from functional.conftest import wait_until
 
-from contract.world import ANN, BEN, CAT, World
+from contract.world import ANN, BEN, CAT, World, crm, mails
+from dbt_selligent.errors import WarehouseError
+from dbt_selligent.warehouse.leases import Lease
 
 ROWS = [ANN, BEN, CAT]
+
+
+@pytest.mark.parametrize("house", ["postgres"], indirect=True)
+def test_a_lock_that_cannot_be_written_fails_its_activation_and_no_other_result_is_lost(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.declare(crm(), mails())
+    world.customers(*ROWS)
+    world.fill("mails", {"mail": "text", "score": "integer"}, ("ann@acme.example", 1))
+    say = Lease._say
+
+    def broken(lease: Lease, *given: int, **more: bool) -> None:
+        if lease._key.startswith("list customers"):
+            raise WarehouseError("no connection", "sync again")
+        say(lease, *given, **more)
+
+    monkeypatch.setattr(Lease, "_say", broken)
+    results = world.sync().results
+    assert [(each.name, each.status, each.error) for each in results] == [
+        ("crm", "failed", "no connection"),
+        ("mails", "in step", None),
+    ]
+    assert [each["status"] for each in world.results()["results"]] == ["failed", "in step"]
+    monkeypatch.undo()
+    assert [each.status for each in world.sync().results] == ["in step", "in step"]
+    assert world.records() == ROWS
 
 
 def test_a_second_sync_is_refused_and_says_who_holds_it(world: World) -> None:
