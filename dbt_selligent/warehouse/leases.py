@@ -210,8 +210,10 @@ class Leases:
     def _claims(self, key: str) -> list[tuple[str, str, int]]:
         what = self._schema.dialect.literal(key)
         for more in reversed(range(ATTEMPTS)):
-            tables = [self._schema[table] for table in self._days.open()]
+            there = self._days.open()
+            tables = [self._schema[table] for table in there]
             try:
+                self._schema.refresh(there)
                 rows = self._schema.rows("claims", tables=tables, what=what)
                 break
             except WarehouseError:  # another command ended meanwhile, and dropped its own

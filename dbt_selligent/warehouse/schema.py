@@ -54,6 +54,15 @@ class Schema:
         for statement in split(render_sql(macro, self.dialect, **arguments), self.dialect):
             self.warehouse.run(statement)
 
+    def refresh(self, tables: Sequence[str]) -> None:
+        """Has tables read anew that others may have written; raises WarehouseError.
+
+        A Spark remembers the files of a table, and hears nothing of what another Spark adds.
+        """
+        if self.dialect.name == "spark":
+            for table in tables:
+                self.warehouse.run(f"refresh table {self[table]}")
+
     def append(self, macro: str, /, **arguments: Any) -> None:
         """Inserts a row, while no other thread does; raises WarehouseError."""
         with self._appending:
@@ -122,6 +131,7 @@ class Schema:
         return found
 
     def _registered(self) -> list[Entry]:
+        self.refresh([REGISTRY])
         newest: dict[str, tuple[int, Entry]] = {}
         columns = "prefix, destination, name, line"
         for prefix, destination, name, line in self.warehouse.rows(

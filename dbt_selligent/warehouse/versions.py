@@ -237,6 +237,7 @@ class VersionedPlace(SchemaPlace):
 def read_pointer(schema: Schema, prefix: str) -> Versions:
     """The versions that count; none where there is no state."""
     pointers = schema.tables(f"{prefix}__pointer")
+    schema.refresh(pointers)
     there = [schema[name] for name in pointers]
     written = (
         [(int(n), text) for n, text in schema.rows("pointed", pointers=there)] if there else []

@@ -3,7 +3,8 @@
 GET /counters tells the requests, bytes, rows, distinct keys, distinct keys of marked rows, and a
 sum of what is in the rows, since it was asked last. Only then are the bodies parsed, so that this
 takes no time from whoever sends them; until then they are held in memory. Every other request is
-counted and waits for --delay seconds, whatever it asks.
+counted and waits for --delay seconds, whatever it asks. A list takes one load at a time, as
+Selligent does: what comes meanwhile is not refused here, but waits for its turn.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ class CountingHandler(Handler):
     def do_POST(self) -> None:  # noqa: N802
         body = self.rfile.read(int(self.headers["Content-Length"]))
         keep(body)
-        time.sleep(delay)
+        with turn:
+            time.sleep(delay)
         kind = "updated" if "OnlyUpdate" in self.path else "inserted"
         self._answer({"result_code": "Succeeded", f"number_of_{kind}_records": rows_in(body)})
 
@@ -87,6 +89,7 @@ if __name__ == "__main__":
     delay = parser.parse_args().delay
     kept: list[bytes | None] = []
     lock = Lock()
+    turn = Lock()
     server = ThreadingHTTPServer(("127.0.0.1", 0), CountingHandler)
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()

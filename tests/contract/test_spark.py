@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import suppress
 from itertools import count
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from contract.house import STATE_SCHEMA
 from contract.world import ANN, BEN, World, crm
-from dbt_selligent.errors import RunError, WarehouseError
+from dbt_selligent.errors import LockedError, RunError, WarehouseError
 from dbt_selligent.upkeep import reset
 from dbt_selligent.warehouse.adapter import Warehouse
+from dbt_selligent.warehouse.leases import Leases
 from dbt_selligent.warehouse.schema import Schema
 
 pytestmark = pytest.mark.parametrize("house", ["spark"], indirect=True)
@@ -54,6 +60,38 @@ def test_claims_are_gone_with_the_command(world: World) -> None:
     world.begun(ANN)
     assert tables(world, "locks_") == []
     assert tables(world, "") != []
+
+
+def test_claims_of_another_spark_are_seen_that_came_after_its_first(world: World) -> None:
+    """It writes files of which this one hears nothing; here they are written without any Spark."""
+    world.begun(ANN)
+    warehouse = Warehouse(world.settings())
+    schema = Schema(warehouse, STATE_SCHEMA)
+    leases = Leases(schema)
+    table = f"locks_{int(time.time() // 86400)}_another"
+    try:
+        with leases.hold("a", "a"):
+            schema.run("create_locks", target=schema[table], types=schema.dialect.types)
+            claim = {"claim": "'c1'", "holder": "'{}'", "seconds": 100, "released": "false"}
+            schema.run("claim", target=schema[table], what="'b'", **claim)
+            with pytest.raises(LockedError), leases.hold("b", "b"):
+                pass
+            with leases.hold("c", "c"):
+                pass
+            [(place,)] = world.house.read(
+                f"select distinct input_file_name() from {STATE_SCHEMA}.{table}"
+            )
+            row = {"claim": "c2", "what": "c", "holder": "{}", "released": False}
+            line = pa.Table.from_pylist([{**row, "expires": int(time.time()) + 100}])
+            names = ["claim", "what", "holder", "expires", "released"]
+            folder = Path(urlsplit(place).path).parent
+            pq.write_table(line.select(names), folder / "another.parquet")
+            with pytest.raises(LockedError), leases.hold("c", "c"):
+                pass
+    finally:
+        leases.close()
+        schema.drop([table])
+        warehouse.close()
 
 
 def test_a_claim_that_was_not_written_is_no_lock(
