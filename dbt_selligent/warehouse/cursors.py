@@ -53,8 +53,9 @@ def words(error: BaseException) -> str:
         kind, said = spark["kind"], said[spark.start() :]
         told = kind in NOT_THERE
     else:
-        # dbt's own errors are about connections, but for one kind that has a server's words.
-        own = isinstance(source, DbtBaseException) and not isinstance(source, DbtDatabaseError)
+        # dbt's own errors are about connections, but for one kind that has a server's words:
+        # itself, not the kinds made of it, one of which is of connections too.
+        own = isinstance(source, DbtBaseException) and type(source) is not DbtDatabaseError
         told = str(state)[:2] in WITHOUT_VALUES or own
     if told:
         lines = [line for line in said.splitlines() if line.strip()]

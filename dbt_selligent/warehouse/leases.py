@@ -120,7 +120,7 @@ class Leases:
         try:
             lease.renew()
             claims = self._claims(key)
-            if lease.claim not in [claim for claim, _, _ in claims]:
+            if lease.held and lease.claim not in [claim for claim, _, _ in claims]:
                 raise StateError(f"the lock of {what} was not written", "run again")
             for other, holder, left in claims:
                 if other != lease.claim and not _is_gone(holder):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -266,7 +267,9 @@ def _spark(folder: Path) -> Iterator[House]:
     builder = sessions.builder.master("local[2]").appName("contract")
     for name, value in chosen.items():
         builder = builder.config(name, value)
+    interrupt = signal.getsignal(signal.SIGINT)
     session = builder.getOrCreate()
+    signal.signal(signal.SIGINT, interrupt)  # pyspark takes it, and has it beyond the session
     session.sparkContext.setLogLevel("ERROR")
     package = session.sparkContext._jvm.org.apache.spark.sql.hive.thriftserver
     server = package.HiveThriftServer2.startWithSparkSession(session._jsparkSession, False)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from dbt.adapters.exceptions.connection import FailedToConnectError
 from dbt_common.exceptions import DbtDatabaseError, DbtRuntimeError
 
 from dbt_selligent.warehouse.cursors import ROWS_AT_A_TIME, all_rows, batches, words
@@ -68,6 +69,7 @@ def caused(source: Exception) -> Exception:
         ),
         (DriverError(f"what: {VALUE}", None), "an error of kind DriverError"),
         (DbtRuntimeError("no connection\nto the host"), "no connection"),
+        (FailedToConnectError("connection refused\nby"), "connection refused"),
         (DbtDatabaseError(f"java.lang.NumberFormatException: {VALUE}"), "an error of kind"),
         (DbtDatabaseError(f"[CAST_INVALID_INPUT] The value '{VALUE}'"), "an error of kind CAST"),
         (DbtDatabaseError("[SCHEMA_NOT_FOUND] The schema `s`"), "[SCHEMA_NOT_FOUND] The schema"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,7 +80,9 @@ def _spark_session(builder: Any, folder: Path) -> Any:
     }
     for key, value in settings.items():
         builder = builder.config(key, value)
+    interrupt = signal.getsignal(signal.SIGINT)
     session = builder.master("local[1]").appName("dbt-selligent").getOrCreate()
+    signal.signal(signal.SIGINT, interrupt)  # pyspark takes it, and has it beyond the session
     session.sparkContext.setLogLevel("OFF")
     return session
 
