@@ -66,9 +66,13 @@ create table {{ target }} (claim {{ types.text }}, what {{ types.text }}, holder
   expires {{ types.integer }}, released {{ types.boolean }}){{ selligent_format() }}
 {% endmacro %}
 
-{% macro selligent_claim(target, claim, what, holder, seconds, released) %}
+{# `claims` are mappings of claim, what and holder, as quoted strings. #}
+{% macro selligent_claim(target, claims, seconds, released) %}
 insert into {{ target }} (claim, what, holder, expires, released)
-select {{ claim }}, {{ what }}, {{ holder }}, {{ selligent_epoch() }} + {{ seconds }}, {{ released }}
+{%- for each in claims %}
+select {{ each.claim }}, {{ each.what }}, {{ each.holder }}, {{ selligent_epoch() }} + {{ seconds }}, {{ released }}
+{{- ' union all' if not loop.last }}
+{%- endfor %}
 {% endmacro %}
 
 {# The claims that hold, with their holders, and for how many seconds more. #}

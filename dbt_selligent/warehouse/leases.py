@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
@@ -31,39 +31,17 @@ Known = TypeVar("Known")
 class Lease:
     """A claim to what ``key`` names."""
 
-    def __init__(self, days: _Days, key: str) -> None:
+    def __init__(self, key: str) -> None:
+        self.key = key
         self.claim = uuid.uuid4().hex
-        self._days, self._key = days, key
-        self._holder = json.dumps(_holder())
-        self._until = 0.0
+        self.holder = json.dumps(_holder())
+        self.until = 0.0  # by `_clock`
         self.known: object = None  # see `Leases.once`
 
     @property
     def held(self) -> bool:
         """Whether it was renewed in time, so that no other can have it."""
-        return _clock() <= self._until
-
-    def renew(self) -> None:
-        """Says that it holds from now on, for a while; raises WarehouseError."""
-        began = _clock()  # what is said takes time to be written
-        self._say(SECONDS_TO_HOLD)
-        self._until = began + SECONDS_TO_HOLD
-
-    def release(self) -> None:
-        """Says that it holds no more; raises WarehouseError."""
-        self._say(0, released=True)
-
-    def _say(self, seconds: int, *, released: bool = False) -> None:
-        schema = self._days.schema
-        schema.append(
-            "claim",
-            target=schema[self._days.today()],
-            claim=schema.dialect.literal(self.claim),
-            what=schema.dialect.literal(self._key),
-            holder=schema.dialect.literal(self._holder),
-            seconds=seconds,
-            released=str(released).lower(),
-        )
+        return _clock() <= self.until
 
 
 class _Days:
@@ -86,6 +64,34 @@ class _Days:
             self.schema.drop([table for table, day in self._there() if day < _day() - 1])
             self._made = name
         return name
+
+    def renew(self, leases: Sequence[Lease]) -> None:
+        """Says, in one statement, that they hold for a while from now; raises WarehouseError."""
+        began = _clock()  # what is said takes time to be written
+        self._say(leases, SECONDS_TO_HOLD)
+        for lease in leases:
+            lease.until = began + SECONDS_TO_HOLD
+
+    def release(self, lease: Lease) -> None:
+        """Says that it holds no more; raises WarehouseError."""
+        self._say([lease], 0, released=True)
+
+    def _say(self, leases: Sequence[Lease], seconds: int, *, released: bool = False) -> None:
+        literal = self.schema.dialect.literal
+        self.schema.append(
+            "claim",
+            target=self.schema[self.today()],
+            claims=[
+                {
+                    "claim": literal(each.claim),
+                    "what": literal(each.key),
+                    "holder": literal(each.holder),
+                }
+                for each in leases
+            ],
+            seconds=seconds,
+            released=str(released).lower(),
+        )
 
     def open(self) -> list[str]:
         """Those in which a claim may hold, also of who has another clock."""
@@ -116,21 +122,21 @@ class Leases:
     @contextmanager
     def hold(self, key: str, what: str) -> Iterator[None]:
         """Holds what ``key`` names, told as ``what``; raises LockedError that says who has it."""
-        lease = Lease(self._days, key)
+        lease = Lease(key)
         try:
-            lease.renew()
+            self._days.renew([lease])
             claims = self._claims(key)
             if lease.held and lease.claim not in [claim for claim, _, _ in claims]:
                 raise StateError(f"the lock of {what} was not written", "run again")
             for other, holder, left in claims:
                 if other != lease.claim and not _is_gone(holder):
                     raise LockedError(f"{what} is in use{_told(holder, left)}")
-            self._add(key, lease)
+            self._add(lease)
             yield
         finally:
-            self._remove(key, lease)
+            self._remove(lease)
             with suppress(RunError):  # it ends by itself
-                lease.release()
+                self._days.release(lease)
 
     @contextmanager
     def take_turn(
@@ -186,25 +192,25 @@ class Leases:
         with suppress(RunError):
             self._days.close()
 
-    def _add(self, key: str, lease: Lease) -> None:
+    def _add(self, lease: Lease) -> None:
         with self._changes:
-            self._held[key] = lease
+            self._held[lease.key] = lease
             if self._renewing is None:
                 self._renewing = threading.Thread(target=self._renew, name="leases", daemon=True)
                 self._renewing.start()
 
-    def _remove(self, key: str, lease: Lease) -> None:
+    def _remove(self, lease: Lease) -> None:
         with self._changes:
-            if self._held.get(key) is lease:
-                del self._held[key]
+            if self._held.get(lease.key) is lease:
+                del self._held[lease.key]
 
     def _renew(self) -> None:
         while not self._ended.wait(SECONDS_TO_RENEW):
             with self._changes:
                 held = list(self._held.values())
-            for lease in held:
+            if held:
                 with suppress(RunError):
-                    lease.renew()
+                    self._days.renew(held)
         self._schema.warehouse.release()
 
     def _claims(self, key: str) -> list[tuple[str, str, int]]:

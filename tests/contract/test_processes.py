@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 
 import pytest
 from functional.conftest import wait_until
 
 from contract.world import ANN, BEN, CAT, World, crm, mails
 from dbt_selligent.errors import WarehouseError
-from dbt_selligent.warehouse.leases import Lease
+from dbt_selligent.warehouse.leases import Lease, _Days
 
 ROWS = [ANN, BEN, CAT]
 
@@ -21,14 +22,14 @@ def test_a_lock_that_cannot_be_written_fails_its_activation_and_no_other_result_
     world.declare(crm(), mails())
     world.customers(*ROWS)
     world.fill("mails", {"mail": "text", "score": "integer"}, ("ann@acme.example", 1))
-    say = Lease._say
+    renew = _Days.renew
 
-    def broken(lease: Lease, *given: int, **more: bool) -> None:
-        if lease._key.startswith("list customers"):
+    def broken(days: _Days, leases: Sequence[Lease]) -> None:
+        if any(each.key.startswith("list customers") for each in leases):
             raise WarehouseError("no connection", "sync again")
-        say(lease, *given, **more)
+        renew(days, leases)
 
-    monkeypatch.setattr(Lease, "_say", broken)
+    monkeypatch.setattr(_Days, "renew", broken)
     results = world.sync().results
     assert [(each.name, each.status, each.error) for each in results] == [
         ("crm", "failed", "no connection"),

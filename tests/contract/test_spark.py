@@ -72,8 +72,8 @@ def test_claims_of_another_spark_are_seen_that_came_after_its_first(world: World
     try:
         with leases.hold("a", "a"):
             schema.run("create_locks", target=schema[table], types=schema.dialect.types)
-            claim = {"claim": "'c1'", "holder": "'{}'", "seconds": 100, "released": "false"}
-            schema.run("claim", target=schema[table], what="'b'", **claim)
+            claims = [{"claim": "'c1'", "what": "'b'", "holder": "'{}'"}]
+            schema.run("claim", target=schema[table], claims=claims, seconds=100, released="false")
             with pytest.raises(LockedError), leases.hold("b", "b"):
                 pass
             with leases.hold("c", "c"):

@@ -193,8 +193,11 @@ def _arguments(engine: str) -> dict[str, dict[str, Any]]:
         },
         "create_locks": {"target": relation, "types": dialect.types},
         "claim": {
-            "target": relation, "claim": literal("1f"), "what": literal("activation c"),
-            "holder": literal("{}"), "seconds": 120, "released": "false",
+            "target": relation, "seconds": 120, "released": "false",
+            "claims": [
+                {"claim": literal("1f"), "what": literal("activation c"), "holder": literal("{}")},
+                {"claim": literal("2a"), "what": literal("list l"), "holder": literal("{}")},
+            ],
         },
         "claims": {"tables": [relation, relation], "what": literal("activation c")},
         "create_pointer": {"target": relation, "types": dialect.types},

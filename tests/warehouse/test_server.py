@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from functional.conftest import wait_until
 
 from dbt_selligent.errors import LockedError, ProfileError, StateError, WarehouseError
 from dbt_selligent.settings import Settings
@@ -89,6 +90,32 @@ def test_a_lock_that_was_not_renewed_in_time_is_lost_and_free_for_others(
     second.close()
 
 
+def test_all_that_is_held_is_renewed_by_one_statement_and_nothing_that_was_let_go(
+    schema: Schema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many there are, and however long a statement takes: none of them comes too late."""
+    monkeypatch.setattr(leases, "SECONDS_TO_RENEW", 0.001)
+    held = Leases(schema)
+    append = Schema.append
+    renewed: list[list[str]] = []
+
+    def noted(given: Schema, macro: str, /, **arguments: Any) -> None:
+        append(given, macro, **arguments)
+        if arguments["released"] == "false":
+            renewed.append([each["what"] for each in arguments["claims"]])
+
+    with held.hold("a", "a"), held.hold("b", "b"):
+        with held.hold("c", "c"):
+            pass
+        firsts = [each.until for each in held._held.values()]
+        monkeypatch.setattr(Schema, "append", noted)
+        wait_until(lambda: len(renewed) > 2, "they are renewed three times")
+        lasts = [each.until for each in held._held.values()]
+    held.close()
+    assert renewed[1:3] == [["'a'", "'b'"]] * 2
+    assert [last > first for first, last in zip(firsts, lasts, strict=True)] == [True, True]
+
+
 def test_who_died_on_this_machine_holds_nothing_and_who_did_on_another_does(
     schema: Schema, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,8 +123,8 @@ def test_who_died_on_this_machine_holds_nothing_and_who_did_on_another_does(
     for machine, free in ((leases._machine(), True), ("another", False)):
         with monkeypatch.context() as patch:
             patch.setattr(leases, "_holder", lambda m=machine: {**holder, "machine": m})
-            dead = leases.Lease(leases._Days(schema), f"activation {machine}")
-        dead.renew()
+            dead = leases.Lease(f"activation {machine}")
+        leases._Days(schema).renew([dead])
         living = Leases(schema)
         try:
             with living.hold(f"activation {machine}", "it"):
@@ -185,7 +212,7 @@ def test_nothing_is_committed_when_the_lock_was_lost_meanwhile(
         tables.migrate()
         with tables.transaction():
             note(tables, run="first")
-        monkeypatch.setattr(held._held[place._key], "_until", 0.0)
+        monkeypatch.setattr(held._held[place._key], "until", 0.0)
         with pytest.raises(StateError, match="could not be renewed"), tables.transaction():
             note(tables, run="second")
         assert tables.meta("run") == "first"
