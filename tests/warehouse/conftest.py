@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from .engines import Duck, Engine, Postgres, Spark
+from .engines import Duck, Engine, Postgres, Snowflake, Spark
 from .needs import require_spark
 
 
@@ -44,6 +44,16 @@ def postgres() -> Iterator[Engine]:
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def snowflake() -> Iterator[Engine]:
+    """What there is of Snowflake without one: its SQL, put into DuckDB's by a parser."""
+    import fakesnow
+    from snowflake import connector
+
+    with fakesnow.patch(), connector.connect(database="D", schema="S") as connection:
+        yield Snowflake(connection)
 
 
 @pytest.fixture(scope="package")

@@ -45,6 +45,10 @@ class Engine:
     def render(self, name: str, /, **arguments: Any) -> str:
         return render_sql(name, self.dialect, **arguments)
 
+    def stored(self, family: str) -> str:
+        """The type of a settled value, as the engine tells it of a table's column."""
+        return self.dialect.types[family]
+
     def replace(self, name: str, query: str) -> None:
         """A temporary table with the rows of a query, in place of the one that was there."""
         self.run(f"drop table if exists {name}")
@@ -179,3 +183,24 @@ class Spark(Engine):
 
     def replace(self, name: str, query: str) -> None:
         self.run(f"create or replace temp view {name} as {query}")
+
+
+class Snowflake(Engine):
+    """Snowflake's SQL, as fakesnow puts it into DuckDB's: what is right here may be wrong there."""
+
+    name = "snowflake"
+    days = "datediff(day, date '1970-01-01', {0})"
+    micros = "date_part(epoch_microsecond, {0})"
+
+    def __init__(self, connection: Any) -> None:
+        self._cursor = connection.cursor()
+        connection._duck_conn.execute("create temp macro octet_length(x) as strlen(x::varchar)")
+
+    def stored(self, family: str) -> str:
+        return "NUMBER(38,0)" if family == "integer" else super().stored(family)
+
+    def run(self, sql: str) -> None:
+        self._cursor.execute(sql)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in self._cursor.execute(sql).fetchall()]

@@ -148,7 +148,7 @@ class Bench:
     def columns(self, **types: str) -> Columns:
         """The columns of the snapshot; ``types`` are families in place of those that it has."""
         shape = SNAPSHOT | types
-        there = [(name, self.dialect.types[family]) for name, family in shape.items()]
+        there = [(name, self.engine.stored(family)) for name, family in shape.items()]
         return stored_columns(there, len(KEYS), self.dialect)
 
     def run(self, macro: str, **arguments: Any) -> None:
@@ -211,10 +211,13 @@ def filled_spark(spark: Engine) -> Engine:
     return spark
 
 
-@pytest.fixture(params=["other", "postgres", "spark"])
+@pytest.fixture(params=["other", "postgres", "snowflake", "spark"])
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     if request.param == "postgres":
         yield bench_on(request.getfixturevalue("postgres"), InPlace("public"))
+    elif request.param == "snowflake":
+        snowflake: Engine = request.getfixturevalue("snowflake")
+        yield bench_on(snowflake, Versions(snowflake.dialect, TABLES, ()))
     elif request.param == "spark":
         spark: Engine = request.getfixturevalue("filled_spark")
         yield bench_on(spark, Versions(spark.dialect, TABLES, ()), ())

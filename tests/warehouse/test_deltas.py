@@ -63,7 +63,7 @@ def staged(engine: Engine, delta: str) -> dict[str, list[tuple[Any, ...]]]:
 
     for table in GIVEN:
         fill(engine, name(table), table, GIVEN)
-    there = [(column, dialect.types[family]) for column, family in SNAPSHOT.items()]
+    there = [(column, engine.stored(family)) for column, family in SNAPSHOT.items()]
     columns = stored_columns(there, len(KEYS), dialect)
     keys, model, state = columns.keys, name("model"), {table: name(table) for table in GIVEN}
     compared = {"model": model, "state": state, "keys": keys, "columns": columns.compared}
@@ -94,7 +94,7 @@ def staged(engine: Engine, delta: str) -> dict[str, list[tuple[Any, ...]]]:
     }
 
 
-@pytest.mark.parametrize("name", ["other", "postgres", "spark"])
+@pytest.mark.parametrize("name", ["other", "postgres", "snowflake", "spark"])
 @pytest.mark.parametrize("delta", DELTAS)
 def test_a_delta_is_that_of_duckdb(request: pytest.FixtureRequest, name: str, delta: str) -> None:
     with duckdb.connect() as one, duckdb.connect() as another:
