@@ -102,9 +102,19 @@ class RunLedger:
             yield
 
 
+def entries(tables: Tables) -> list[Row]:
+    """What the last run said, as `SPANS`.
+
+    Not what another one said too late, of rows of its own, when its lock was another's already.
+    """
+    names, run = ", ".join(name for name, _ in SPANS), tables.meta("run") or ""
+    whose = f"run_id = {tables.dialect.literal(run)}"
+    return tables.rows(f"select {names} from {tables.names['log']} where {whose}")
+
+
 def settle(tables: Tables) -> None:
     """Moves the snapshot by what the log confirms, and puts in doubt what it leaves open."""
-    log = tables.rows(f"select {', '.join(name for name, _ in SPANS)} from {tables.names['log']}")
+    log = entries(tables)
     if not log:
         # Nothing was sent: what was expected of it is of no use, and wrong for the next delta.
         tables.take_expected(())

@@ -20,7 +20,6 @@ from dbt_selligent.errors import (
     Fault,
     GateError,
     GuardError,
-    LockedError,
     RunError,
     WarehouseError,
 )
@@ -183,11 +182,11 @@ class _Planner:
         return made
 
     def _hold(self, activation: Activation) -> bool:
-        """Takes the lock of an activation; if another has it, that is its result."""
+        """Takes the lock of an activation; if it cannot be had, that is its result."""
         try:
             self._locks.enter_context(self._place(activation).hold())
-        except LockedError as locked:
-            self._end(failure_of(activation, locked, "failed"))
+        except RunError as wrong:
+            self._end(failure_of(activation, wrong, "failed"))
             return False
         return True
 

@@ -246,6 +246,7 @@ def _sample(bench: Bench, columns: Columns, most: int) -> tuple[dict[str, Any], 
             columns=columns.sent,
             kind=bench.dialect.literal(kind),
             most=most,
+            text=bench.dialect.types["text"],
         )
     ]
     fields = [column.field for column in columns.sent]

@@ -12,6 +12,7 @@ import duckdb
 
 from dbt_selligent.columns import Columns, stored_columns
 from dbt_selligent.errors import StateError
+from dbt_selligent.ledger import entries
 from dbt_selligent.migrations import VERSION, refuse_newer
 from dbt_selligent.places import Identity
 from dbt_selligent.tables import RUN, Tables, count, quoted_columns
@@ -46,7 +47,7 @@ class StateView:
 
         Raises StateError where the delta of such a run is gone.
         """
-        if not self.tables.rows(f"select 1 from {self.tables.names['log']} limit 1"):
+        if not entries(self.tables):
             return True
         self.tables.require_delta()
         return False
@@ -102,9 +103,16 @@ class StateView:
 
     def listed(self, table: str, most: int, where: str = "true") -> list[dict[str, Any]]:
         """Rows of ``rejected`` or ``invalid``, each with its matching key and what is wrong."""
-        there = quoted_columns(self.tables, table)
+        types = self.tables.dialect.types
+        # Drivers may have no type for a date or time that is far away.
+        shown = [
+            f"cast({name} as {types['text']})"
+            if sql_type in (types["date"], types["time"])
+            else name
+            for name, sql_type in quoted_columns(self.tables, table).items()
+        ]
         rows = self.tables.rows(
-            f"select {', '.join(there)} from {self.tables.names[table]} where {where} "
+            f"select {', '.join(shown)} from {self.tables.names[table]} where {where} "
             f"limit {int(most)}"
         )
         names = [name.removeprefix("_selligent_") for name in self.tables.columns(table)]

@@ -199,6 +199,11 @@
 
 {% macro default__selligent_folded(text) -%} rtrim(lower({{ text }}), ' ') {%- endmacro %}
 
+{# Whether that is so of all letters: a database may know only those of ASCII. #}
+{% macro selligent_knows_letters() %}
+select {{ selligent_folded("'É'") }} = 'é' as knows
+{% endmacro %}
+
 {#
   Why a settled value cannot be sent, as branches of a `case`; none where any value can. `told` says
   what they give: the column's field, or the reason.

@@ -441,14 +441,16 @@ and not exists (select 1 from {{ listed }} as listed where {{ selligent_same_key
 order by 1
 {% endmacro %}
 
-{# The first rows of a kind by their values, with kind and mask. #}
-{% macro selligent_sample(delta, columns, kind, most) %}
-select _selligent_kind, _selligent_mask, {{ selligent_names(columns, 'delta') }} from {{ delta }} as delta
+{# The first rows of a kind by their values, with kind and mask; also values that no driver has a type for. #}
+{% macro selligent_sample(delta, columns, kind, most, text) %}
+select _selligent_kind, _selligent_mask, {{ selligent_fetched(columns, ('date', 'time'), text) }} from {{ delta }} as delta
 where _selligent_kind = {{ kind }} order by {{ selligent_names(columns, 'delta') }} limit {{ most }}
 {% endmacro %}
 
-{# What is sent of a delta, as it is copied to where it is rendered: in the order of the numbers. #}
-{# Rows of the delta that may be sent, none of a number above `upto`. #}
+{#
+  What is sent of a delta, as it is copied to where it is rendered: in the order of the numbers, of
+  which none is above `upto`.
+#}
 {% macro selligent_sendable(delta, kinds, upto, columns, hashed, as_text, text) %}
 select _selligent_n, _selligent_kind, _selligent_mask, {{ selligent_fetched(columns, as_text, text) }}
   {%- if hashed %}, _selligent_hash{% endif %}

@@ -62,15 +62,19 @@ select schema_name from information_schema.schemata where schema_name = {{ schem
   each day to another table, so that what is over can be dropped.
 #}
 {% macro selligent_create_locks(target, types) %}
+  {{- adapter.dispatch('selligent_create_locks', 'dbt_selligent')(target, types) -}}
+{% endmacro %}
+
+{% macro default__selligent_create_locks(target, types) %}
 create table {{ target }} (claim {{ types.text }}, what {{ types.text }}, holder {{ types.text }},
   expires {{ types.integer }}, released {{ types.boolean }}){{ selligent_format() }}
 {% endmacro %}
 
-{# `claims` are mappings of claim, what and holder, as quoted strings. #}
+{# `claims` are triples of quoted strings: claim, what and holder. #}
 {% macro selligent_claim(target, claims, seconds, released) %}
 insert into {{ target }} (claim, what, holder, expires, released)
-{%- for each in claims %}
-select {{ each.claim }}, {{ each.what }}, {{ each.holder }}, {{ selligent_epoch() }} + {{ seconds }}, {{ released }}
+{%- for claim in claims %}
+select {{ claim | join(', ') }}, {{ selligent_epoch() }} + {{ seconds }}, {{ released }}
 {{- ' union all' if not loop.last }}
 {%- endfor %}
 {% endmacro %}

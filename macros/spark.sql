@@ -72,7 +72,25 @@
 describe table {{ relation }}
 {% endmacro %}
 
-{% macro spark__selligent_epoch() -%} unix_timestamp() {%- endmacro %}
+{#
+  Claims to locks are properties of a table without rows: (name, value), quoted strings. Neither these
+  statements nor that of the time are a job, which might wait for another.
+#}
+{% macro spark__selligent_create_locks(target, types) %}
+create table {{ target }} (nothing {{ types.text }}){{ selligent_format() }}
+{% endmacro %}
+
+{% macro selligent_set_properties(target, properties) %}
+alter table {{ target }} set tblproperties ({% for name, value in properties %}{{ name }} = {{ value }}{{ ', ' if not loop.last }}{% endfor %})
+{% endmacro %}
+
+{% macro selligent_properties(target) %}
+show tblproperties {{ target }}
+{% endmacro %}
+
+{% macro selligent_now() %}
+select * from (values (unix_timestamp())) as given (now)
+{% endmacro %}
 
 {% macro spark__selligent_tables(named, schema, prefix) %}
 show tables in {{ named }} like {{ prefix[:-1] }}*'

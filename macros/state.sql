@@ -239,14 +239,14 @@ alter table {{ state.incoming }} rename to snapshot
 {% endmacro %}
 
 {#
-  Rows that were refused. `said` is a query of what Selligent said of them: (n, field, code, message,
+  Rows that were refused; once, however often it is said. `said` is a query of what Selligent said of them: (n, field, code, message,
   missing), n being the number of a row; `seen` is when. `hashed` if the delta has their hash.
 #}
 {% macro selligent_reject(state, delta, keys, columns, said, seen, hashed=false) %}
-{{ selligent_append(state, 'rejected', selligent_rejected_names(keys), selligent_refused(delta, keys, columns, said, seen, hashed)) }}
+{{ selligent_append(state, 'rejected', selligent_rejected_names(keys), selligent_refused(state, delta, keys, columns, said, seen, hashed)) }}
 {% endmacro %}
 
-{% macro selligent_refused(delta, keys, columns, said, seen, hashed) %}
+{% macro selligent_refused(state, delta, keys, columns, said, seen, hashed) %}
 select {{ selligent_names(keys, 'refused') }},
   {#- Of a row that left the model there is nothing that a row of the model could be equal to. #}
   case when refused._selligent_kind not in ('removed', 'spared') then
@@ -255,6 +255,7 @@ select {{ selligent_names(keys, 'refused') }},
 from {{ delta }} as refused
 join ({{ said }}) as said
 on {{ selligent_number('refused') }} = said.n
+where not {{ selligent_in_table(state.rejected, keys, 'refused') }}
 {% endmacro %}
 
 {# Rows of which a call was taken and another was refused: in doubt. `numbers` is a query of them, n. #}
@@ -310,7 +311,7 @@ insert or replace into {{ state.meta }} {{ selligent_values(['name', 'value'], n
 {{ selligent_insert(state, 'runs', columns | join(', '), selligent_values(columns, [values])) }}
 {% endmacro %}
 
-{# A run that is known has these values now; `others` if it is about those that are under `status`. #}
+{# Runs that are known, and of which the condition is true, have these values now. #}
 {% macro selligent_change_runs(state, columns, values, condition) %}
 {{ selligent_update(state, 'runs', 'run', columns, values, condition) }}
 {% endmacro %}

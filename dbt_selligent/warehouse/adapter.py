@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+import signal
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,7 +26,7 @@ from dbt_common.exceptions import DbtBaseException
 
 from dbt_selligent.errors import ProfileError, RunError, WarehouseError
 from dbt_selligent.settings import Settings
-from dbt_selligent.warehouse.cursors import all_rows, batches, words
+from dbt_selligent.warehouse.cursors import all_rows, batches, own_cursor, words
 from dbt_selligent.warehouse.dialects import Dialect, dialect_of
 from dbt_selligent.warehouse.macros import render_sql
 from dbt_selligent.warehouse.overrides import own_macros
@@ -101,18 +102,20 @@ class Warehouse:
 
     def run(self, sql: str) -> None:
         """Runs one statement; raises WarehouseError."""
-        with self._telling(), self._committing():
-            self._execute(sql)
+        with self._telling(), self._committing(), self._executed(sql):
+            pass
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows of a statement, of which there are few; raises WarehouseError."""
-        with self._telling(), self._committing():
-            return all_rows(self._execute(sql))
+        with self._telling(), self._committing(), self._executed(sql) as cursor:
+            return all_rows(cursor)
 
     def stream(self, sql: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         """The rows of a query as they come, whatever their number; raises WarehouseError."""
-        with self._telling(), self._committing():
-            yield from self._fetch(sql, schema)
+        # Without a name, the driver of Postgres would fetch all of it before it gave the first row.
+        named = {"name": NAME} if self.dialect.name == "postgres" else {}
+        with self._telling(), self._committing(), self._executed(sql, **named) as cursor:
+            yield from batches(cursor, schema)
 
     @contextmanager
     def transaction(self, *, frozen: bool = False) -> Iterator[None]:
@@ -189,12 +192,14 @@ class Warehouse:
         before = self._connections.get_if_exists()
         if before is not None and before.state == "open":
             return before
-        connection = self._connections.set_connection_name(NAME)
-        if self.dialect.transactional:
-            connection.handle.autocommit = False  # which a profile may turn on
         settings = [f"set {name} = {value}" for name, value in self._settings.items()]
-        for statement in [*split(render_sql("session", self.dialect), self.dialect), *settings]:
-            self._execute(statement)
+        with _own_interrupt():
+            connection = self._connections.set_connection_name(NAME)
+            if self.dialect.transactional:
+                connection.handle.autocommit = False  # which a profile may turn on
+            for statement in [*split(render_sql("session", self.dialect), self.dialect), *settings]:
+                with self._executed(statement):
+                    pass
         if self.dialect.transactional:
             connection.handle.commit()
         return connection
@@ -208,21 +213,16 @@ class Warehouse:
         with self.transaction():
             yield
 
-    def _execute(self, sql: str) -> Any:
-        """Runs one statement on this thread's connection; its cursor."""
-        cursor = self._connections.get_thread_connection().handle.cursor()
-        cursor.execute(sql)
-        return cursor
-
-    def _fetch(self, sql: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        handle = self._connections.get_thread_connection().handle
-        # Without a name, the driver of Postgres would fetch all of it before it gave the first row.
-        named = {"name": NAME} if self.dialect.name == "postgres" else {}
-        cursor = handle.cursor(**named)
-        cursor.execute(sql)
-        yield from batches(cursor, schema)
-        if named:
-            cursor.close()
+    @contextmanager
+    def _executed(self, sql: str, **named: str) -> Iterator[Any]:
+        """The cursor of a statement that was run on this thread's connection."""
+        cursor = self._connections.get_thread_connection().handle.cursor(**named)
+        try:
+            cursor.execute(sql)
+            yield cursor
+        finally:
+            with suppress(Exception):  # else a server might keep what it gave
+                own_cursor(cursor).close()
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
@@ -245,6 +245,20 @@ class Warehouse:
         if connection is not None and (broke or getattr(connection.handle, "closed", False)):
             connection.transaction_open = False
             self.release()
+
+
+@contextmanager
+def _own_interrupt() -> Iterator[None]:
+    """Ctrl-C stays what it is.
+
+    A Spark of this process would make it cancel all jobs, also those that keep what was confirmed.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is not before:
+            signal.signal(signal.SIGINT, before)
 
 
 def _prepare_spark(credentials: Any) -> None:

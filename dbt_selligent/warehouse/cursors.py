@@ -33,13 +33,17 @@ def batches(cursor: Any, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     """The rows of the statement that was run, some at a time."""
     frame = _frame_of(cursor)
     if frame is None:
-        fetched = getattr(cursor, "_cursor", cursor)  # dbt-spark has the driver's own in its own
-        pages = iter(lambda: fetched.fetchmany(ROWS_AT_A_TIME), [])
+        pages = iter(lambda: own_cursor(cursor).fetchmany(ROWS_AT_A_TIME), [])
     else:
         rows = frame.toLocalIterator()  # partition by partition
         pages = iter(lambda: list(islice(rows, ROWS_AT_A_TIME)), [])
     for page in pages:
         yield _as_batch(page, schema)
+
+
+def own_cursor(cursor: Any) -> Any:
+    """The driver's own, which dbt-spark has in one of its own."""
+    return getattr(cursor, "_cursor", cursor)
 
 
 def words(error: BaseException) -> str:
@@ -65,7 +69,7 @@ def words(error: BaseException) -> str:
 
 def _frame_of(cursor: Any) -> Any:
     """That of a Spark of this process, which has no cursor; None where there is one."""
-    return getattr(getattr(cursor, "_cursor", None), "_df", None)
+    return getattr(own_cursor(cursor), "_df", None)
 
 
 def _in_utc(value: Any) -> Any:

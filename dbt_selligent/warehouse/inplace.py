@@ -99,6 +99,14 @@ class TransactionalPlace(SchemaPlace):
                     )
         return copied
 
+    def forget(self) -> None:
+        """Registers its tables as nobody's, and drops them, at once."""
+        try:
+            with self.schema.warehouse.transaction():
+                super().forget()
+        finally:
+            self.schema.look()
+
     def scratch(self, name: str) -> str:
         """A table of the session."""
         return f"pg_temp._selligent_{name}"

@@ -15,97 +15,37 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TypeVar, cast
 
-from dbt_selligent.errors import LockedError, RunError, StateError, WarehouseError
+from dbt_selligent.errors import LockedError, RunError, StateError
+from dbt_selligent.warehouse.claims import Claim, claims_of
 from dbt_selligent.warehouse.schema import Schema
 
 # How long a claim holds that is not renewed, and how often it is; seconds.
 SECONDS_TO_HOLD = 120
 SECONDS_TO_RENEW = 30
 SECONDS_TO_POLL = 2.0
-# How the names of the tables of claims begin; a number of a day follows.
-LOCKS = "locks_"
-ATTEMPTS = 5
 Known = TypeVar("Known")
 
 
 class Lease:
-    """A claim to what ``key`` names."""
+    """A lock that is held for as long as its claim is renewed in time."""
 
     def __init__(self, key: str) -> None:
-        self.key = key
-        self.claim = uuid.uuid4().hex
-        self.holder = json.dumps(_holder())
-        self.until = 0.0  # by `_clock`
+        self.claim = Claim(uuid.uuid4().hex, key, json.dumps(_holder()))
         self.known: object = None  # see `Leases.once`
+        self._until: float | None = None  # by `_clock`
 
     @property
     def held(self) -> bool:
         """Whether it was renewed in time, so that no other can have it."""
-        return _clock() <= self.until
+        return self._until is not None and _clock() <= self._until
 
+    def renewed(self, began: float) -> None:
+        """Its claim was renewed by a statement that began then, and has ended.
 
-class _Days:
-    """The tables of claims: one for each day, by this machine's clock, and none that is over.
-
-    Where two that insert into one table at once may undo each other, each command has its own.
-    """
-
-    def __init__(self, schema: Schema) -> None:
-        self.schema = schema
-        self._made = ""
-        self._own = "" if schema.dialect.transactional else f"_{uuid.uuid4().hex[:12]}"
-
-    def today(self) -> str:
-        """That of today, made if it is not there; raises WarehouseError."""
-        name = f"{LOCKS}{_day()}{self._own}"
-        if self._made != name:
-            self.schema.ensure()
-            self.schema.create(name, "create_locks")
-            self.schema.drop([table for table, day in self._there() if day < _day() - 1])
-            self._made = name
-        return name
-
-    def renew(self, leases: Sequence[Lease]) -> None:
-        """Says, in one statement, that they hold for a while from now; raises WarehouseError."""
-        began = _clock()  # what is said takes time to be written
-        self._say(leases, SECONDS_TO_HOLD)
-        for lease in leases:
-            lease.until = began + SECONDS_TO_HOLD
-
-    def release(self, lease: Lease) -> None:
-        """Says that it holds no more; raises WarehouseError."""
-        self._say([lease], 0, released=True)
-
-    def _say(self, leases: Sequence[Lease], seconds: int, *, released: bool = False) -> None:
-        literal = self.schema.dialect.literal
-        self.schema.append(
-            "claim",
-            target=self.schema[self.today()],
-            claims=[
-                {
-                    "claim": literal(each.claim),
-                    "what": literal(each.key),
-                    "holder": literal(each.holder),
-                }
-                for each in leases
-            ],
-            seconds=seconds,
-            released=str(released).lower(),
-        )
-
-    def open(self) -> list[str]:
-        """Those in which a claim may hold, also of who has another clock."""
-        return [table for table, day in self._there() if abs(day - _day()) <= 1]
-
-    def _there(self) -> list[tuple[str, int]]:
-        tables = self.schema.tables(LOCKS)
-        return [(table, int(table.removeprefix(LOCKS).partition("_")[0])) for table in tables]
-
-    def close(self) -> None:
-        """Drops what is this command's own; raises WarehouseError."""
-        if self._own and self._made:
-            mine = [table for table, _ in self._there() if table.endswith(self._own)]
-            self.schema.drop(mine)
+        What was not renewed in time is lost for good: another may have had it meanwhile.
+        """
+        if self._until is None or self.held:
+            self._until = began + SECONDS_TO_HOLD
 
 
 class Leases:
@@ -113,7 +53,7 @@ class Leases:
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
-        self._days = _Days(schema)
+        self._claims = claims_of(schema)
         self._held: dict[str, Lease] = {}
         self._changes = threading.Lock()
         self._ended = threading.Event()
@@ -124,19 +64,19 @@ class Leases:
         """Holds what ``key`` names, told as ``what``; raises LockedError that says who has it."""
         lease = Lease(key)
         try:
-            self._days.renew([lease])
-            claims = self._claims(key)
-            if lease.held and lease.claim not in [claim for claim, _, _ in claims]:
-                raise StateError(f"the lock of {what} was not written", "run again")
-            for other, holder, left in claims:
-                if other != lease.claim and not _is_gone(holder):
-                    raise LockedError(f"{what} is in use{_told(holder, left)}")
+            self._renew([lease])
+            claims = self._claims.there(key)
+            if not lease.held or lease.claim not in [claim for claim, _ in claims]:
+                raise StateError(f"the lock of {what} was not written in time", "run again")
+            for claim, left in claims:
+                if claim != lease.claim and not _is_gone(claim.holder):
+                    raise LockedError(f"{what} is in use{_told(claim.holder, left)}")
             self._add(lease)
             yield
         finally:
             self._remove(lease)
             with suppress(RunError):  # it ends by itself
-                self._days.release(lease)
+                self._claims.say([lease.claim], 0, released=True)
 
     @contextmanager
     def take_turn(
@@ -190,52 +130,42 @@ class Leases:
         if self._renewing:
             self._renewing.join()
         with suppress(RunError):
-            self._days.close()
+            self._claims.close()
 
     def _add(self, lease: Lease) -> None:
         with self._changes:
-            self._held[lease.key] = lease
+            self._held[lease.claim.what] = lease
             if self._renewing is None:
-                self._renewing = threading.Thread(target=self._renew, name="leases", daemon=True)
+                self._renewing = threading.Thread(
+                    target=self._keep_renewing, name="leases", daemon=True
+                )
                 self._renewing.start()
 
     def _remove(self, lease: Lease) -> None:
         with self._changes:
-            if self._held.get(lease.key) is lease:
-                del self._held[lease.key]
+            if self._held.get(lease.claim.what) is lease:
+                del self._held[lease.claim.what]
 
-    def _renew(self) -> None:
+    def _keep_renewing(self) -> None:
         while not self._ended.wait(SECONDS_TO_RENEW):
             with self._changes:
-                held = list(self._held.values())
+                held = [lease for lease in self._held.values() if lease.held]
             if held:
                 with suppress(RunError):
-                    self._days.renew(held)
+                    self._renew(held)
         self._schema.warehouse.release()
 
-    def _claims(self, key: str) -> list[tuple[str, str, int]]:
-        what = self._schema.dialect.literal(key)
-        for more in reversed(range(ATTEMPTS)):
-            there = self._days.open()
-            tables = [self._schema[table] for table in there]
-            try:
-                self._schema.refresh(there)
-                rows = self._schema.rows("claims", tables=tables, what=what)
-                break
-            except WarehouseError:  # another command ended meanwhile, and dropped its own
-                if not more:
-                    raise
-        return [(str(claim), str(holder), int(left)) for claim, holder, left in rows]
+    def _renew(self, leases: Sequence[Lease]) -> None:
+        began = _clock()  # what is said takes time to be written
+        self._claims.say([lease.claim for lease in leases], SECONDS_TO_HOLD)
+        for lease in leases:
+            lease.renewed(began)
 
 
 def _clock() -> float:
     """Seconds that go on while the machine sleeps, where it has such a clock."""
     asleep_too = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     return time.clock_gettime(asleep_too)
-
-
-def _day() -> int:
-    return int(time.time() // 86400)
 
 
 def _holder() -> dict[str, object]:

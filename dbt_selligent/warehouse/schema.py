@@ -13,7 +13,7 @@ from dbt_selligent.warehouse.adapter import Warehouse, split
 from dbt_selligent.warehouse.dialects import Dialect
 from dbt_selligent.warehouse.macros import render_sql
 
-REGISTRY = "states"
+REGISTRY = "selligent_states"
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,6 @@ class Schema:
     def __getitem__(self, table: str) -> str:
         """A table of the schema as SQL names it."""
         return self.warehouse.relation(self.name, table)
-
-    fresh = __getitem__
 
     def run(self, macro: str, /, **arguments: Any) -> None:
         """Runs the statements of a macro; raises WarehouseError."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dbt_selligent.activation import Activation
+from dbt_selligent.errors import WarehouseError
 from dbt_selligent.naming import list_key
 from dbt_selligent.places import Place
 from dbt_selligent.settings import Destination, Settings
@@ -14,6 +15,7 @@ from dbt_selligent.staging import Reader
 from dbt_selligent.warehouse.adapter import Warehouse
 from dbt_selligent.warehouse.inplace import TransactionalPlace
 from dbt_selligent.warehouse.leases import Leases
+from dbt_selligent.warehouse.macros import render_sql
 from dbt_selligent.warehouse.places import SchemaPlace
 from dbt_selligent.warehouse.reader import AdapterReader
 from dbt_selligent.warehouse.schema import Schema
@@ -31,7 +33,7 @@ class AdapterStorage:
     def open_reader(self, temporary: Path) -> Iterator[Reader]:
         """The warehouse; raises WarehouseError."""
         try:
-            self._warehouse.rows("select 1")
+            self._require_letters()
             yield AdapterReader(self._warehouse)
         finally:
             self._warehouse.release()
@@ -51,6 +53,18 @@ class AdapterStorage:
             schema.drop_passing()
             leases.close()
         self._warehouse.close()
+
+    def _require_letters(self) -> None:
+        """Selligent compares keys without regard to case: so is the warehouse to."""
+        dialect = self._warehouse.dialect
+        [(knows,)] = self._warehouse.rows(render_sql("knows_letters", dialect))
+        if not knows:
+            raise WarehouseError(
+                "the database knows no capital letters but those of ASCII: keys that differ in "
+                "another are one in Selligent, and would be two here",
+                "use a database with another locale than C, or a macro "
+                f"{dialect.name}__selligent_folded of your own: docs/warehouses.md",
+            )
 
     def _place(self, destination: Destination, name: str, key: str) -> SchemaPlace:
         # Developers have each a schema of their own for models, and do not share a state.

@@ -23,6 +23,7 @@ from dbt_selligent.warehouse.tables import SchemaTables
 
 POINTERS = ("pointer_0", "pointer_1")
 # Tables that are written to one file: they have some rows for each run, and no more.
+APPENDED = ("log", "doubt", "rejected")  # which may be since they were last read
 SMALL = ("migrations", "meta", "log", "runs")
 
 
@@ -243,7 +244,9 @@ def read_pointer(schema: Schema, prefix: str) -> Versions:
         [(int(n), text) for n, text in schema.rows("pointed", pointers=there)] if there else []
     )
     newest, text = max(written, default=(0, "{}"))
-    return Versions(schema, prefix, json.loads(text), newest, pointers)
+    counting = json.loads(text)
+    schema.refresh([counting[table] for table in APPENDED if table in counting])
+    return Versions(schema, prefix, counting, newest, pointers)
 
 
 def point(versions: Versions, counting: Mapping[str, str]) -> None:

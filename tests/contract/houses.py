@@ -189,6 +189,10 @@ class SparkHouse(House):
     def read(self, sql: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in self._session.sql(sql).collect()]
 
+    def jobs(self) -> int:
+        """How many jobs there were."""
+        return int(self._session.sparkContext._jsc.sc().dagScheduler().nextJobId())
+
     def forget(self) -> None:
         dropped = [f"drop database if exists {name} cascade" for name in (SCHEMA, STATE_SCHEMA)]
         self.run(*dropped, f"create database {SCHEMA}")

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from contract.world import ANN, BEN, CAT, CROWD, FIELDS, KEYS, WHOLE, World, calls, counted, crm
+from dbt_selligent.ledger import RunLedger
+from dbt_selligent.spans import Outcome, Span
 
 BY_HAND = (*ANN[:2], "By hand", 9.0, False)
 ONCE = {**FIELDS, "OPTIN": {"column": "opt_in", "only": "insert"}}
@@ -170,6 +172,47 @@ def test_a_refused_row_is_held_until_it_changes_or_is_asked_for(world: World) ->
     world.sandbox.faults([])
     result = world.in_step(retry_rejected=True)
     assert (result.confirmed, world.records()) == (1, ROWS)
+    world.settled()
+
+
+def test_a_refusal_that_is_kept_twice_is_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer of the warehouse was lost: what it did before is said to it again."""
+    flush = RunLedger.flush
+
+    def twice(ledger: RunLedger) -> None:
+        refusals = [*ledger._refusals]
+        flush(ledger)
+        ledger._refusals += refusals
+        flush(ledger)
+
+    monkeypatch.setattr(RunLedger, "flush", twice)
+    world.customers(*ROWS)
+    world.sandbox.faults([f"load:reject:MAIL=c{BAD}@acme.example"])
+    assert world.sync_one().rejected == 1
+    assert (world.kept().held, world.history().rejected_rows) == (1, 1)
+    assert counted(world.plan_one()) == [("held", 1)]
+
+
+def test_what_another_run_says_too_late_is_not_believed(world: World) -> None:
+    """Its numbers are of rows of its own delta."""
+    world.begun(*ROWS[:2])
+    world.sandbox.faults(["load:503"])
+    world.customers(*ROWS[:4])
+    note = RunLedger.note
+
+    def late(ledger: RunLedger, span: Span, outcome: Outcome) -> None:
+        run, ledger._run_id = ledger._run_id, "another"
+        note(ledger, span, Outcome.ANSWERED)
+        ledger._run_id = run
+        note(ledger, span, outcome)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunLedger, "note", late)
+        assert world.sync_one().status == "failed"
+    assert world.kept().confirmed == 2
+    world.sandbox.faults([])
+    world.in_step()
+    assert world.records() == ROWS[:4]
     world.settled()
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import pytest
 from functional.conftest import wait_until
 
 from contract.world import ANN, BEN, CAT, World, crm, mails
-from dbt_selligent.errors import WarehouseError
-from dbt_selligent.warehouse.leases import Lease, _Days
+from dbt_selligent.errors import StateError, WarehouseError
+from dbt_selligent.warehouse.claims import Claim, Claims
+from dbt_selligent.warehouse.places import SchemaPlace
 
 ROWS = [ANN, BEN, CAT]
 
@@ -22,14 +24,14 @@ def test_a_lock_that_cannot_be_written_fails_its_activation_and_no_other_result_
     world.declare(crm(), mails())
     world.customers(*ROWS)
     world.fill("mails", {"mail": "text", "score": "integer"}, ("ann@acme.example", 1))
-    renew = _Days.renew
+    say = Claims.say
 
-    def broken(days: _Days, leases: Sequence[Lease]) -> None:
-        if any(each.key.startswith("list customers") for each in leases):
+    def broken(there: Claims, claims: Sequence[Claim], *given: int, **more: bool) -> None:
+        if any(each.what.startswith("list customers") for each in claims):
             raise WarehouseError("no connection", "sync again")
-        renew(days, leases)
+        say(there, claims, *given, **more)
 
-    monkeypatch.setattr(_Days, "renew", broken)
+    monkeypatch.setattr(Claims, "say", broken)
     results = world.sync().results
     assert [(each.name, each.status, each.error) for each in results] == [
         ("crm", "failed", "no connection"),
@@ -39,6 +41,29 @@ def test_a_lock_that_cannot_be_written_fails_its_activation_and_no_other_result_
     monkeypatch.undo()
     assert [each.status for each in world.sync().results] == ["in step", "in step"]
     assert world.records() == ROWS
+
+
+@pytest.mark.parametrize("house", ["postgres"], indirect=True)
+def test_a_lock_of_an_activation_that_cannot_be_written_fails_it_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.declare(crm(), mails())
+    world.customers(*ROWS)
+    world.fill("mails", {"mail": "text", "score": "integer"}, ("ann@acme.example", 1))
+    hold = SchemaPlace.hold
+
+    def broken(place: SchemaPlace) -> AbstractContextManager[None]:
+        if place.name == "crm":
+            raise StateError("the lock of activation crm was not written in time", "run again")
+        return hold(place)
+
+    monkeypatch.setattr(SchemaPlace, "hold", broken)
+    results = world.sync().results
+    assert [(each.name, each.status) for each in results] == [
+        ("crm", "failed"),
+        ("mails", "in step"),
+    ]
+    assert [each["status"] for each in world.results()["results"]] == ["failed", "in step"]
 
 
 def test_a_second_sync_is_refused_and_says_who_holds_it(world: World) -> None:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
-import time
-from contextlib import suppress
-from itertools import count
-from pathlib import Path
+import signal
+from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from dbt.adapters.sql.connections import SQLConnectionManager as Connections
 
 from contract.house import STATE_SCHEMA
-from contract.world import ANN, BEN, World, crm
-from dbt_selligent.errors import LockedError, RunError, WarehouseError
-from dbt_selligent.upkeep import reset
+from contract.houses import SparkHouse
+from contract.world import ANN, World, crm
+from dbt_selligent.errors import LockedError, RunError
 from dbt_selligent.warehouse.adapter import Warehouse
+from dbt_selligent.warehouse.claims import Claim, ClaimProperties, claims_of
 from dbt_selligent.warehouse.leases import Leases
 from dbt_selligent.warehouse.schema import Schema
 
@@ -58,82 +56,94 @@ def test_the_driver_logs_no_statement(world: World, caplog: pytest.LogCaptureFix
 
 def test_claims_are_gone_with_the_command(world: World) -> None:
     world.begun(ANN)
-    assert tables(world, "locks_") == []
+    assert tables(world, "selligent_locks") == []
     assert tables(world, "") != []
 
 
-def test_claims_of_another_spark_are_seen_that_came_after_its_first(world: World) -> None:
-    """It writes files of which this one hears nothing; here they are written without any Spark."""
-    world.begun(ANN)
+@pytest.fixture
+def schema(world: World) -> Iterator[Schema]:
     warehouse = Warehouse(world.settings())
-    schema = Schema(warehouse, STATE_SCHEMA)
-    leases = Leases(schema)
-    table = f"locks_{int(time.time() // 86400)}_another"
+    yield Schema(warehouse, STATE_SCHEMA)
+    warehouse.close()
+
+
+def test_no_lock_waits_for_a_job(world: World, schema: Schema) -> None:
+    """Spark gives all its cores to the job that came first, unless it is told otherwise."""
+    assert isinstance(world.house, SparkHouse)
+    jobs = world.house.jobs()
+    leases, others = Leases(schema), Leases(schema)
+    with leases.hold("secret url", "it"):  # names for which Spark does not tell what they are of
+        leases._renew(list(leases._held.values()))
+        with (
+            pytest.raises(LockedError, match="it is in use by process"),
+            others.hold("secret url", "it"),
+        ):
+            pass
+        with others.hold("another", "another"):
+            pass
+    with others.hold("secret url", "it"):
+        pass
+    for each in (leases, others):
+        each.close()
+    assert world.house.jobs() == jobs
+    assert tables(world, "selligent_locks") == []
+
+
+def test_a_lock_that_is_renewed_as_it_is_let_go_is_free(schema: Schema) -> None:
+    claims, claim = claims_of(schema), Claim("c1", "it", "{}")
+    claims.say([claim], 100)
+    assert [each for each, _ in claims.there("it")] == [claim]
+    claims.say([claim], 0, released=True)
+    claims.say([claim], 100)
+    assert claims.there("it") == []
+    claims.close()
+
+
+def test_ctrl_c_does_not_become_spark_s_that_cancels_all_jobs(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The session of this process is there already, which took it when it was made."""
+    before = signal.getsignal(signal.SIGINT)
+    connect = Connections.set_connection_name
+
+    def taking(connections: Connections, name: str | None = None) -> Any:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return connect(connections, name)
+
+    monkeypatch.setattr(Connections, "set_connection_name", taking)
+    warehouse = Warehouse(world.settings())
     try:
-        with leases.hold("a", "a"):
-            schema.run("create_locks", target=schema[table], types=schema.dialect.types)
-            claims = [{"claim": "'c1'", "what": "'b'", "holder": "'{}'"}]
-            schema.run("claim", target=schema[table], claims=claims, seconds=100, released="false")
-            with pytest.raises(LockedError), leases.hold("b", "b"):
-                pass
-            with leases.hold("c", "c"):
-                pass
-            [(place,)] = world.house.read(
-                f"select distinct input_file_name() from {STATE_SCHEMA}.{table}"
-            )
-            row = {"claim": "c2", "what": "c", "holder": "{}", "released": False}
-            line = pa.Table.from_pylist([{**row, "expires": int(time.time()) + 100}])
-            names = ["claim", "what", "holder", "expires", "released"]
-            folder = Path(urlsplit(place).path).parent
-            pq.write_table(line.select(names), folder / "another.parquet")
-            with pytest.raises(LockedError), leases.hold("c", "c"):
-                pass
+        warehouse.rows("select 1")
+        assert signal.getsignal(signal.SIGINT) is before
     finally:
-        leases.close()
-        schema.drop([table])
+        signal.signal(signal.SIGINT, before)
         warehouse.close()
+
+
+def test_a_server_keeps_nothing_of_a_statement_that_is_done(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hive = importlib.import_module("pyhive.hive")
+    made: list[Any] = []
+    cursor = hive.Connection.cursor
+
+    def noted(connection: Any, *given: Any, **named: Any) -> Any:
+        made.append(cursor(connection, *given, **named))
+        return made[-1]
+
+    monkeypatch.setattr(hive.Connection, "cursor", noted)
+    with world.connected(world.house.outside()):
+        world.declare(crm())
+        world.customers(ANN)
+        world.in_step()
+    assert len(made) > 20
+    assert [each for each in made if each._operationHandle is not None] == []
 
 
 def test_a_claim_that_was_not_written_is_no_lock(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.begun(ANN)
-    append = Schema.append
-
-    def lost(schema: Schema, macro: str, /, **arguments: Any) -> None:
-        if macro != "claim":
-            append(schema, macro, **arguments)
-
-    monkeypatch.setattr(Schema, "append", lost)
+    monkeypatch.setattr(ClaimProperties, "_write", lambda *_given, **_named: None)
     with pytest.raises(RunError, match="the lock of activation crm was not written"):
         world.plan_one()
-
-
-def test_wherever_a_reset_breaks_off_the_state_is_there_or_not(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = Warehouse.run
-    for number in count(1, 3):
-        world.customers(ANN)
-        world.in_step()
-        calls = count(1)
-
-        def broken(warehouse: Warehouse, sql: str, last: int = number, calls: Any = calls) -> None:
-            if next(calls) >= last and "locks_" not in sql:
-                raise WarehouseError("no connection", "sync again")
-            run(warehouse, sql)
-
-        monkeypatch.setattr(Warehouse, "run", broken)
-        with suppress(RunError):
-            reset(world.settings(), "crm", yes=True)
-        done = next(calls) <= number
-        monkeypatch.setattr(Warehouse, "run", run)
-        there = world.kept().confirmed == 1
-        world.sent()
-        world.customers(ANN, BEN)
-        result = world.in_step()
-        assert result.confirmed == (1 if there else 2)
-        world.settled()
-        if done:
-            assert not there
-            break

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from itertools import count
+from typing import Any
+
 import pytest
 
 from contract.world import ANN, BEN, CAT, CROWD, KEYS, WHOLE, World, calls, counted, crm
-from dbt_selligent.errors import StateError
+from dbt_selligent.errors import RunError, StateError, WarehouseError
 from dbt_selligent.kept import show
 from dbt_selligent.upkeep import adopt, rename, reset
+from dbt_selligent.warehouse.adapter import Warehouse
 
 
 def test_a_state_is_shown_and_forgotten(world: World) -> None:
@@ -167,3 +172,34 @@ def test_a_plan_shows_a_sample_and_changes_nothing(world: World) -> None:
         shown = [(one["kind"], one["changed"], one["values"][KEYS]) for one in planned.sample]
         assert shown[:2] == [("new", [], 3), ("changed", ["FIRSTNAME"], 1)]
     assert (world.sent(), world.kept().confirmed, world.kept().in_doubt) == ([], 32, 0)
+
+
+@pytest.mark.parametrize("house", ["postgres", "spark"], indirect=True)
+def test_wherever_a_reset_breaks_off_the_state_is_there_or_not(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Warehouse.run
+    for number in count(1, 3):
+        world.customers(ANN)
+        world.in_step()
+        calls = count(1)
+
+        def broken(warehouse: Warehouse, sql: str, last: int = number, calls: Any = calls) -> None:
+            if next(calls) >= last and "selligent_locks" not in sql:
+                raise WarehouseError("no connection", "sync again")
+            run(warehouse, sql)
+
+        monkeypatch.setattr(Warehouse, "run", broken)
+        with suppress(RunError):
+            reset(world.settings(), "crm", yes=True)
+        done = next(calls) <= number
+        monkeypatch.setattr(Warehouse, "run", run)
+        there = world.kept().confirmed == 1
+        world.sent()
+        world.customers(ANN, BEN)
+        result = world.in_step()
+        assert result.confirmed == (1 if there else 2)
+        world.settled()
+        if done:
+            assert not there
+            break

@@ -8,6 +8,7 @@ import pytest
 from functional.conftest import exposure
 
 from contract.world import World, calls, counted, problems, things
+from dbt_selligent.pipeline import plan
 
 ID = {"id": "integer"}
 POO = "\N{PILE OF POO}"
@@ -215,6 +216,10 @@ def test_values_that_cannot_be_sent_are_listed_and_the_others_go(world: World, k
     ]
     rows = [(number, *good[:at], value, *good[at + 1 :]) for number, (at, value) in enumerate(bad)]
     world.fill("things", columns, *rows, (15, *good))
+    [planned] = plan(world.settings(select=("things",)), sample=len(rows))
+    shown = {one["values"]["ID"]: one["values"] for one in planned.sample}
+    assert sorted(shown) == list(range(len(bad))) + ([] if known else [15])
+    assert [type(shown[at]["DAY"]) for at, (column, _) in enumerate(bad) if column == 5] == [str]
     result = world.in_step("things")
     new = [] if known else [("new", 1)]
     assert counted(result) == [*new, ("invalid", len(bad))]
@@ -238,6 +243,16 @@ def test_values_that_cannot_be_sent_are_listed_and_the_others_go(world: World, k
     world.fill("things", columns, *((number, *good) for number in range(16)))
     result = world.in_step("things")
     assert counted(result) == ([] if known else [("new", len(bad))])
+
+
+@pytest.mark.parametrize("type_", ["date", "timestamp"])
+def test_a_key_that_no_driver_has_a_type_for_is_told_of(world: World, type_: str) -> None:
+    key = {"date": "day", "timestamp": "at"}[type_]
+    world.declare(things("AMOUNT", matching_key={key.upper(): key}))
+    world.fill("things", {key: type_, "amount": "double"}, (world.house.beyond[type_], 1.5))
+    assert counted(world.in_step("things")) == [("invalid", 1)]
+    [told] = world.history("things", show_values=True).invalid
+    assert (told["field"], type(told[key.upper()])) == (key.upper(), str)
 
 
 def test_names_that_need_quotes_are_names_as_any(world: World) -> None:

@@ -191,12 +191,13 @@ def _arguments(engine: str) -> dict[str, dict[str, Any]]:
             "target": relation, "prefix": literal("c_1"), "destination": literal("dev"),
             "name": literal("c"), "line": 2,
         },
+        "knows_letters": {},
         "create_locks": {"target": relation, "types": dialect.types},
         "claim": {
             "target": relation, "seconds": 120, "released": "false",
             "claims": [
-                {"claim": literal("1f"), "what": literal("activation c"), "holder": literal("{}")},
-                {"claim": literal("2a"), "what": literal("list l"), "holder": literal("{}")},
+                [literal("1f"), literal("activation c"), literal("{}")],
+                [literal("2a"), literal("list l"), literal("{}")],
             ],
         },
         "claims": {"tables": [relation, relation], "what": literal("activation c")},
@@ -252,7 +253,8 @@ def _arguments(engine: str) -> dict[str, dict[str, Any]]:
         "drop_view": {"macro": "drop", "target": model, "table": False},
         "drop_table": {"macro": "drop", "target": model, "table": True},
         "limit": {"delta": delta, "kinds": [literal("new"), literal("changed")], "most": 100},
-        "sample": {"delta": delta, "columns": columns.sent, "kind": literal("new"), "most": 5},
+        "sample": {"delta": delta, "columns": columns.sent, "kind": literal("new"), "most": 5,
+            "text": dialect.types["text"]},
         "groups": {"target": groups, "rows": rows, "types": dialect.types},
         "sendable": {
             "delta": delta, "kinds": [literal("new"), literal("changed")],

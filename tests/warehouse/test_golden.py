@@ -20,11 +20,11 @@ from .statements import ENGINES, GOLDEN, Versions, statements
 
 RENDERED = {engine: statements(engine) for engine in ENGINES}
 EACH = [(engine, name) for engine, there in RENDERED.items() for name in there]
-# What is run in the tool's own DuckDB, or where there are transactions over tables alone.
+# What is run in the tool's own DuckDB, where there are transactions over tables alone, or on Spark.
 LOCAL = {"rows", "absent", "incoming", "incoming_span", "take_incoming", "listed", "listed_page",
     "listed_twice", "listed_once", "listed_doubled", "verdicts", "verdict_counts", "open_doubts",
     "key_sample", "different_sample", "foreign_sample", "foreign_count",
-    "freeze"}  # fmt: skip
+    "freeze", "set_properties", "properties", "now"}  # fmt: skip
 
 
 @pytest.mark.parametrize(("engine", "name"), EACH)

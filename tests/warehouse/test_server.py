@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from dbt_selligent.errors import LockedError, ProfileError, StateError, Warehous
 from dbt_selligent.settings import Settings
 from dbt_selligent.storage import open_storage
 from dbt_selligent.tables import note
-from dbt_selligent.warehouse import leases
+from dbt_selligent.warehouse import claims, leases
 from dbt_selligent.warehouse.adapter import Warehouse, split
+from dbt_selligent.warehouse.claims import Claim, claims_of
 from dbt_selligent.warehouse.dialects import BIGQUERY, POSTGRES, SPARK, Dialect
 from dbt_selligent.warehouse.inplace import TransactionalPlace
 from dbt_selligent.warehouse.leases import Leases
@@ -73,21 +75,63 @@ def test_a_lock_is_one_processs_alone_and_says_whose(schema: Schema) -> None:
     second.close()
 
 
-def test_a_lock_that_was_not_renewed_in_time_is_lost_and_free_for_others(
-    schema: Schema, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def expire(schema: Schema, held: Leases) -> None:
+    """As if whoever holds them had stood still for so long."""
+    for lease in held._held.values():
+        lease._until = 0.0
+    [table] = schema.tables("selligent_locks_")
+    schema.warehouse.run(f"update {schema[table]} set expires = 0")
+
+
+def test_a_lock_that_was_not_renewed_in_time_is_lost_and_free_for_others(schema: Schema) -> None:
     first, second = Leases(schema), Leases(schema)
-    with monkeypatch.context() as patch:
-        patch.setattr(leases, "SECONDS_TO_HOLD", -1)
-        held = first.hold("activation crm", "activation crm")
-        held.__enter__()
-    with second.hold("activation crm", "activation crm"):
-        second.check("activation crm")
-        with pytest.raises(StateError, match="could not be renewed in time"):
-            first.check("activation crm")
-    held.__exit__(None, None, None)
+    with first.hold("activation crm", "activation crm"):
+        expire(schema, first)
+        with second.hold("activation crm", "activation crm"):
+            second.check("activation crm")
+            with pytest.raises(StateError, match="could not be renewed in time"):
+                first.check("activation crm")
     first.close()
     second.close()
+
+
+def test_a_lock_that_was_lost_stays_so_whoever_renews_it(
+    schema: Schema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another may have had it meanwhile, and counts on what it wrote."""
+    monkeypatch.setattr(leases, "SECONDS_TO_RENEW", 0.001)
+    held = Leases(schema)
+    said: list[tuple[str, ...]] = []
+    with held.hold("lost", "lost"), held.hold("held", "held"):
+        lost, kept = held._held.values()
+        lost._until = 0.0
+        say = held._claims.say
+
+        def noted(claims: Sequence[Claim], seconds: int, **more: bool) -> None:
+            say(claims, seconds, **more)
+            said.append(tuple(each.what for each in claims))
+
+        monkeypatch.setattr(held._claims, "say", noted)
+        wait_until(lambda: len(said) > 2, "it is renewed three times")
+        held._renew([lost, kept])  # it was under way when it was lost
+        held.check("held")
+        with pytest.raises(StateError, match="could not be renewed in time"):
+            held.check("lost")
+    held.close()
+    assert said[1] == ("held",)
+
+
+def test_a_lock_that_took_too_long_to_be_written_is_none(
+    schema: Schema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "SECONDS_TO_HOLD", -1)
+    held = Leases(schema)
+    with (
+        pytest.raises(StateError, match="the lock of it was not written in time"),
+        held.hold("it", "it"),
+    ):
+        pass
+    held.close()
 
 
 def test_all_that_is_held_is_renewed_by_one_statement_and_nothing_that_was_let_go(
@@ -96,21 +140,21 @@ def test_all_that_is_held_is_renewed_by_one_statement_and_nothing_that_was_let_g
     """However many there are, and however long a statement takes: none of them comes too late."""
     monkeypatch.setattr(leases, "SECONDS_TO_RENEW", 0.001)
     held = Leases(schema)
-    append = Schema.append
     renewed: list[list[str]] = []
+    run = Schema.run
 
     def noted(given: Schema, macro: str, /, **arguments: Any) -> None:
-        append(given, macro, **arguments)
-        if arguments["released"] == "false":
-            renewed.append([each["what"] for each in arguments["claims"]])
+        run(given, macro, **arguments)
+        if macro == "claim" and arguments["released"] == "false":
+            renewed.append([what for _, what, _ in arguments["claims"]])
 
     with held.hold("a", "a"), held.hold("b", "b"):
         with held.hold("c", "c"):
             pass
-        firsts = [each.until for each in held._held.values()]
-        monkeypatch.setattr(Schema, "append", noted)
+        firsts = [each._until or 0.0 for each in held._held.values()]
+        monkeypatch.setattr(Schema, "run", noted)
         wait_until(lambda: len(renewed) > 2, "they are renewed three times")
-        lasts = [each.until for each in held._held.values()]
+        lasts = [each._until or 0.0 for each in held._held.values()]
     held.close()
     assert renewed[1:3] == [["'a'", "'b'"]] * 2
     assert [last > first for first, last in zip(firsts, lasts, strict=True)] == [True, True]
@@ -124,7 +168,7 @@ def test_who_died_on_this_machine_holds_nothing_and_who_did_on_another_does(
         with monkeypatch.context() as patch:
             patch.setattr(leases, "_holder", lambda m=machine: {**holder, "machine": m})
             dead = leases.Lease(f"activation {machine}")
-        leases._Days(schema).renew([dead])
+        claims_of(schema).say([dead.claim], 100)
         living = Leases(schema)
         try:
             with living.hold(f"activation {machine}", "it"):
@@ -137,13 +181,18 @@ def test_who_died_on_this_machine_holds_nothing_and_who_did_on_another_does(
 def test_claims_of_days_that_are_over_are_dropped(
     schema: Schema, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    today = leases._day()
+    today = claims.today()
+    others = ["selligent_locks_2023", "selligent_locks_notes", f"locks_{today - 9}"]
+    schema.ensure()
+    for table in others:
+        schema.warehouse.run(f"create table {schema[table]} (a integer)")
     for day in (today - 3, today - 1, today):
         with monkeypatch.context() as patch:
-            patch.setattr(leases, "_day", lambda d=day: d)
+            patch.setattr(claims, "today", lambda d=day: d)
             with Leases(schema).hold("activation crm", "activation crm"):
                 pass
-    assert schema.tables("locks_") == [f"locks_{today - 1}", f"locks_{today}"]
+    kept = [f"selligent_locks_{day}" for day in (today - 1, today)]
+    assert schema.tables("") == sorted([*others, *kept, "selligent_states"])
 
 
 def test_a_state_that_is_renamed_keeps_its_tables_and_another_gets_others(schema: Schema) -> None:
@@ -212,7 +261,7 @@ def test_nothing_is_committed_when_the_lock_was_lost_meanwhile(
         tables.migrate()
         with tables.transaction():
             note(tables, run="first")
-        monkeypatch.setattr(held._held[place._key], "until", 0.0)
+        monkeypatch.setattr(held._held[place._key], "_until", 0.0)
         with pytest.raises(StateError, match="could not be renewed"), tables.transaction():
             note(tables, run="second")
         assert tables.meta("run") == "first"
@@ -279,6 +328,36 @@ def test_a_server_that_is_not_there_is_said_without_the_password(
     ):
         pass
     assert "s3cret" not in str(wrong.value)
+
+
+def test_a_database_that_knows_only_letters_of_ascii_is_told(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    """A key that changes from `É` to `é` would be new and removed: its record would be deleted."""
+    postgres.cursor.execute(
+        "create database plain template template0 encoding 'UTF8' locale_provider libc locale 'C'"
+    )
+    try:
+        settings = settings_of(postgres, tmp_path, dbname="plain")
+        with (
+            open_storage(settings) as storage,
+            pytest.raises(WarehouseError, match="no capital letters but those of ASCII") as wrong,
+            storage.open_reader(tmp_path),
+        ):
+            pass
+        assert "postgres__selligent_folded" in str(wrong.value)
+        own = (
+            "{% macro postgres__selligent_folded(text) %}"
+            "rtrim(lower({{ text }} collate pg_c_utf8), ' '){% endmacro %}"
+        )
+        (tmp_path / "own.sql").write_text(own)
+        with (
+            open_storage(replace(settings, macro_folders=(tmp_path,))) as storage,
+            storage.open_reader(tmp_path),
+        ):
+            pass
+    finally:
+        postgres.cursor.execute("drop database plain")
 
 
 def test_a_profile_that_is_wrong_is_said_by_its_key(postgres: Postgres, tmp_path: Path) -> None:

@@ -9,4 +9,5 @@ select refused.`CODE`, refused.`MAIL`,
 from `d`.`selligent`.`run__delta` as refused
 join (select 7 as n, cast('x' as string) as field, cast('x' as string) as code, cast('x' as string) as message, true as missing) as said
 on refused._selligent_n = said.n
+where not exists (select 1 from `d`.`selligent`.`crm__rejected__1` as found where refused.`CODE` = found.`CODE` and rtrim(lower(refused.`MAIL`), ' ') = rtrim(lower(found.`MAIL`), ' '))
 ;

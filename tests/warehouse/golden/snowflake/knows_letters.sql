@@ -1,0 +1,1 @@
+select rtrim(lower('É'), ' ') = 'é' as knows
