@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import signal
+import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -257,7 +258,8 @@ def _own_interrupt() -> Iterator[None]:
     try:
         yield
     finally:
-        if signal.getsignal(signal.SIGINT) is not before:
+        # Only a main thread can have lost it, or could take it back; it may be none of Python's.
+        if before is not None and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, before)
 
 
