@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,8 @@ def test_a_lock_that_was_lost_stays_so_whoever_renews_it(
 def test_a_lock_that_took_too_long_to_be_written_is_none(
     schema: Schema, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leases, "SECONDS_TO_HOLD", -1)
+    hours = count(step=3600)
+    monkeypatch.setattr(leases, "_clock", lambda: next(hours))
     held = Leases(schema)
     with (
         pytest.raises(StateError, match="the lock of it was not written in time"),
