@@ -178,7 +178,7 @@ class StateStore(StateView):
         with tables.transaction():
             if complete:
                 note(tables, complete=run_id)
-            self._unnote("delta", *(["known_before"] * complete))
+            self._unnote("delta", "run", *(["known_before"] * complete))
             change_run(
                 tables,
                 f"run.run_id = {tables.dialect.literal(run_id)}",

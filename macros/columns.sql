@@ -201,6 +201,10 @@
 
 {# Whether that is so of all letters: a database may know only those of ASCII. #}
 {% macro selligent_knows_letters() %}
+  {{- adapter.dispatch('selligent_knows_letters', 'dbt_selligent')() -}}
+{% endmacro %}
+
+{% macro default__selligent_knows_letters() %}
 select {{ selligent_folded("'É'") }} = 'é' as knows
 {% endmacro %}
 

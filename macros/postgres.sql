@@ -122,3 +122,13 @@ select cast(attname as text) as column_name,
 from attribute join pg_catalog.pg_type on pg_type.oid = atttypid where typtype <> 'd'
 order by attnum
 {% endmacro %}
+
+{#
+  In ASCII, since a driver says no more where the database's encoding is none of its letters'; of an
+  encoding that has no É, or has it elsewhere, no more than ASCII is asked.
+#}
+{% macro postgres__selligent_knows_letters() %}
+  {%- set latin = "getdatabaseencoding() in ('UTF8', 'LATIN1', 'LATIN9', 'WIN1252')" %}
+select {{ selligent_folded("chr(case when " ~ latin ~ " then 201 else 65 end)") }}
+  = chr(case when {{ latin }} then 233 else 97 end) as knows
+{% endmacro %}

@@ -74,14 +74,19 @@ describe table {{ relation }}
 
 {#
   Claims to locks are properties of a table without rows: (name, value), quoted strings. Neither these
-  statements nor that of the time are a job, which might wait for another.
+  statements nor that of the time are a job, which might wait for another. The table is parquet whatever
+  others are: of other formats a catalog may remember what it had read.
 #}
 {% macro spark__selligent_create_locks(target, types) %}
-create table {{ target }} (nothing {{ types.text }}){{ selligent_format() }}
+create table {{ target }} (nothing {{ types.text }}) using parquet
 {% endmacro %}
 
 {% macro selligent_set_properties(target, properties) %}
 alter table {{ target }} set tblproperties ({% for name, value in properties %}{{ name }} = {{ value }}{{ ', ' if not loop.last }}{% endfor %})
+{% endmacro %}
+
+{% macro selligent_unset_property(target, name) %}
+alter table {{ target }} unset tblproperties if exists ({{ name }})
 {% endmacro %}
 
 {% macro selligent_properties(target) %}

@@ -239,8 +239,9 @@ alter table {{ state.incoming }} rename to snapshot
 {% endmacro %}
 
 {#
-  Rows that were refused; once, however often it is said. `said` is a query of what Selligent said of them: (n, field, code, message,
-  missing), n being the number of a row; `seen` is when. `hashed` if the delta has their hash.
+  Rows that were refused; once, however often it is said. `said` is a query of what Selligent said of
+  them: (n, field, code, message, missing), n being the number of a row; `seen` is when. `hashed` if
+  the delta has their hash.
 #}
 {% macro selligent_reject(state, delta, keys, columns, said, seen, hashed=false) %}
 {{ selligent_append(state, 'rejected', selligent_rejected_names(keys), selligent_refused(state, delta, keys, columns, said, seen, hashed)) }}

@@ -7,6 +7,7 @@ what they say: they may hold values of rows.
 
 from __future__ import annotations
 
+import importlib
 import logging
 import re
 import signal
@@ -218,12 +219,13 @@ class Warehouse:
     def _executed(self, sql: str, **named: str) -> Iterator[Any]:
         """The cursor of a statement that was run on this thread's connection."""
         cursor = self._connections.get_thread_connection().handle.cursor(**named)
+        own = own_cursor(cursor)  # that of dbt-spark has another one with its next statement
         try:
             cursor.execute(sql)
             yield cursor
         finally:
             with suppress(Exception):  # else a server might keep what it gave
-                own_cursor(cursor).close()
+                own.close()
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
@@ -269,8 +271,12 @@ def _prepare_spark(credentials: Any) -> None:
     credentials.server_side_parameters |= SPARK_SETTINGS
     # A statement whose answer was lost may have run: it is not repeated.
     credentials.query_retries = 0
-    # It would log what statements say.
+    # They would log what statements say, or Spark of the values in them.
     logging.getLogger("pyhive").setLevel(logging.WARNING)
+    with suppress(ImportError):  # no Spark of this process, or one of before 4.0
+        loggers = importlib.import_module("pyspark.logger").PySparkLogger
+        for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+            loggers.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def forget_connections() -> None:

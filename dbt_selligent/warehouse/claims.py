@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import time
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from dbt_selligent.errors import WarehouseError
@@ -20,7 +18,6 @@ LOCKS = "selligent_locks_"
 # No table of a state is so named, since their names have two underscores, nor any of a user.
 _LOCKS = re.compile(LOCKS + r"(?P<day>\d{5})(?:_[0-9a-f]{12})?")
 PROPERTY = "selligent.claim."
-ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
@@ -40,42 +37,36 @@ class Claims(ABC):
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
-        self._made = ""
+        # Those of today and yesterday in which something was said.
+        self._made: list[str] = []
 
-    def say(self, claims: Sequence[Claim], seconds: int, *, released: bool = False) -> None:
-        """Says, in one statement, that they hold for so many seconds from now; or no more.
+    @abstractmethod
+    def say(self, claims: Sequence[Claim], seconds: int) -> None:
+        """Says, in one statement, that they hold for so many seconds from now.
 
         Raises WarehouseError.
         """
-        self._write(self._today(), claims, seconds, released=released)
 
+    @abstractmethod
+    def take_back(self, claim: Claim) -> None:
+        """Says that it holds no more; raises WarehouseError."""
+
+    @abstractmethod
     def there(self, what: str) -> list[tuple[Claim, int]]:
         """The claims to it that hold, and for how many seconds more; raises WarehouseError."""
-        for _ in range(ATTEMPTS - 1):
-            with suppress(WarehouseError):  # another command ended meanwhile, and dropped its own
-                return self._read(self._open(), what)
-        return self._read(self._open(), what)
 
     def close(self) -> None:
         """Drops what is this command's own; raises WarehouseError."""
-        if self.own and self._made:
-            self._schema.drop([table for table, _ in self._days() if table.endswith(self.own)])
-
-    @abstractmethod
-    def _write(
-        self, table: str, claims: Sequence[Claim], seconds: int, *, released: bool
-    ) -> None: ...
-
-    @abstractmethod
-    def _read(self, tables: Sequence[str], what: str) -> list[tuple[Claim, int]]: ...
+        if self.own:
+            self._schema.drop(self._made)
 
     def _today(self) -> str:
         name = f"{LOCKS}{today()}{self.own}"
-        if self._made != name:
+        if name not in self._made:
             self._schema.ensure()
             self._schema.create(name, "create_locks")
             self._schema.drop([table for table, day in self._days() if day < today() - 1])
-            self._made = name
+            self._made = [*self._made, name][-2:]
         return name
 
     def _open(self) -> list[str]:
@@ -91,23 +82,32 @@ class Claims(ABC):
 class ClaimRows(Claims):
     """Rows that are added, never changed, where an engine has transactions."""
 
-    def _write(self, table: str, claims: Sequence[Claim], seconds: int, *, released: bool) -> None:
+    def say(self, claims: Sequence[Claim], seconds: int) -> None:
+        """Adds a row for each."""
+        self._add(claims, seconds, released=False)
+
+    def take_back(self, claim: Claim) -> None:
+        """Adds a row that counts whatever is added later."""
+        self._add([claim], 0, released=True)
+
+    def there(self, what: str) -> list[tuple[Claim, int]]:
+        """All of them at once."""
+        found = self._schema.rows(
+            "claims",
+            tables=[self._schema[table] for table in self._open()],
+            what=self._schema.dialect.literal(what),
+        )
+        return [(Claim(name, what, holder), int(left)) for name, holder, left in found]
+
+    def _add(self, claims: Sequence[Claim], seconds: int, *, released: bool) -> None:
         literal = self._schema.dialect.literal
         self._schema.append(
             "claim",
-            target=self._schema[table],
+            target=self._schema[self._today()],
             claims=[[literal(each) for each in (c.name, c.what, c.holder)] for c in claims],
             seconds=seconds,
             released=str(released).lower(),
         )
-
-    def _read(self, tables: Sequence[str], what: str) -> list[tuple[Claim, int]]:
-        found = self._schema.rows(
-            "claims",
-            tables=[self._schema[table] for table in tables],
-            what=self._schema.dialect.literal(what),
-        )
-        return [(Claim(name, what, holder), int(left)) for name, holder, left in found]
 
 
 class ClaimProperties(Claims):
@@ -120,40 +120,41 @@ class ClaimProperties(Claims):
     def __init__(self, schema: Schema) -> None:
         super().__init__(schema)
         self.own = f"_{uuid.uuid4().hex[:12]}"
-        self._writing = threading.Lock()
-        self._released: set[Claim] = set()
 
-    def _write(self, table: str, claims: Sequence[Claim], seconds: int, *, released: bool) -> None:
-        literal = self._schema.dialect.literal
-        with self._writing:
-            # One that is renewed as it is released is not to be taken up again.
-            self._released |= set(claims) if released else set()
-            expires = self._now() + seconds
-            said = [
-                (each, _hidden([each.what, each.holder, expires, each in self._released]))
-                for each in claims
-            ]
-            self._schema.run(
-                "set_properties",
-                target=self._schema[table],
-                properties=[(literal(PROPERTY + each.name), literal(text)) for each, text in said],
-            )
+    def say(self, claims: Sequence[Claim], seconds: int) -> None:
+        """Sets a property for each."""
+        literal, expires = self._schema.dialect.literal, self._now() + seconds
+        said = {each.name: _hidden([each.what, each.holder, expires]) for each in claims}
+        self._schema.append(
+            "set_properties",
+            target=self._schema[self._today()],
+            properties=[(literal(PROPERTY + name), literal(text)) for name, text in said.items()],
+        )
 
-    def _read(self, tables: Sequence[str], what: str) -> list[tuple[Claim, int]]:
-        found: dict[Claim, list[tuple[int, bool]]] = {}
-        for table in tables:
-            for claim, expires, released in _claims_in(
-                self._schema.rows("properties", target=self._schema[table])
-            ):
-                found.setdefault(claim, []).append((expires, released))
-        now = self._now()
-        return [
-            (claim, max(said)[0] - now)
-            for claim, said in found.items()
-            if claim.what == what
-            and max(said)[0] > now
-            and not any(released for _, released in said)
-        ]
+    def take_back(self, claim: Claim) -> None:
+        """Removes it from wherever it may have been set."""
+        for table in reversed(self._made):
+            name = self._schema.dialect.literal(PROPERTY + claim.name)
+            self._schema.append("unset_property", target=self._schema[table], name=name)
+
+    def there(self, what: str) -> list[tuple[Claim, int]]:
+        """Those of one command after the other."""
+        now = self._now()  # what is renewed while others are read is not to be taken for over
+        found: dict[Claim, int] = {}
+        for table in self._open():
+            for claim, expires in self._read(table):
+                if claim.what == what and expires > now:
+                    found[claim] = max(expires, found.get(claim, 0))
+        return [(claim, expires - now) for claim, expires in found.items()]
+
+    def _read(self, table: str) -> list[tuple[Claim, int]]:
+        try:
+            properties = self._schema.rows("properties", target=self._schema[table])
+        except WarehouseError:
+            if table in self._schema.tables(table):
+                raise
+            return []  # its command ended meanwhile
+        return list(_claims_in(properties))
 
     def _now(self) -> int:
         [(now,)] = self._schema.rows("now")
@@ -175,8 +176,8 @@ def _hidden(said: object) -> str:
     return json.dumps(said).encode().hex()
 
 
-def _claims_in(properties: Iterable[Sequence[object]]) -> Iterator[tuple[Claim, int, bool]]:
+def _claims_in(properties: Iterable[Sequence[object]]) -> Iterator[tuple[Claim, int]]:
     for name, value in properties:
         if str(name).startswith(PROPERTY):
-            what, holder, expires, released = json.loads(bytes.fromhex(str(value)))
-            yield Claim(str(name).removeprefix(PROPERTY), what, holder), expires, released
+            what, holder, expires = json.loads(bytes.fromhex(str(value)))
+            yield Claim(str(name).removeprefix(PROPERTY), what, holder), expires

@@ -33,7 +33,8 @@ def batches(cursor: Any, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     """The rows of the statement that was run, some at a time."""
     frame = _frame_of(cursor)
     if frame is None:
-        pages = iter(lambda: own_cursor(cursor).fetchmany(ROWS_AT_A_TIME), [])
+        own = own_cursor(cursor)
+        pages = iter(lambda: own.fetchmany(ROWS_AT_A_TIME), [])
     else:
         rows = frame.toLocalIterator()  # partition by partition
         pages = iter(lambda: list(islice(rows, ROWS_AT_A_TIME)), [])

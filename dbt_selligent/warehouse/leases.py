@@ -27,25 +27,27 @@ Known = TypeVar("Known")
 
 
 class Lease:
-    """A lock that is held for as long as its claim is renewed in time."""
+    """A lock, told as ``what``, that is held for as long as its claim is renewed in time."""
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, what: str) -> None:
+        self.what = what
         self.claim = Claim(uuid.uuid4().hex, key, json.dumps(_holder()))
         self.known: object = None  # see `Leases.once`
-        self._until: float | None = None  # by `_clock`
+        self._until = 0.0  # by `_clock`
 
     @property
-    def held(self) -> bool:
-        """Whether it was renewed in time, so that no other can have it."""
-        return self._until is not None and _clock() <= self._until
+    def left(self) -> float:
+        """Seconds for which no other can have it; none is left where it was not renewed in time."""
+        return max(0.0, self._until - _clock())
+
+    def written(self, began: float) -> None:
+        """Its claim was written by a statement that began then."""
+        self._until = began + SECONDS_TO_HOLD
 
     def renewed(self, began: float) -> None:
-        """Its claim was renewed by a statement that began then, and has ended.
-
-        What was not renewed in time is lost for good: another may have had it meanwhile.
-        """
-        if self._until is None or self.held:
-            self._until = began + SECONDS_TO_HOLD
+        """So it was again; what was not in time is lost for good: another may have had it."""
+        if self.left:
+            self.written(began)
 
 
 class Leases:
@@ -62,21 +64,23 @@ class Leases:
     @contextmanager
     def hold(self, key: str, what: str) -> Iterator[None]:
         """Holds what ``key`` names, told as ``what``; raises LockedError that says who has it."""
-        lease = Lease(key)
+        lease = Lease(key, what)
         try:
-            self._renew([lease])
+            self._write(lease)
             claims = self._claims.there(key)
-            if not lease.held or lease.claim not in [claim for claim, _ in claims]:
-                raise StateError(f"the lock of {what} was not written in time", "run again")
             for claim, left in claims:
                 if claim != lease.claim and not _is_gone(claim.holder):
                     raise LockedError(f"{what} is in use{_told(claim.holder, left)}")
+            if lease.left < 2 * SECONDS_TO_RENEW:  # it might be lost before it is renewed
+                raise LockedError(f"the lock of {what} could not be written in time")
+            if lease.claim not in [claim for claim, _ in claims]:
+                raise StateError(f"the lock of {what} was not written", "run again")
             self._add(lease)
             yield
         finally:
             self._remove(lease)
             with suppress(RunError):  # it ends by itself
-                self._claims.say([lease.claim], 0, released=True)
+                self._claims.take_back(lease.claim)
 
     @contextmanager
     def take_turn(
@@ -104,9 +108,9 @@ class Leases:
     def check(self, key: str) -> None:
         """Raises StateError where it was held, and could not be renewed in time."""
         lease = self._held.get(key)
-        if lease and not lease.held:
+        if lease and not lease.left:
             raise StateError(
-                "the lock of the activation could not be renewed in time",
+                f"the lock of {lease.what} could not be renewed in time",
                 "run again: it goes on where this run stopped",
             )
 
@@ -148,16 +152,22 @@ class Leases:
 
     def _keep_renewing(self) -> None:
         while not self._ended.wait(SECONDS_TO_RENEW):
-            with self._changes:
-                held = [lease for lease in self._held.values() if lease.held]
-            if held:
-                with suppress(RunError):
-                    self._renew(held)
+            with self._changes, suppress(RunError):  # none is let go meanwhile
+                self._renew([lease for lease in self._held.values() if lease.left])
         self._schema.warehouse.release()
+
+    def _write(self, lease: Lease) -> None:
+        for _ in range(2):  # a connection may take its time to be opened, and is then
+            began = _clock()
+            self._claims.say([lease.claim], SECONDS_TO_HOLD)
+            lease.written(began)
+            if lease.left > SECONDS_TO_HOLD - SECONDS_TO_RENEW:
+                break
 
     def _renew(self, leases: Sequence[Lease]) -> None:
         began = _clock()  # what is said takes time to be written
-        self._claims.say([lease.claim for lease in leases], SECONDS_TO_HOLD)
+        if leases:
+            self._claims.say([lease.claim for lease in leases], SECONDS_TO_HOLD)
         for lease in leases:
             lease.renewed(began)
 

@@ -98,7 +98,7 @@ class SchemaPlace(ABC):
         ``waits`` is told who has it; raises LockedError where it is told to ``stop`` before.
         """
         try:
-            with self._leases.take_turn(f"list {self._list_key}", f"list {name}", stop, waits):
+            with self._leases.take_turn(self._list, f"list {name}", stop, waits):
                 yield
         finally:
             if threading.current_thread() is not threading.main_thread():
@@ -132,9 +132,10 @@ class SchemaPlace(ABC):
         return schema[delta_table(prefix, delta)], schema[groups_table(prefix, delta)]
 
     def take_delta(self, delta: Delta) -> None:
-        """Notes which delta is that of the run."""
+        """Notes which delta is that of the run, which has not begun."""
         with self.open(Path()) as tables, tables.transaction():
-            note(tables, delta=str(delta))
+            # What the run before is still to say, too late, is not about this delta.
+            note(tables, delta=str(delta), run="")
 
     def drop_delta(self, delta: Delta) -> None:
         """Drops it."""
@@ -159,6 +160,10 @@ class SchemaPlace(ABC):
         return f"activation {self._destination} {self._name}"
 
     @property
+    def _list(self) -> str:
+        return f"list {self._list_key}"
+
+    @property
     def prefix(self) -> str:
         """How the names of its tables begin, or would."""
         return self._find() or self._free_prefix()
@@ -177,8 +182,9 @@ class SchemaPlace(ABC):
         return next(way for way in ways if way not in taken)
 
     def _check(self) -> None:
-        """Raises StateError where the lock was lost."""
+        """Raises StateError where the lock was lost, or that of the list."""
         self._leases.check(self._key)
+        self._leases.check(self._list)
 
     def _register(self, name: str, prefix: str) -> None:
         self.schema.register(Entry(self._destination, name, prefix))

@@ -15,15 +15,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from dbt_selligent.errors import RunError
+from dbt_selligent.errors import RunError, StateError
 from dbt_selligent.tables import Names
 from dbt_selligent.warehouse.places import OpenLocal, SchemaPlace
 from dbt_selligent.warehouse.schema import Schema
 from dbt_selligent.warehouse.tables import SchemaTables
 
 POINTERS = ("pointer_0", "pointer_1")
+APPENDED = ("log", "doubt", "rejected")  # without a version of their own
 # Tables that are written to one file: they have some rows for each run, and no more.
-APPENDED = ("log", "doubt", "rejected")  # which may be since they were last read
 SMALL = ("migrations", "meta", "log", "runs")
 
 
@@ -48,6 +48,7 @@ class Versions:
         self.pointers = set(pointers)  # those of the schema that are there
         self.views: list[str] = []
         self.made: list[str] = []
+        self.gone: Sequence[str] = ()  # of those that count, found when the lock was taken
         self.shapes: dict[str, list[tuple[str, str]]] = {}  # columns of what was written
         self._meant: dict[str, str] = {}
         self.begin()
@@ -189,8 +190,22 @@ class VersionedPlace(SchemaPlace):
         )
 
     def exists(self) -> bool:
-        """Whether there is a state."""
-        return self.copied is not None or (super().exists() and bool(self.table_names().counting))
+        """Whether there is a state: one that is forgotten loses its pointers first."""
+        # They are not read: who does not hold the lock could meet one that is being written.
+        return self.copied is not None or (
+            super().exists() and bool(self.schema.tables(f"{self.prefix}__pointer"))
+        )
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """The lock of the activation; what another Spark appended is heard of from then on."""
+        with super().hold():
+            counting = self.table_names().counting
+            there = self.schema.tables(f"{self.prefix}__") if counting else []
+            appended = [counting[table] for table in APPENDED if table in counting]
+            self.schema.refresh([name for name in appended if name in there])
+            self.table_names().gone = [name for name in counting.values() if name not in there]
+            yield
 
     def copy(self, temporary: Path) -> SchemaPlace:
         """The same tables, whose next versions are nobody else's."""
@@ -198,7 +213,7 @@ class VersionedPlace(SchemaPlace):
             self.schema, self._leases, self._destination, self._name, self._list_key
         )
         self.schema.ensure()
-        copied.copied = Versions(self.schema, self.prefix, self.table_names().counting)
+        copied.copied = Versions(self.schema, self.prefix, self._complete().counting)
         return copied
 
     def forget(self) -> None:
@@ -218,13 +233,24 @@ class VersionedPlace(SchemaPlace):
     def _opened(self, local: OpenLocal, temporary: Path) -> SchemaTables:
         return VersionedTables(
             self.schema,
-            self.table_names(),
+            self._complete(),
             self.prefix,
             local,
             temporary,
             self._check,
             copy=self.copied is not None,
         )
+
+    def _complete(self) -> Versions:
+        """The names of its tables, which are there; raises StateError where one is not."""
+        names = self.table_names()
+        for name in names.gone:
+            raise StateError(
+                f"{self.schema[name]}: missing, though it is of the state",
+                "put it back, or forget the state with `dbt-selligent state reset`: everything is "
+                "then sent again",
+            )
+        return names
 
     def _has_meta(self, names: Names) -> bool:
         return "meta" in self.table_names()
@@ -244,9 +270,7 @@ def read_pointer(schema: Schema, prefix: str) -> Versions:
         [(int(n), text) for n, text in schema.rows("pointed", pointers=there)] if there else []
     )
     newest, text = max(written, default=(0, "{}"))
-    counting = json.loads(text)
-    schema.refresh([counting[table] for table in APPENDED if table in counting])
-    return Versions(schema, prefix, counting, newest, pointers)
+    return Versions(schema, prefix, json.loads(text), newest, pointers)
 
 
 def point(versions: Versions, counting: Mapping[str, str]) -> None:

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from contract.world import ANN, BEN, CAT, CROWD, FIELDS, KEYS, WHOLE, World, calls, counted, crm
+from dbt_selligent.columns import Columns, stored_columns
+from dbt_selligent.errors import WarehouseError
 from dbt_selligent.ledger import RunLedger
 from dbt_selligent.spans import Outcome, Span
+from dbt_selligent.state import StateStore
 
 BY_HAND = (*ANN[:2], "By hand", 9.0, False)
 ONCE = {**FIELDS, "OPTIN": {"column": "opt_in", "only": "insert"}}
@@ -213,6 +216,72 @@ def test_what_another_run_says_too_late_is_not_believed(world: World) -> None:
     world.sandbox.faults([])
     world.in_step()
     assert world.records() == ROWS[:4]
+    world.settled()
+
+
+def say_late(store: StateStore, run: str, columns: Columns) -> None:
+    """What a run said of its rows comes to the log when it is over."""
+    ledger = RunLedger(store.tables, run, columns)
+    for group in range(4):
+        ledger.note(Span(group, 0, 1000), Outcome.ANSWERED)
+    ledger.flush()
+
+
+@pytest.mark.parametrize("house", ["postgres", "spark"], indirect=True)
+def test_what_a_run_says_of_its_rows_when_another_has_staged_its_own_is_not_believed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a server ends a statement whose command is no more; the other is cut off too then."""
+    world.begun(*ROWS[:2])
+    runs: list[str] = []
+    begin = StateStore.begin
+
+    def noted(store: StateStore, run: str, target: str, columns: Columns, **more: Any) -> RunLedger:
+        runs.append(run)
+        return begin(store, run, target, columns, **more)
+
+    def cut_off(store: StateStore, *_given: Any, **_more: Any) -> None:
+        raise WarehouseError("no connection", "sync again")
+
+    def late(store: StateStore, _: str, target: str, columns: Columns, **more: Any) -> RunLedger:
+        say_late(store, runs[0], columns)
+        raise WarehouseError("no connection", "sync again")
+
+    world.customers(*ROWS[:3])
+    with monkeypatch.context() as patch:
+        patch.setattr(StateStore, "begin", noted)
+        patch.setattr(StateStore, "finish", cut_off)
+        assert world.sync_one().status == "failed"
+    world.customers(*ROWS[:6])
+    with monkeypatch.context() as patch:
+        patch.setattr(StateStore, "begin", late)
+        assert world.sync_one().status == "failed"
+    world.in_step()
+    assert world.records() == ROWS[:6]
+    world.settled()
+
+
+@pytest.mark.parametrize("house", ["postgres", "spark"], indirect=True)
+def test_what_a_run_says_when_it_has_finished_is_not_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.begun(*ROWS[:2])
+    finish, runs = StateStore.finish, list[str]()
+
+    def then(store: StateStore, run: str, *given: Any, **more: Any) -> None:
+        finish(store, run, *given, **more)
+        there = [*store.tables.columns("snapshot").items()]
+        say_late(store, run, stored_columns(there, 1, store.tables.dialect))
+        runs.append(run)
+
+    world.customers(*ROWS[:4])
+    with monkeypatch.context() as patch:
+        patch.setattr(StateStore, "finish", then)
+        world.in_step()
+    assert (len(runs), world.kept().error) == (1, None)
+    world.customers(*ROWS[:5])
+    world.in_step()
+    assert world.records() == ROWS[:5]
     world.settled()
 
 

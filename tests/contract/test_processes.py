@@ -11,7 +11,7 @@ from functional.conftest import wait_until
 
 from contract.world import ANN, BEN, CAT, World, crm, mails
 from dbt_selligent.errors import StateError, WarehouseError
-from dbt_selligent.warehouse.claims import Claim, Claims
+from dbt_selligent.warehouse.claims import Claim, ClaimRows
 from dbt_selligent.warehouse.places import SchemaPlace
 
 ROWS = [ANN, BEN, CAT]
@@ -24,14 +24,14 @@ def test_a_lock_that_cannot_be_written_fails_its_activation_and_no_other_result_
     world.declare(crm(), mails())
     world.customers(*ROWS)
     world.fill("mails", {"mail": "text", "score": "integer"}, ("ann@acme.example", 1))
-    say = Claims.say
+    say = ClaimRows.say
 
-    def broken(there: Claims, claims: Sequence[Claim], *given: int, **more: bool) -> None:
+    def broken(there: ClaimRows, claims: Sequence[Claim], seconds: int) -> None:
         if any(each.what.startswith("list customers") for each in claims):
             raise WarehouseError("no connection", "sync again")
-        say(there, claims, *given, **more)
+        say(there, claims, seconds)
 
-    monkeypatch.setattr(Claims, "say", broken)
+    monkeypatch.setattr(ClaimRows, "say", broken)
     results = world.sync().results
     assert [(each.name, each.status, each.error) for each in results] == [
         ("crm", "failed", "no connection"),

@@ -13,10 +13,11 @@ from dbt.adapters.sql.connections import SQLConnectionManager as Connections
 
 from contract.house import STATE_SCHEMA
 from contract.houses import SparkHouse
-from contract.world import ANN, World, crm
-from dbt_selligent.errors import LockedError, RunError
+from contract.world import ANN, BEN, World, crm
+from dbt_selligent.errors import LockedError, RunError, WarehouseError
+from dbt_selligent.upkeep import reset
 from dbt_selligent.warehouse.adapter import Warehouse
-from dbt_selligent.warehouse.claims import Claim, ClaimProperties, claims_of
+from dbt_selligent.warehouse.claims import Claim, ClaimProperties
 from dbt_selligent.warehouse.leases import Leases
 from dbt_selligent.warehouse.schema import Schema
 
@@ -89,14 +90,83 @@ def test_no_lock_waits_for_a_job(world: World, schema: Schema) -> None:
     assert tables(world, "selligent_locks") == []
 
 
-def test_a_lock_that_is_renewed_as_it_is_let_go_is_free(schema: Schema) -> None:
-    claims, claim = claims_of(schema), Claim("c1", "it", "{}")
+def test_who_waits_for_a_lock_leaves_nothing(world: World, schema: Schema) -> None:
+    leases, others = Leases(schema), Leases(schema)
+    with leases.hold("it", "it"):
+        for _ in range(3):
+            with pytest.raises(LockedError), others.hold("it", "it"):
+                pass
+        said = [
+            name
+            for table in tables(world, "selligent_locks")
+            for name, _ in world.house.read(f"show tblproperties {STATE_SCHEMA}.{table}")
+            if name.startswith("selligent.claim.")
+        ]
+    assert len(said) == 1
+    leases.close()
+    others.close()
+
+
+def test_a_claim_that_is_renewed_while_others_are_read_is_not_over(
+    schema: Schema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims, claim, hours = ClaimProperties(schema), Claim("c1", "it", "{}"), [0]
     claims.say([claim], 100)
+    now, read = ClaimProperties._now, ClaimProperties._read
+
+    def slowly(there: ClaimProperties, table: str) -> list[tuple[Claim, int]]:
+        hours[0] += 1
+        return read(there, table)
+
+    monkeypatch.setattr(ClaimProperties, "_read", slowly)
+    monkeypatch.setattr(ClaimProperties, "_now", lambda there: now(there) + 3600 * hours[0])
     assert [each for each, _ in claims.there("it")] == [claim]
-    claims.say([claim], 0, released=True)
-    claims.say([claim], 100)
-    assert claims.there("it") == []
+    assert hours[0] > 0
     claims.close()
+
+
+def test_claims_of_a_command_that_ends_as_they_are_read_are_none(
+    schema: Schema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims, claim = ClaimProperties(schema), Claim("c1", "it", "{}")
+    claims.say([claim], 100)
+    there = claims._open()
+    monkeypatch.setattr(claims, "_open", lambda: [f"{there[0][:-1]}x", *there])
+    assert [each for each, _ in claims.there("it")] == [claim]
+    claims.close()
+
+
+@pytest.mark.parametrize("which", ["__log_", "__snapshot_", "__migrations_", "__"])
+def test_a_state_whose_tables_are_gone_is_told_of_and_can_be_reset(
+    world: World, which: str
+) -> None:
+    """None is taken for a state that has not begun: removals would be forgotten."""
+    world.begun(ANN, BEN)
+    gone = [name for name in tables(world, "crm_") if which in name and "__pointer" not in name]
+    assert gone
+    for name in gone:
+        world.house.run(f"drop table {STATE_SCHEMA}.{name}")
+    kept = world.kept()
+    assert "missing, though it is of the state" in (kept.error or "")
+    assert "state reset" in (kept.next_step or "")
+    failed = world.sync_one()
+    assert (failed.status, world.sent()) == ("failed", [])
+    assert "missing, though it is of the state" in (failed.error or "")
+    assert reset(world.settings(), "crm", yes=True).done
+    world.sent()
+    assert world.in_step().confirmed == 2
+    world.settled()
+
+
+def test_spark_s_own_log_tells_no_value(world: World, capfd: pytest.CaptureFixture[str]) -> None:
+    warehouse = Warehouse(world.settings())
+    try:
+        with pytest.raises(WarehouseError, match="CAST_INVALID_INPUT"):
+            warehouse.rows("select cast('ann@acme.example' as int)")
+    finally:
+        warehouse.close()
+    said = capfd.readouterr()
+    assert "ann@acme.example" not in said.out + said.err
 
 
 def test_ctrl_c_does_not_become_spark_s_that_cancels_all_jobs(
@@ -144,6 +214,6 @@ def test_a_claim_that_was_not_written_is_no_lock(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.begun(ANN)
-    monkeypatch.setattr(ClaimProperties, "_write", lambda *_given, **_named: None)
+    monkeypatch.setattr(ClaimProperties, "say", lambda *_given: None)
     with pytest.raises(RunError, match="the lock of activation crm was not written"):
         world.plan_one()
