@@ -6,14 +6,18 @@ import importlib
 import logging
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from dbt.adapters.sql.connections import SQLConnectionManager as Connections
 
 from contract.house import STATE_SCHEMA
 from contract.houses import SparkHouse
-from contract.world import ANN, BEN, World, crm
+from contract.world import ANN, BEN, KEYS, World, crm
 from dbt_selligent.errors import LockedError, RunError, WarehouseError
 from dbt_selligent.upkeep import reset
 from dbt_selligent.warehouse.adapter import Warehouse
@@ -25,9 +29,9 @@ pytestmark = pytest.mark.parametrize("house", ["spark"], indirect=True)
 OTHERS = {"spark.sql.session.timeZone": "Asia/Tokyo", "spark.sql.ansi.enabled": "false"}
 
 
-def tables(world: World, beginning: str) -> list[str]:
+def tables(world: World, beginning: str, part: str = "") -> list[str]:
     found = [str(row[1]) for row in world.house.read(f"show tables in {STATE_SCHEMA}")]
-    return sorted(name for name in found if name.startswith(beginning))
+    return sorted(name for name in found if name.startswith(beginning) and part in name)
 
 
 @pytest.mark.parametrize("method", ["session", "thrift"])
@@ -142,7 +146,7 @@ def test_a_state_whose_tables_are_gone_is_told_of_and_can_be_reset(
 ) -> None:
     """None is taken for a state that has not begun: removals would be forgotten."""
     world.begun(ANN, BEN)
-    gone = [name for name in tables(world, "crm_") if which in name and "__pointer" not in name]
+    gone = [name for name in tables(world, "crm_", which) if "__pointer" not in name]
     assert gone
     for name in gone:
         world.house.run(f"drop table {STATE_SCHEMA}.{name}")
@@ -156,6 +160,18 @@ def test_a_state_whose_tables_are_gone_is_told_of_and_can_be_reset(
     world.sent()
     assert world.in_step().confirmed == 2
     world.settled()
+
+
+def test_what_another_spark_appends_is_heard_of(world: World) -> None:
+    """A Spark remembers which files a table has; here one is written without any."""
+    world.begun(ANN)
+    assert world.kept().in_doubt == 0
+    [doubt] = tables(world, "crm_", "__doubt_")
+    shape = world.house.read(f"describe formatted {STATE_SCHEMA}.{doubt}")
+    [place] = [value for name, value, _ in shape if name == "Location"]
+    key = pa.table({KEYS: pa.array([ANN[0]], {"bigint": pa.int64()}[shape[0][1]])})
+    pq.write_table(key, Path(urlsplit(place).path) / "another.parquet")
+    assert world.kept().in_doubt == 1
 
 
 def test_spark_s_own_log_tells_no_value(world: World, capfd: pytest.CaptureFixture[str]) -> None:
