@@ -7,11 +7,7 @@ what they say: they may hold values of rows.
 
 from __future__ import annotations
 
-import importlib
-import logging
 import re
-import signal
-import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -28,6 +24,7 @@ from dbt_common.exceptions import DbtBaseException
 
 from dbt_selligent.errors import ProfileError, RunError, WarehouseError
 from dbt_selligent.settings import Settings
+from dbt_selligent.warehouse import spark
 from dbt_selligent.warehouse.cursors import all_rows, batches, own_cursor, words
 from dbt_selligent.warehouse.dialects import Dialect, dialect_of
 from dbt_selligent.warehouse.macros import render_sql
@@ -36,7 +33,6 @@ from dbt_selligent.warehouse.profile import read_credentials, read_output, where
 
 NAME = "dbt-selligent"
 LOST = ("TTransportException",)  # of a driver that may not be installed
-SPARK_SETTINGS = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true"}
 
 _open: weakref.WeakSet[Warehouse] = weakref.WeakSet()
 
@@ -78,9 +74,9 @@ class Warehouse:
                 f"pip install dbt-{kind}",
             ) from None
         self._credentials = read_credentials(settings, output, credentials)
-        self._settings = SPARK_SETTINGS if kind == "spark" else {}
+        self._settings = spark.SETTINGS if kind == "spark" else {}
         if kind == "spark":
-            _prepare_spark(self._credentials)
+            spark.prepare(self._credentials)
         known = dialect_of(kind)
         self.dialect: Dialect = replace(known, macros=own_macros(settings.macro_folders, known))
         self.database: str | None = self._credentials.database
@@ -195,7 +191,7 @@ class Warehouse:
         if before is not None and before.state == "open":
             return before
         settings = [f"set {name} = {value}" for name, value in self._settings.items()]
-        with _own_interrupt():
+        with spark.own_interrupt():
             connection = self._connections.set_connection_name(NAME)
             if self.dialect.transactional:
                 connection.handle.autocommit = False  # which a profile may turn on
@@ -248,35 +244,6 @@ class Warehouse:
         if connection is not None and (broke or getattr(connection.handle, "closed", False)):
             connection.transaction_open = False
             self.release()
-
-
-@contextmanager
-def _own_interrupt() -> Iterator[None]:
-    """Ctrl-C stays what it is.
-
-    A Spark of this process would make it cancel all jobs, also those that keep what was confirmed.
-    """
-    before = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    finally:
-        # Only a main thread can have lost it, or could take it back; it may be none of Python's.
-        if before is not None and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, before)
-
-
-def _prepare_spark(credentials: Any) -> None:
-    """Prepares credentials for what the tool's statements need."""
-    # The method `session` sets these before each statement, its own among them.
-    credentials.server_side_parameters |= SPARK_SETTINGS
-    # A statement whose answer was lost may have run: it is not repeated.
-    credentials.query_retries = 0
-    # They would log what statements say, or Spark of the values in them.
-    logging.getLogger("pyhive").setLevel(logging.WARNING)
-    with suppress(ImportError):  # no Spark of this process, or one of before 4.0
-        loggers = importlib.import_module("pyspark.logger").PySparkLogger
-        for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
-            loggers.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def forget_connections() -> None:

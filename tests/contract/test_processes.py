@@ -17,13 +17,17 @@ from dbt_selligent.warehouse.places import SchemaPlace
 ROWS = [ANN, BEN, CAT]
 
 
+def two_activations(world: World) -> None:
+    world.declare(crm(), mails())
+    world.customers(*ROWS)
+    world.fill("mails", {"mail": "text", "score": "integer"}, ("ann@acme.example", 1))
+
+
 @pytest.mark.parametrize("house", ["postgres"], indirect=True)
 def test_a_lock_that_cannot_be_written_fails_its_activation_and_no_other_result_is_lost(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.declare(crm(), mails())
-    world.customers(*ROWS)
-    world.fill("mails", {"mail": "text", "score": "integer"}, ("ann@acme.example", 1))
+    two_activations(world)
     say = ClaimRows.say
 
     def broken(there: ClaimRows, claims: Sequence[Claim], seconds: int) -> None:
@@ -47,9 +51,7 @@ def test_a_lock_that_cannot_be_written_fails_its_activation_and_no_other_result_
 def test_a_lock_of_an_activation_that_cannot_be_written_fails_it_alone(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.declare(crm(), mails())
-    world.customers(*ROWS)
-    world.fill("mails", {"mail": "text", "score": "integer"}, ("ann@acme.example", 1))
+    two_activations(world)
     hold = SchemaPlace.hold
 
     def broken(place: SchemaPlace) -> AbstractContextManager[None]:

@@ -12,8 +12,13 @@ from typing import Any
 import duckdb
 import pytest
 
+from dbt_selligent.warehouse.adapter import Warehouse
+from dbt_selligent.warehouse.dialects import POSTGRES
+from dbt_selligent.warehouse.schema import Schema
+
 from .engines import Duck, Engine, Postgres, Snowflake, Spark
 from .needs import require_spark
+from .servers import SCHEMA, settings_of
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +49,16 @@ def postgres() -> Iterator[Engine]:
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def schema(postgres: Postgres, tmp_path: Path) -> Iterator[Schema]:
+    """One for states, on a PostgreSQL; its name needs quotes."""
+    warehouse = Warehouse(settings_of(postgres, tmp_path))
+    made = Schema(warehouse, SCHEMA)
+    yield made
+    warehouse.close()
+    postgres.cursor.execute(f"drop schema if exists {POSTGRES.quote(SCHEMA)} cascade")
 
 
 @pytest.fixture
