@@ -3,7 +3,7 @@
   statement, with a semicolon and a line end behind it. Where an engine changes tables in place, within transactions that
   hold whatever is created too, a change is what it says. Everywhere else a change makes the table's
   next version: `state.next(table)` names it, and `state[table]` is that one from then on. A version
-  counts when the pointer to it is written, see `selligent_point`; none is ever changed after that, but
+  counts when the pointer to it is made, see `selligent_point`; none is ever changed after that, but
   for rows that are appended.
 #}
 

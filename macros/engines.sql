@@ -104,23 +104,21 @@ select {{ prefix }}, {{ destination }}, {{ name }}, {{ line }}
 {% endmacro %}
 
 {#
-  The pointer to the versions of a state's tables that count: `tables` is their names, as a quoted
-  string. Of two pointers the older one is written, so that the other still counts until this one does.
+  A pointer to the versions of a state's tables that count: a table that is made at once, and whole.
+  `tables` is a quoted string, which is the last column of what `selligent_pointed` finds.
 #}
-{% macro selligent_create_pointer(target, types) %}
-create table if not exists {{ target }} (generation {{ types.integer }}, tables {{ types.text }}){{ selligent_format() }}
+{% macro selligent_point(target, tables) %}
+  {{- adapter.dispatch('selligent_point', 'dbt_selligent')(target, tables) -}}
 {% endmacro %}
 
-{% macro selligent_point(target, generation, tables, types) %}
-  {{- adapter.dispatch('selligent_point', 'dbt_selligent')(target, generation, tables, types) -}}
+{% macro default__selligent_point(target, tables) %}
+create table {{ target }} as select {{ tables }} as tables
 {% endmacro %}
 
-{% macro default__selligent_point(target, generation, tables, types) %}
-create or replace table {{ target }} as select cast({{ generation }} as {{ types.integer }}) as generation, {{ tables }} as tables
+{% macro selligent_pointed(target) %}
+  {{- adapter.dispatch('selligent_pointed', 'dbt_selligent')(target) -}}
 {% endmacro %}
 
-{% macro selligent_pointed(pointers) %}
-{%- for pointer in pointers %}
-select generation, tables from {{ pointer }}{{ ' union all' if not loop.last }}
-{%- endfor %}
+{% macro default__selligent_pointed(target) %}
+select tables from {{ target }}
 {% endmacro %}

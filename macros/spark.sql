@@ -105,6 +105,11 @@ show tables in {{ named }} like {{ prefix[:-1] }}*'
 show schemas like {{ schema }}
 {% endmacro %}
 
-{% macro spark__selligent_point(target, generation, tables, types) %}
-insert overwrite table {{ target }} select {{ generation }}, {{ tables }}
+{# A property is written without a job. #}
+{% macro spark__selligent_point(target, tables) %}
+create table {{ target }} (nothing string) using parquet tblproperties ('selligent.tables' = {{ tables }})
+{% endmacro %}
+
+{% macro spark__selligent_pointed(target) %}
+show tblproperties {{ target }} ('selligent.tables')
 {% endmacro %}

@@ -28,6 +28,9 @@ OpenLocal = Callable[[], duckdb.DuckDBPyConnection]
 class SchemaPlace(ABC):
     """The tables of one state; ``list_key`` tells its list from all others."""
 
+    # How the names of tables go on that stay when the state is forgotten.
+    staying: tuple[str, ...] = ()
+
     def __init__(
         self, schema: Schema, leases: Leases, destination: str, name: str, list_key: str = ""
     ) -> None:
@@ -144,9 +147,10 @@ class SchemaPlace(ABC):
 
     def forget(self) -> None:
         """Registers its tables as nobody's, and drops them."""
-        prefix = self.prefix
+        prefix, stay = self.prefix, tuple(f"{self.prefix}__{name}" for name in self.staying)
         self._register("", prefix)
-        self.schema.drop(self.schema.tables(f"{prefix}__"))
+        there = self.schema.tables(f"{prefix}__")
+        self.schema.drop([table for table in there if not table.startswith(stay)])
         self._leases.look(self._key)
 
     def rename(self, to: Place) -> None:
@@ -199,15 +203,19 @@ class SchemaPlace(ABC):
         if self._has_meta(names):
             rows = schema.warehouse.rows(f"select value from {names['meta']} where name = 'delta'")
             kept = rows[0][0] if rows else None
-        schema.drop(
-            [
-                table
-                for table in schema.tables(f"{prefix}__")
-                if self._is_left(table.removeprefix(f"{prefix}__"), names)
-                and not (kept and table.endswith(f"_{kept}"))
-                and table not in schema.passing
-            ]
-        )
+        left = [
+            table
+            for table in schema.tables(f"{prefix}__")
+            if self._is_left(table.removeprefix(f"{prefix}__"), names)
+            and not (kept and table.endswith(f"_{kept}"))
+            and table not in schema.passing
+        ]
+        if left:
+            self._overrule()
+        schema.drop(left)
+
+    def _overrule(self) -> None:  # noqa: B027  (a transaction is over with its session)
+        """What a dead run may still say of what it left is not to count."""
 
     @abstractmethod
     def _has_meta(self, names: Names) -> bool:

@@ -1,18 +1,21 @@
 """States of an engine without transactions over tables: a change makes the next version of a table.
 
-Which versions count is said by a pointer, a row that is written when all of them are there: until
-then it says what it said before. There are two pointers, of which the older one is written, so that
-one of them can be read whenever it breaks off. No version is changed once it counts, but for rows
-that are appended.
+Which versions count is said by a pointer, which is made, at once and whole, when all of them are
+there: until then the one before counts. A command counts on from the last pointer that it found,
+and the last one counts: what a command that is dead, or lost its lock, has yet to say is of a
+number that is taken, or is behind. No version is changed once it counts, but for rows that are
+appended.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from dbt_selligent.errors import RunError, StateError
@@ -21,7 +24,7 @@ from dbt_selligent.warehouse.places import OpenLocal, SchemaPlace
 from dbt_selligent.warehouse.schema import Schema
 from dbt_selligent.warehouse.tables import SchemaTables
 
-POINTERS = ("pointer_0", "pointer_1")
+_POINTER = re.compile(r".+__pointer_(?P<number>\d+)")
 APPENDED = ("log", "doubt", "rejected")  # without a version of their own
 # Tables that are written to one file: they have some rows for each run, and no more.
 SMALL = ("migrations", "meta", "log", "runs")
@@ -30,7 +33,8 @@ SMALL = ("migrations", "meta", "log", "runs")
 class Versions:
     """Which version of each table is meant, in SQL: by its changes, within a transaction.
 
-    ``counting`` maps tables to the names of their versions that count, in the schema.
+    ``counting`` maps tables to the names of their versions that count, in the schema; ``pointers``
+    are the names of those that are there by number, of which the last one says so.
     """
 
     def __init__(
@@ -38,14 +42,13 @@ class Versions:
         schema: Schema,
         prefix: str,
         counting: Mapping[str, str],
-        generation: int = 0,
-        pointers: Sequence[str] = (),
+        pointers: Mapping[int, str] = MappingProxyType({}),
     ) -> None:
         self.schema = schema
         self.prefix = prefix
         self.counting = dict(counting)
-        self.generation = generation
-        self.pointers = set(pointers)  # those of the schema that are there
+        self.pointers = dict(pointers)
+        self.number = max(pointers, default=0)
         self.views: list[str] = []
         self.made: list[str] = []
         self.gone: Sequence[str] = ()  # of those that count, found when the lock was taken
@@ -129,7 +132,7 @@ class VersionedTables(SchemaTables):
                 pointing = True
                 point(names, after)
         except BaseException:
-            # A pointer may be written though the answer was lost: what it names is there then.
+            # A pointer may be there though the answer was lost: what it names is kept then.
             if not pointing:
                 self._drop(names.made)
             names.begin()
@@ -180,21 +183,19 @@ class VersionedTables(SchemaTables):
 class VersionedPlace(SchemaPlace):
     """Tables that are written anew; those of a copy, and what is between, go with the command."""
 
+    staying = ("pointer_",)
     copied: Versions | None = None
 
     def table_names(self) -> Versions:
         """The names of its tables."""
-        # Nobody else writes a pointer while the lock is held.
+        # Nobody else makes a pointer while the lock is held.
         return self.copied or self._leases.once(
             self._key, lambda: read_pointer(self.schema, self.prefix)
         )
 
     def exists(self) -> bool:
-        """Whether there is a state: one that is forgotten loses its pointers first."""
-        # They are not read: who does not hold the lock could meet one that is being written.
-        return self.copied is not None or (
-            super().exists() and bool(self.schema.tables(f"{self.prefix}__pointer"))
-        )
+        """Whether there is a state."""
+        return self.copied is not None or super().exists()
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -217,10 +218,8 @@ class VersionedPlace(SchemaPlace):
         return copied
 
     def forget(self) -> None:
-        """Drops its pointers, the one that counts last: if that breaks off, it is there or not."""
-        newest = self.table_names().generation % 2
-        for slot in (1 - newest, newest):
-            self.schema.drop([f"{self.prefix}__{POINTERS[slot]}"])
+        """Has a pointer say that there is nothing; it stays, so that what is late is behind it."""
+        point(self.table_names(), {})
         super().forget()
 
     def scratch(self, name: str) -> str:
@@ -252,41 +251,38 @@ class VersionedPlace(SchemaPlace):
             )
         return names
 
+    def _overrule(self) -> None:
+        """What a dead run may be about to say of its tables is behind another pointer then."""
+        names = self.table_names()
+        point(names, names.counting)
+
     def _has_meta(self, names: Names) -> bool:
         return "meta" in self.table_names()
 
     def _is_left(self, table: str, names: Names) -> bool:
         assert isinstance(names, Versions)  # noqa: S101
         counting = names.counting.values()
-        return not table.startswith("pointer_") and f"{self.prefix}__{table}" not in counting
+        return not table.startswith(self.staying) and f"{self.prefix}__{table}" not in counting
 
 
 def read_pointer(schema: Schema, prefix: str) -> Versions:
     """The versions that count; none where there is no state."""
-    pointers = schema.tables(f"{prefix}__pointer")
-    schema.refresh(pointers)
-    there = [schema[name] for name in pointers]
-    written = (
-        [(int(n), text) for n, text in schema.rows("pointed", pointers=there)] if there else []
-    )
-    newest, text = max(written, default=(0, "{}"))
-    return Versions(schema, prefix, json.loads(text), newest, pointers)
+    found = [_POINTER.fullmatch(name) for name in schema.tables(f"{prefix}__pointer_")]
+    pointers = {int(one["number"]): one[0] for one in found if one}
+    if not pointers:
+        return Versions(schema, prefix, {})
+    [said] = schema.rows("pointed", target=schema[pointers[max(pointers)]])
+    return Versions(schema, prefix, json.loads(bytes.fromhex(said[-1])), pointers)
 
 
 def point(versions: Versions, counting: Mapping[str, str]) -> None:
-    """Says which versions count from now on."""
-    schema, prefix = versions.schema, versions.prefix
-    pointers = [f"{prefix}__{name}" for name in POINTERS]
-    generation = versions.generation + 1
-    for name in pointers:
-        if name not in versions.pointers:
-            schema.run("create_pointer", target=schema[name], types=schema.dialect.types)
-            versions.pointers.add(name)
-    schema.run(
-        "point",
-        target=schema[pointers[generation % 2]],
-        generation=generation,
-        tables=schema.dialect.literal(json.dumps(counting, sort_keys=True)),
-        types=schema.dialect.types,
-    )
-    versions.generation = generation
+    """Says which versions count from now on; raises WarehouseError where another has said so."""
+    schema = versions.schema
+    # An answer may be lost: the number is taken whatever comes of it.
+    versions.number += 1
+    name = f"{versions.prefix}__pointer_{versions.number}"
+    tables = json.dumps(counting, sort_keys=True).encode().hex()
+    schema.run("point", target=schema[name], tables=schema.dialect.literal(tables))
+    with suppress(RunError):  # they are behind, and dropped by the next command
+        schema.drop(list(versions.pointers.values()))
+    versions.pointers = {versions.number: name}

@@ -6,6 +6,7 @@ import importlib
 import logging
 import signal
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -172,6 +173,69 @@ def test_what_another_spark_appends_is_heard_of(world: World) -> None:
     key = pa.table({KEYS: pa.array([ANN[0]], {"bigint": pa.int64()}[shape[0][1]])})
     pq.write_table(key, Path(urlsplit(place).path) / "another.parquet")
     assert world.kept().in_doubt == 1
+
+
+@pytest.mark.parametrize(("then", "stride"), [("sync", 1), ("reset and sync", 3)])
+def test_a_pointer_that_a_dead_run_makes_too_late_does_not_count(
+    world: World, monkeypatch: pytest.MonkeyPatch, then: str, stride: int
+) -> None:
+    """A server may finish whenever it likes what it was told by a process that was killed."""
+    world.declare(crm(mode="mirror"))
+    world.begun(ANN)
+    run = Warehouse.run
+
+    def dead(warehouse: Warehouse, sql: str) -> None:
+        """From its pointer number ``number`` on, it says no more than that it holds no lock."""
+        points = "__pointer_" in sql and "create table" in sql
+        if (late or (points and next(told) == number)) and "selligent_locks" not in sql:
+            late.append(sql)
+            raise WarehouseError("no answer", "sync again")
+        run(warehouse, sql)
+
+    for number in count(1, stride):
+        late: list[str] = []
+        told = count(1)
+        world.customers(ANN, (number + 1, f"c{number}@acme.example", "New", 1.0, True))
+        with monkeypatch.context() as killed:
+            killed.setattr(Warehouse, "run", dead)
+            ended = world.sync_one(force=True)
+        if not late:
+            break
+        assert ended.status == "failed"
+        world.customers(ANN, BEN)
+        if then == "reset and sync":
+            reset(world.settings(), "crm", yes=True)
+        world.in_step(force=True)
+        world.house.run(late[0])
+        world.settled()
+        assert world.kept().confirmed == 2
+    assert number > 3
+
+
+def test_a_pointer_is_overruled_before_what_it_may_name_is_dropped(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.begun(ANN)
+    [log] = tables(world, "crm_", "__log_")
+    left = f"{log.partition('__')[0]}__snapshot_left"
+    world.house.run(f"create table {STATE_SCHEMA}.{left} (n int) using parquet")
+    told: list[str] = []
+    run = Warehouse.run
+
+    def listened(warehouse: Warehouse, sql: str) -> None:
+        told.append(sql)
+        run(warehouse, sql)
+
+    monkeypatch.setattr(Warehouse, "run", listened)
+    world.customers(ANN, BEN)
+    world.in_step()
+    steps = [
+        "pointer" if "__pointer_" in sql else "left"
+        for sql in told
+        if ("create table" in sql and "__pointer_" in sql) or left in sql
+    ]
+    assert steps[:2] == ["pointer", "left"]
+    assert steps.count("left") == 1
 
 
 def test_spark_s_own_log_tells_no_value(world: World, capfd: pytest.CaptureFixture[str]) -> None:

@@ -201,11 +201,8 @@ def _arguments(engine: str) -> dict[str, dict[str, Any]]:
             ],
         },
         "claims": {"tables": [relation, relation], "what": literal("activation c")},
-        "create_pointer": {"target": relation, "types": dialect.types},
-        "point": {
-            "target": relation, "generation": 3, "tables": literal("{}"), "types": dialect.types,
-        },
-        "pointed": {"pointers": [relation, relation]},
+        "point": {"target": relation, "tables": literal("7b7d")},
+        "pointed": {"target": relation},
         "values": {"names": [quote("a"), quote("b")], "rows": [["1", literal("x")], ["2", "null"]]},
         "write": {"target": relation, "version": model, "small": True},
         "create_verdicts": {"target": relation, "keys": keys, "types": dialect.types},

@@ -1,1 +1,1 @@
-create or replace table "d"."s"."c" as select cast(3 as bigint) as generation, '{}' as tables
+create table "d"."s"."c" as select '7b7d' as tables

@@ -1,2 +1,1 @@
-select generation, tables from "d"."s"."c" union all
-select generation, tables from "d"."s"."c"
+select tables from "d"."s"."c"
