@@ -228,10 +228,7 @@ def open_tables(
         except duckdb.Error as error:
             if engine.is_damaged(error):
                 raise _unusable(name, state, error) from None
-            mend = "make room" if engine.no_room(error) else "mend it"
-            raise StateError(
-                f"{state}: {engine.words(error)}", f"nothing was lost: {mend} and run again"
-            ) from None
+            raise engine.unwritable(state, error) from None
 
 
 def _as_parameters(shape: Shape, rows: Sequence[Row]) -> tuple[str, dict[str, list[Any]]]:

@@ -76,6 +76,9 @@ class Place(Protocol):
         ``waits`` is told who has it; raises LockedError where it is told to ``stop`` before.
         """
 
+    def check(self) -> None:
+        """Raises StateError where a lock that was taken is not held any more."""
+
     def open(self, temporary: Path, *, read_only: bool = False) -> AbstractContextManager[Tables]:
         """Its tables; raises StateError."""
 
@@ -177,6 +180,9 @@ class Files:
         ``waits`` is told who has it; raises LockedError where it is told to ``stop`` before.
         """
         return take_turn(self.list_lock, f"list {name}", stop, waits)
+
+    def check(self) -> None:
+        """They are held as long as the process lives."""
 
     def open(self, temporary: Path, *, read_only: bool = False) -> AbstractContextManager[Tables]:
         """The tables, in a file that is made if it is not there; raises StateError."""

@@ -128,6 +128,11 @@ def _deliver(
         to_send = to_send if plan.limit is None else min(to_send, plan.limit)
         emit(Progress(activation.name, so_far.confirmed, so_far.rejected, to_send))
 
+    def admit() -> None:
+        client.admit()
+        # It may have waited, or the machine slept: what another sent meanwhile is newer than this.
+        job.place.check()
+
     with ExitStack() as open_things:
         client = open_things.enter_context(
             Client(job.destination, sleep=means.sleep, stopped=means.stopped)
@@ -135,7 +140,7 @@ def _deliver(
         finder = AbsentFinder(store, plan, job, means.sleep)
         open_things.callback(finder.close)
         delivery = Delivery(
-            Wire(call, whole_again, finder.find, means.sleep, means.stopped, admit=client.admit),
+            Wire(call, whole_again, finder.find, means.sleep, means.stopped, admit=admit),
             ledger,
             job.knowledge,
             tally=tally,

@@ -19,6 +19,15 @@ set client_min_messages = warning;
 set transaction isolation level repeatable read
 {% endmacro %}
 
+{#
+  A transaction of a name waits for others of that name: `name` is a quoted string. Whoever leaves his
+  open is put out, and does not keep others waiting.
+#}
+{% macro selligent_fence(name) %}
+select set_config('idle_in_transaction_session_timeout', '60s', true),
+  pg_advisory_xact_lock(hashtextextended({{ name }}, 0))
+{% endmacro %}
+
 {# Seconds since 1970, by the engine's clock, which all machines have in common. #}
 {% macro selligent_epoch() %}
   {{- adapter.dispatch('selligent_epoch', 'dbt_selligent')() -}}
@@ -27,6 +36,14 @@ set transaction isolation level repeatable read
 {% macro default__selligent_epoch() -%} cast(extract(epoch from current_timestamp) as bigint) {%- endmacro %}
 
 {% macro postgres__selligent_epoch() -%} cast(extract(epoch from clock_timestamp()) as bigint) {%- endmacro %}
+
+{% macro selligent_now() %}
+  {{- adapter.dispatch('selligent_now', 'dbt_selligent')() -}}
+{% endmacro %}
+
+{% macro default__selligent_now() %}
+select {{ selligent_epoch() }} as now
+{% endmacro %}
 
 {#
   The tables of a schema whose names begin with a prefix: `named` is the schema in SQL, `schema` the

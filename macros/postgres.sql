@@ -12,12 +12,17 @@
   {%- endif -%}
 {% endmacro %}
 
-{# A numeric may have more digits than those that are kept: what is too large stays so. #}
+{#
+  A numeric may have more digits than those that are kept: what is too large stays so. A text is of the
+  database's collation, as the tables of the state are: of another one, two values may be the same, or a
+  letter have no other case.
+#}
 {% macro postgres__selligent_settled_cast(column) %}
   {%- if column.origin == 'boolean' and column.family == 'integer' -%} cast(cast({{ column.source }} as integer) as {{ column.type }})
   {%- elif column.origin == 'whole' and column.family == 'huge' -%}
     case when abs({{ column.source }}) < 1e37 then cast({{ column.source }} as {{ column.type }})
          when {{ column.source }} is not null then cast(1e37 as {{ column.type }}) end
+  {%- elif column.family == 'text' -%} cast({{ column.source }} as {{ column.type }}) collate "default"
   {%- else -%} cast({{ column.source }} as {{ column.type }})
   {%- endif -%}
 {% endmacro %}
@@ -131,4 +136,16 @@ order by attnum
   {%- set latin = "getdatabaseencoding() in ('UTF8', 'LATIN1', 'LATIN9', 'WIN1252')" %}
 select {{ selligent_folded("chr(case when " ~ latin ~ " then 201 else 65 end)") }}
   = chr(case when {{ latin }} then 233 else 97 end) as knows
+{% endmacro %}
+
+{# All of them, and not only those that may be read: a state that is not to be read is not none. #}
+{% macro postgres__selligent_tables(named, schema, prefix) %}
+select cast(relname as text) as table_name
+from pg_catalog.pg_class join pg_catalog.pg_namespace on pg_namespace.oid = relnamespace
+where relkind = 'r' and nspname = {{ schema }} and starts_with(cast(relname as text), {{ prefix }})
+order by 1
+{% endmacro %}
+
+{% macro postgres__selligent_find_schema(schema) %}
+select cast(nspname as text) as schema_name from pg_catalog.pg_namespace where nspname = {{ schema }}
 {% endmacro %}

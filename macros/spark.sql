@@ -93,7 +93,7 @@ alter table {{ target }} unset tblproperties if exists ({{ name }})
 show tblproperties {{ target }}
 {% endmacro %}
 
-{% macro selligent_now() %}
+{% macro spark__selligent_now() %}
 select * from (values (unix_timestamp())) as given (now)
 {% endmacro %}
 

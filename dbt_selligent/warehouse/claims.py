@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import time
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from dbt_selligent.errors import WarehouseError
+from dbt_selligent.errors import RunError, WarehouseError
 from dbt_selligent.warehouse.schema import Schema
 
 # How the names of their tables begin; the number of a day follows.
@@ -30,7 +30,7 @@ class Claim:
 
 
 class Claims(ABC):
-    """The tables of claims: one for each day, by this machine's clock, and none that is over."""
+    """The tables of claims: one for each day, by the engine's clock, and none that is over."""
 
     # How the names of tables end that no other command writes.
     own = ""
@@ -47,6 +47,11 @@ class Claims(ABC):
         Raises WarehouseError.
         """
 
+    def take(self, claim: Claim, seconds: int) -> list[tuple[Claim, int]]:
+        """Says it; gives all claims to the same, this one among them, as `there` does."""
+        self.say([claim], seconds)
+        return self.there(claim.what)
+
     @abstractmethod
     def take_back(self, claim: Claim) -> None:
         """Says that it holds no more; raises WarehouseError."""
@@ -61,22 +66,33 @@ class Claims(ABC):
             self._schema.drop(self._made)
 
     def _today(self) -> str:
-        name = f"{LOCKS}{today()}{self.own}"
+        today = self._day()
+        name = f"{LOCKS}{today}{self.own}"
         if name not in self._made:
             self._schema.ensure()
             self._schema.create(name, "create_locks")
-            self._schema.drop([table for table, day in self._days() if day < today() - 1])
+            with suppress(RunError):  # another one's, to be dropped by its owner
+                self._schema.drop([table for table, day in self._days() if day < today - 1])
             self._made = [*self._made, name][-2:]
         return name
 
     def _open(self) -> list[str]:
-        """Those in which a claim may hold, also of who has another clock."""
-        return [table for table, day in self._days() if abs(day - today()) <= 1]
+        """Those in which a claim may hold."""
+        today = self._day()
+        return [table for table, day in self._days() if abs(day - today) <= 1]
 
     def _days(self) -> Iterator[tuple[str, int]]:
         for table in self._schema.tables(LOCKS):
             if name := _LOCKS.fullmatch(table):
                 yield table, int(name["day"])
+
+    def _day(self) -> int:
+        """The number of the day, in UTC."""
+        return self._now() // 86400
+
+    def _now(self) -> int:
+        [(now,)] = self._schema.rows("now")
+        return int(now)
 
 
 class ClaimRows(Claims):
@@ -85,6 +101,13 @@ class ClaimRows(Claims):
     def say(self, claims: Sequence[Claim], seconds: int) -> None:
         """Adds a row for each."""
         self._add(claims, seconds, released=False)
+
+    def take(self, claim: Claim, seconds: int) -> list[tuple[Claim, int]]:
+        """One after the other, so that of those who want it at once the first one has it."""
+        self._today()
+        with self._schema.warehouse.transaction():
+            self._schema.fence(claim.what)
+            return super().take(claim, seconds)
 
     def take_back(self, claim: Claim) -> None:
         """Adds a row that counts whatever is added later."""
@@ -156,19 +179,10 @@ class ClaimProperties(Claims):
             return []  # its command ended meanwhile
         return list(_claims_in(properties))
 
-    def _now(self) -> int:
-        [(now,)] = self._schema.rows("now")
-        return int(now)
-
 
 def claims_of(schema: Schema) -> Claims:
     """The claims of a command."""
     return ClaimRows(schema) if schema.dialect.transactional else ClaimProperties(schema)
-
-
-def today() -> int:
-    """The number of a day, in UTC."""
-    return int(time.time() // 86400)
 
 
 def _hidden(said: object) -> str:

@@ -184,7 +184,19 @@ def open_warehouse(settings: Settings, temporary: Path) -> Iterator[DuckDBReader
         opened = open_by_dbt(settings, output)
     try:
         engine.limit(opened.cursor, temporary)
+        _require_no_collation(opened.cursor)
         with engine.interruptible(opened.cursor):
             yield DuckDBReader(opened.cursor, opened.databases)
     finally:
         opened.close()
+
+
+def _require_no_collation(cursor: Any) -> None:
+    """Of another one, values that differ would be the same, of which a change is never sent."""
+    [(collation,)] = cursor.execute("select current_setting('default_collation')").fetchall()
+    if collation:
+        raise WarehouseError(
+            f"default_collation is {collation}: a value that changes its case alone would be taken "
+            "for unchanged",
+            "take it out of the settings in profiles.yml, and declare it at columns that need it",
+        )

@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 
+from dbt_selligent.errors import StateError
 from dbt_selligent.warehouse.macros import literal, quote
 
 # What every file of the tool is written in, so that a newer DuckDB's files stay readable.
@@ -148,6 +149,12 @@ def no_room(error: Exception) -> str | None:
 def is_damaged(error: Exception) -> bool:
     """Whether the content of a file is not what DuckDB wrote."""
     return any(sign in str(error).lower() for sign in DAMAGED)
+
+
+def unwritable(where: Path, error: duckdb.Error) -> StateError:
+    """What stopped the work on a state, of which nothing is lost by that."""
+    mend = "make room" if no_room(error) else "mend it"
+    return StateError(f"{where}: {words(error)}", f"nothing was lost: {mend} and run again")
 
 
 def words(error: Exception) -> str:

@@ -47,6 +47,7 @@ class TransactionalTables(SchemaTables):
         """All or nothing, durable when it ends."""
         try:
             with self._schema.warehouse.transaction():
+                self._schema.fence(self._prefix)
                 yield
                 self._check()
         except BaseException:
@@ -77,6 +78,14 @@ class TransactionalPlace(SchemaPlace):
         """The names of its tables."""
         return InPlace(self.schema, self.prefix, copy=self.copied)
 
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """The lock of the activation, once whoever lost it has committed, or cannot any more."""
+        with super().hold():
+            self.schema.fence(self.prefix)
+            self.schema.look()
+            yield
+
     def exists(self) -> bool:
         """Whether there is a state."""
         return self.copied or super().exists()
@@ -103,7 +112,9 @@ class TransactionalPlace(SchemaPlace):
         """Registers its tables as nobody's, and drops them, at once."""
         try:
             with self.schema.warehouse.transaction():
+                self.schema.fence(self.prefix)
                 super().forget()
+                self.check()
         finally:
             self.schema.look()
 
@@ -113,7 +124,7 @@ class TransactionalPlace(SchemaPlace):
 
     def _opened(self, local: OpenLocal, temporary: Path) -> SchemaTables:
         return TransactionalTables(
-            self.schema, self.table_names(), self.prefix, local, temporary, self._check
+            self.schema, self.table_names(), self.prefix, local, temporary, self.check
         )
 
     def _has_meta(self, names: Names) -> bool:

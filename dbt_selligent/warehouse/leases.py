@@ -22,6 +22,9 @@ from dbt_selligent.warehouse.schema import Schema
 # How long a claim holds that is not renewed, and how often it is; seconds.
 SECONDS_TO_HOLD = 120
 SECONDS_TO_RENEW = 30
+# For how much less it counts here: a request, or a commit, takes its time, and others count in
+# whole seconds.
+SECONDS_TO_SPARE = 15
 SECONDS_TO_POLL = 2.0
 Known = TypeVar("Known")
 
@@ -42,7 +45,7 @@ class Lease:
 
     def written(self, began: float) -> None:
         """Its claim was written by a statement that began then."""
-        self._until = began + SECONDS_TO_HOLD
+        self._until = began + SECONDS_TO_HOLD - SECONDS_TO_SPARE
 
     def renewed(self, began: float) -> None:
         """So it was again; what was not in time is lost for good: another may have had it."""
@@ -66,8 +69,7 @@ class Leases:
         """Holds what ``key`` names, told as ``what``; raises LockedError that says who has it."""
         lease = Lease(key, what)
         try:
-            self._write(lease)
-            claims = self._claims.there(key)
+            claims = self._take(lease)
             for claim, left in claims:
                 if claim != lease.claim and not _is_gone(claim.holder):
                     raise LockedError(f"{what} is in use{_told(claim.holder, left)}")
@@ -156,13 +158,14 @@ class Leases:
                 self._renew([lease for lease in self._held.values() if lease.left])
         self._schema.warehouse.release()
 
-    def _write(self, lease: Lease) -> None:
+    def _take(self, lease: Lease) -> list[tuple[Claim, int]]:
         for _ in range(2):  # a connection may take its time to be opened, and is then
             began = _clock()
-            self._claims.say([lease.claim], SECONDS_TO_HOLD)
+            claims = self._claims.take(lease.claim, SECONDS_TO_HOLD)
             lease.written(began)
-            if lease.left > SECONDS_TO_HOLD - SECONDS_TO_RENEW:
+            if _clock() - began < SECONDS_TO_SPARE:
                 break
+        return claims
 
     def _renew(self, leases: Sequence[Lease]) -> None:
         began = _clock()  # what is said takes time to be written
@@ -191,10 +194,18 @@ def _holder() -> dict[str, object]:
 
 def _is_gone(text: str) -> bool:
     """Whether the holder was a process of this machine that is no more: it left without a word."""
-    with suppress(ValueError, KeyError, TypeError):
+    with suppress(ValueError, KeyError, TypeError, OverflowError, PermissionError):
         holder = json.loads(text)
-        here = holder["machine"] is not None and holder["machine"] == _machine()
-        return here and _born(int(holder["pid"])) != holder["born"]
+        if holder["machine"] is None or holder["machine"] != _machine():
+            return False
+        pid = int(holder["pid"])
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        # Those of others may be hidden.
+        born = _born(pid)
+        return born is not None and bool(born != holder["born"])
     return False
 
 

@@ -107,6 +107,11 @@ class SchemaPlace(ABC):
             if threading.current_thread() is not threading.main_thread():
                 self.schema.warehouse.release()  # the thread's own
 
+    def check(self) -> None:
+        """Raises StateError where the lock was lost, or that of the list."""
+        self._leases.check(self._key)
+        self._leases.check(self._list)
+
     @contextmanager
     def open(self, temporary: Path, *, read_only: bool = False) -> Iterator[Tables]:
         """Its tables; they are registered if they are not there."""
@@ -115,9 +120,12 @@ class SchemaPlace(ABC):
             self.schema.ensure()
             self._register(self._name, prefix)
         with ExitStack() as stack:
-            yield self._opened(
-                lambda: stack.enter_context(engine.open_engine(temporary)), temporary
-            )
+            try:
+                yield self._opened(
+                    lambda: stack.enter_context(engine.open_engine(temporary)), temporary
+                )
+            except duckdb.Error as error:
+                raise engine.unwritable(temporary, error) from None
 
     def new_delta(self, temporary: Path, *, keep: bool) -> Delta:
         """Tables beside its own, where they are to be kept."""
@@ -156,6 +164,7 @@ class SchemaPlace(ABC):
     def rename(self, to: Place) -> None:
         """Its tables are registered under the other name: at once, or not at all."""
         assert isinstance(to, SchemaPlace)  # noqa: S101
+        self.check()
         to._register(to.name, self.prefix)
         self._leases.look(self._key)
 
@@ -185,18 +194,13 @@ class SchemaPlace(ABC):
         ways = (f"{slug}_{digest[at : at + 8]}" for at in range(56))
         return next(way for way in ways if way not in taken)
 
-    def _check(self) -> None:
-        """Raises StateError where the lock was lost, or that of the list."""
-        self._leases.check(self._key)
-        self._leases.check(self._list)
-
     def _register(self, name: str, prefix: str) -> None:
         self.schema.register(Entry(self._destination, name, prefix))
         self._leases.look(self._key)
 
     def _drop_left(self) -> None:
         """Drops what runs left that were killed before it was of use."""
-        self._check()
+        self.check()
         prefix, schema = self.prefix, self.schema
         names = self.table_names()
         kept = None

@@ -61,8 +61,15 @@ class Schema:
             for table in tables:
                 self.warehouse.run(f"refresh table {self[table]}")
 
+    def fence(self, name: str) -> None:
+        """Goes on when no other transaction of this name is open; those of this thread end it.
+
+        Raises WarehouseError.
+        """
+        self.rows("fence", name=self.dialect.literal(f"{self.name} {name}"))
+
     def append(self, macro: str, /, **arguments: Any) -> None:
-        """Inserts a row, while no other thread does; raises WarehouseError."""
+        """Adds something by a statement, while no other thread does; raises WarehouseError."""
         with self._appending:
             self.run(macro, **arguments)
 
@@ -98,11 +105,13 @@ class Schema:
             try:
                 self.warehouse.create_schema(self.name)
             except WarehouseError as error:
-                raise StateError(
-                    f"schema {self.name}, for the state, cannot be made: {error.message}",
-                    "make it, with the right to make tables in it, or name another that there is: "
-                    "`state_schema` of the output in profiles.yml",
-                ) from None
+                # Another one may have made it meanwhile.
+                if not self.rows("find_schema", schema=self.dialect.literal(self.name)):
+                    raise StateError(
+                        f"schema {self.name}, for the state, cannot be made: {error.message}",
+                        "make it, with the right to make tables in it, or name another that there "
+                        "is: `state_schema` of the output in profiles.yml",
+                    ) from None
         if REGISTRY not in there:
             self.create(REGISTRY, "create_registry")
         self._ensured = True

@@ -131,6 +131,7 @@ class VersionedTables(SchemaTables):
             if after != before and not self._copy:
                 pointing = True
                 point(names, after)
+                self._check()  # else what it is to drop may be another's
         except BaseException:
             # A pointer may be there though the answer was lost: what it names is kept then.
             if not pointing:
@@ -219,6 +220,7 @@ class VersionedPlace(SchemaPlace):
 
     def forget(self) -> None:
         """Has a pointer say that there is nothing; it stays, so that what is late is behind it."""
+        self.check()
         point(self.table_names(), {})
         super().forget()
 
@@ -236,7 +238,7 @@ class VersionedPlace(SchemaPlace):
             self.prefix,
             local,
             temporary,
-            self._check,
+            self.check,
             copy=self.copied is not None,
         )
 

@@ -24,6 +24,7 @@ class House(ABC):
     types: ClassVar[Mapping[str, str]] = {}  # where the name differs from the neutral one
     beyond: ClassVar[Mapping[str, str]]
     stride: ClassVar[int] = 1
+    collated: ClassVar[str] = ""  # a text with a collation, where such are taken
     dropping: ClassVar[str] = ""  # what follows on `drop table`, and on a new table's name
     storing: ClassVar[str] = ""
 
@@ -83,6 +84,21 @@ class House(ABC):
         self.run(
             f"drop table if exists {relation}{self.dropping}",
             f"create table {relation}{self.storing} as select {chosen} from {source}{where}",
+        )
+
+    def collate(self, table: str, columns: Mapping[str, str]) -> None:
+        """Writes a model's table anew, its texts with a collation of their own."""
+        types = {**self.types, "text": self.collated}
+        shape = ", ".join(
+            f"{self.quote(name)} {types.get(neutral, neutral)}" for name, neutral in columns.items()
+        )
+        relation, before = self.relation(table), self.relation("uncollated")
+        self.run(
+            f"create table {before}{self.storing} as select * from {relation}",
+            f"drop table {relation}",
+            f"create table {relation} ({shape}){self.storing}",
+            f"insert into {relation} select * from {before}",
+            f"drop table {before}",
         )
 
     def view(self, name: str, table: str) -> None:

@@ -26,6 +26,7 @@ class DuckDBHouse(House):
 
     name = "duckdb"
     types: ClassVar = {"text": "varchar"}
+    collated: ClassVar = "varchar collate nocase"
     beyond: ClassVar = {
         "date": "infinity",
         "timestamp": "12000-01-01 00:00:00",
@@ -66,6 +67,7 @@ class PostgresHouse(House):
     name = "postgres"
     stride: ClassVar = 16  # a step is a statement, of which most read
     types: ClassVar = {"double": "double precision"}
+    collated: ClassVar = 'text collate "C"'
     beyond: ClassVar = {
         "date": "infinity",
         "timestamp": "12000-01-01 00:00:00",

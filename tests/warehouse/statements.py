@@ -200,6 +200,7 @@ def _arguments(engine: str) -> dict[str, dict[str, Any]]:
                 [literal("2a"), literal("list l"), literal("{}")],
             ],
         },
+        "now": {},
         "claims": {"tables": [relation, relation], "what": literal("activation c")},
         "point": {"target": relation, "tables": literal("7b7d")},
         "pointed": {"target": relation},

@@ -24,7 +24,7 @@ EACH = [(engine, name) for engine, there in RENDERED.items() for name in there]
 LOCAL = {"rows", "absent", "incoming", "incoming_span", "take_incoming", "listed", "listed_page",
     "listed_twice", "listed_once", "listed_doubled", "verdicts", "verdict_counts", "open_doubts",
     "key_sample", "different_sample", "foreign_sample", "foreign_count",
-    "freeze", "set_properties", "unset_property", "properties", "now"}  # fmt: skip
+    "freeze", "fence", "set_properties", "unset_property", "properties"}  # fmt: skip
 
 
 @pytest.mark.parametrize(("engine", "name"), EACH)

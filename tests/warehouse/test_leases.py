@@ -13,8 +13,8 @@ from functional.conftest import SECONDS, wait_until
 
 from dbt_selligent.errors import LockedError, StateError
 from dbt_selligent.tables import note
-from dbt_selligent.warehouse import claims, leases
-from dbt_selligent.warehouse.claims import Claim, claims_of
+from dbt_selligent.warehouse import leases
+from dbt_selligent.warehouse.claims import Claim, Claims, claims_of
 from dbt_selligent.warehouse.inplace import TransactionalPlace
 from dbt_selligent.warehouse.leases import Leases
 from dbt_selligent.warehouse.schema import Schema
@@ -116,14 +116,15 @@ def test_a_lock_that_comes_too_late_is_waited_for_again(
 ) -> None:
     monkeypatch.setattr(leases, "SECONDS_TO_POLL", 0.0)
     held, told, late = Leases(schema), list[str](), iter([True])
-    write = Leases._write
+    take = Leases._take
 
-    def slowly(each: Leases, lease: leases.Lease) -> None:
-        write(each, lease)
+    def slowly(each: Leases, lease: leases.Lease) -> list[tuple[Claim, int]]:
+        found = take(each, lease)
         if next(late, False):
             lease._until = 0.0
+        return found
 
-    monkeypatch.setattr(Leases, "_write", slowly)
+    monkeypatch.setattr(Leases, "_take", slowly)
     with held.take_turn("it", "it", threading.Event(), told.append):
         held.check("it")
     held.close()
@@ -191,14 +192,14 @@ def test_who_died_on_this_machine_holds_nothing_and_who_did_on_another_does(
 def test_claims_of_days_that_are_over_are_dropped(
     schema: Schema, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    today = claims.today()
+    today = claims_of(schema)._day()
     others = ["selligent_locks_2023", "selligent_locks_notes", f"locks_{today - 9}"]
     schema.ensure()
     for table in others:
         schema.warehouse.run(f"create table {schema[table]} (a integer)")
     for day in (today - 3, today - 1, today):
         with monkeypatch.context() as patch:
-            patch.setattr(claims, "today", lambda d=day: d)
+            patch.setattr(Claims, "_day", lambda _claims, d=day: d)
             with Leases(schema).hold("activation crm", "activation crm"):
                 pass
     kept = [f"selligent_locks_{day}" for day in (today - 1, today)]

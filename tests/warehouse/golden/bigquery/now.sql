@@ -1,0 +1,1 @@
+select unix_seconds(current_timestamp()) as now

@@ -1,0 +1,1 @@
+select cast(extract(epoch from current_timestamp) as bigint) as now

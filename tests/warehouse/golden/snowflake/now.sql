@@ -1,0 +1,1 @@
+select date_part(epoch_second, current_timestamp()) as now
