@@ -232,8 +232,11 @@ class Warehouse:
             raise
         except Exception as error:  # noqa: BLE001  (drivers have no class of errors in common)
             self._forget_lost(error)
+            said = words(error)
+            refused = "permission denied" in said
+            mend = "give the user of the profile that right" if refused else "see `dbt debug`"
             raise WarehouseError(
-                f"the warehouse ({self.dialect.name}) says: {words(error)}", "see `dbt debug`"
+                f"the warehouse ({self.dialect.name}) says: {said}", mend
             ) from None
 
     def _forget_lost(self, error: Exception) -> None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from typing import Any
 
+import duckdb
 import pytest
 from functional.conftest import wait_until
 
+from contract.house import SCHEMA, STATE_SCHEMA
 from contract.world import ANN, BEN, CAT, World, crm, mails
 from dbt_selligent.errors import StateError, WarehouseError
 from dbt_selligent.warehouse.claims import Claim, ClaimRows
+from dbt_selligent.warehouse.exchange import fetch
 from dbt_selligent.warehouse.places import SchemaPlace
 
 ROWS = [ANN, BEN, CAT]
@@ -45,6 +49,46 @@ def test_a_lock_that_cannot_be_written_fails_its_activation_and_no_other_result_
     monkeypatch.undo()
     assert [each.status for each in world.sync().results] == ["in step", "in step"]
     assert world.records() == ROWS
+
+
+@pytest.mark.parametrize("house", ["postgres", "spark"], indirect=True)
+def test_where_there_is_no_room_on_this_machine_no_other_result_is_lost(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_activations(world)
+
+    def full(*given: Any) -> None:
+        if "crm_" in given[3]:
+            raise duckdb.IOException("IO Error: Could not write file: No space left on device")
+        fetch(*given)
+
+    monkeypatch.setattr("dbt_selligent.warehouse.tables.fetch", full)
+    failed, other = world.sync().results
+    assert (failed.status, other.status) == ("failed", "in step")
+    assert "a file cannot be written: No space left on device" in (failed.error or "")
+    assert failed.next_step == "nothing was lost: make room and run again"
+    monkeypatch.undo()
+    assert [each.status for each in world.sync().results] == ["in step", "in step"]
+
+
+@pytest.mark.parametrize("house", ["postgres"], indirect=True)
+@pytest.mark.parametrize("command", ["verify", "plan", "state show", "status"])
+def test_a_state_that_may_not_be_read_is_not_taken_for_none(world: World, command: str) -> None:
+    world.declare(crm())
+    world.begun(*ROWS)
+    world.house.run(
+        "create role looker login",
+        f"grant usage on schema {SCHEMA}, {STATE_SCHEMA} to looker",
+        f"grant select on all tables in schema {SCHEMA} to looker",
+    )
+    try:
+        with world.connected({**world.house.profile(), "user": "looker"}):
+            done = world.invoke(*command.split())
+    finally:
+        world.house.run("drop owned by looker", "drop role looker")
+    assert "permission denied for table" in done.out + done.err
+    assert "give the user of the profile that right" in done.out + done.err
+    assert done.code == 1
 
 
 @pytest.mark.parametrize("house", ["postgres"], indirect=True)

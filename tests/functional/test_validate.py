@@ -182,6 +182,18 @@ def test_a_profile_that_cannot_be_used_is_an_error(shop: Shop) -> None:
     assert "no fault" not in done.out
 
 
+def test_a_collation_for_which_values_that_differ_are_the_same_is_refused(shop: Shop) -> None:
+    shop.declare(crm())
+    shop.customers(ANN)
+    profiles = json.loads((shop.folder / "profiles.yml").read_text())
+    profiles["shop"]["outputs"]["dev"]["settings"] = {"default_collation": "nocase"}
+    (shop.folder / "profiles.yml").write_text(json.dumps(profiles))
+    done = shop.invoke("plan")
+    assert done.code == 1
+    assert "default_collation is nocase: a value that changes its case alone" in done.err
+    assert "take it out of the settings in profiles.yml" in done.err
+
+
 @pytest.mark.parametrize(
     ("spoilt", "said", "known"),
     [

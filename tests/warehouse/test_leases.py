@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
@@ -187,6 +188,85 @@ def test_who_died_on_this_machine_holds_nothing_and_who_did_on_another_does(
         except LockedError:
             assert not free
         living.close()
+
+
+def test_who_may_not_be_seen_is_not_taken_for_dead(
+    schema: Schema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As another user's processes where /proc hides them, and a signal is not permitted."""
+    first, second = Leases(schema), Leases(schema)
+
+    def forbidden(_pid: int, _signal: int) -> None:
+        raise PermissionError
+
+    with first.hold("it", "it"):
+        monkeypatch.setattr(leases, "_born", lambda _pid: None)
+        monkeypatch.setattr("os.kill", forbidden)
+        with pytest.raises(LockedError), second.hold("it", "it"):
+            pass
+        monkeypatch.undo()
+        monkeypatch.setattr(leases, "_born", lambda _pid: "another time")
+        with second.hold("it", "it"):
+            pass
+    first.close()
+    second.close()
+
+
+def test_of_two_that_want_it_at_once_one_has_it(schema: Schema) -> None:
+    both = Leases(schema), Leases(schema)
+    times, start = 20, threading.Barrier(2)
+    had: list[tuple[int, bool]] = []
+
+    def want(own: Leases) -> None:
+        for number in range(times):
+            start.wait(SECONDS)
+            try:
+                with own.hold(f"it {number}", "it"):
+                    start.wait(SECONDS)
+                    had.append((number, True))
+            except LockedError:
+                start.wait(SECONDS)
+                had.append((number, False))
+        schema.warehouse.release()
+
+    schema.ensure()
+    threads = [threading.Thread(target=want, args=(own,)) for own in both]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(SECONDS)
+    for own in both:
+        own.close()
+    assert sorted(had) == [(number, taken) for number in range(times) for taken in (False, True)]
+
+
+def test_a_machines_own_clock_is_of_no_matter(
+    schema: Schema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, now = Leases(schema), Leases(schema), time.time()
+    with first.hold("it", "it"):
+        monkeypatch.setattr(time, "time", lambda: now + 3 * 86400)
+        with pytest.raises(LockedError), second.hold("it", "it"):
+            pass
+    first.close()
+    second.close()
+
+
+def test_a_lock_counts_for_longer_with_others_than_with_its_holder(schema: Schema) -> None:
+    held = Leases(schema)
+    with held.hold("it", "it"):
+        [(_, left)] = held._claims.there("it")
+        [lease] = held._held.values()
+        assert lease.left < left - 10
+    held.close()
+
+
+def test_who_stands_still_in_a_transaction_keeps_nobody_waiting(schema: Schema) -> None:
+    setting = "show idle_in_transaction_session_timeout"
+    with schema.warehouse.transaction():
+        schema.fence("it")
+        assert schema.warehouse.rows(setting) == [("1min",)]
+    assert schema.warehouse.rows(setting) == [("0",)]
 
 
 def test_claims_of_days_that_are_over_are_dropped(

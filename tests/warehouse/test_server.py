@@ -129,6 +129,21 @@ def test_without_the_right_to_make_a_schema_it_is_said_what_to_do(
         postgres.cursor.execute("drop role reader")
 
 
+def test_a_schema_that_another_makes_meanwhile_is_there(
+    schema: Schema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`if not exists` does not wait for another who is about to make it."""
+    create = schema.warehouse.create_schema
+
+    def late(name: str) -> None:
+        create(name)
+        raise WarehouseError("duplicate key value violates unique constraint", "see `dbt debug`")
+
+    monkeypatch.setattr(schema.warehouse, "create_schema", late)
+    schema.ensure()
+    assert schema.tables("") == ["selligent_states"]
+
+
 def test_a_server_that_is_not_there_is_said_without_the_password(
     postgres: Postgres, tmp_path: Path
 ) -> None:
