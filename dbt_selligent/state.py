@@ -13,12 +13,12 @@ from dbt_selligent.columns import Columns, stored_columns
 from dbt_selligent.groups import SENT
 from dbt_selligent.ledger import RunLedger, settle
 from dbt_selligent.places import Identity, Place
-from dbt_selligent.stateview import ADOPTED, StateView, differences, identity_text
+from dbt_selligent.stateview import ADOPTED, BEGUN, StateView, differences, identity_text
 from dbt_selligent.tables import add_run, change_run, filled, in_sql, note, now, quoted_columns
 from dbt_selligent.warehouse import engine
 from dbt_selligent.warehouse.macros import literal
 
-TABLES = ("snapshot", "doubt", "rejected", "invalid", ADOPTED)
+TABLES = (*BEGUN, ADOPTED)
 
 
 @dataclass(frozen=True)
@@ -239,6 +239,8 @@ def open_state(place: Place, temporary: Path, *, read_only: bool = False) -> Ite
         store = StateStore(tables, place.where)
         if not read_only:
             store.migrate()
+        if store.is_current():
+            store.require_whole()
         yield store
 
 

@@ -19,6 +19,9 @@ from dbt_selligent.tables import RUN, Tables, count, quoted_columns
 
 # Rows that are taken as sent, and never were: the table is there where there are some.
 ADOPTED = "adopted"
+# The tables of every state, and those of one that a sync was let through to.
+BASE = ("meta", "log", "runs")
+BEGUN = ("snapshot", "doubt", "rejected", "invalid")
 
 
 class StateView:
@@ -41,6 +44,17 @@ class StateView:
         version = self.tables.version()
         refuse_newer(version, self._where)
         return version == VERSION
+
+    def require_whole(self) -> None:
+        """Raises StateError where one of the tables, which are of this version, is gone."""
+        begun = BEGUN if self.tables.meta("identity") else ()
+        for table in (*BASE, *begun):
+            if not self.tables.columns(table):
+                raise StateError(
+                    f"{self._where}: {table} is missing, though it is of the state",
+                    "put it back, or forget the state with `dbt-selligent state reset`: everything "
+                    "is then sent again",
+                )
 
     def is_settled(self) -> bool:
         """Whether no run was cut off that is still to be settled.

@@ -7,10 +7,13 @@
 
 {% macro default__selligent_session() %}{% endmacro %}
 
-{# Nothing is said of what is dropped, or not there to be dropped. #}
+{# Whatever a role or a database has set: texts of floats and of types are as they are elsewhere. Of what is dropped nothing is said. #}
 {% macro postgres__selligent_session() %}
 set time zone 'UTC';
 set standard_conforming_strings = on;
+set client_encoding = 'UTF8';
+set extra_float_digits = 1;
+set quote_all_identifiers = off;
 set client_min_messages = warning;
 {% endmacro %}
 

@@ -43,12 +43,15 @@
   {{ selligent_names(keys) }}, _selligent_field, _selligent_reason, _selligent_rows
 {%- endmacro %}
 
-{# A value in another type where that loses nothing, else null; `old` and `new` are columns. #}
+{#
+  A value in another type where that loses nothing, else null; `old` and `new` are columns. Of a `case`,
+  an engine may not know the digits of a decimal.
+#}
 {% macro selligent_lossless(old, new) %}
   {%- if old.type == new.type -%} {{ new.name }} {%- else -%}
     {%- set there = selligent_try_cast(new.name, old.type, new.type, old.family, new.family) -%}
-    case when {{ selligent_try_cast(there, new.type, old.type, new.family, old.family) }} is not distinct from {{ new.name }}
-         then {{ there }} end
+    cast(case when {{ selligent_try_cast(there, new.type, old.type, new.family, old.family) }} is not distinct from {{ new.name }}
+         then {{ there }} end as {{ selligent_cast_type(new.type) }})
   {%- endif -%}
 {% endmacro %}
 

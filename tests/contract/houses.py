@@ -84,6 +84,8 @@ class PostgresHouse(House):
                 "locale_provider builtin builtin_locale 'C.UTF-8'"
             )
             cursor.execute(f"alter database {SCHEMA} set timezone = '{ZONE}'")
+            cursor.execute(f"alter database {SCHEMA} set extra_float_digits = -5")
+            cursor.execute(f"alter database {SCHEMA} set quote_all_identifiers = on")
             cursor.execute("alter system set fsync = off")
             cursor.execute("select pg_reload_conf()")
 

@@ -146,6 +146,18 @@ def test_a_column_that_changes_its_type_is_compared_by_value(world: World) -> No
         assert sent == ([{"ID": 1, **due}] if due else [])
 
 
+def test_of_a_whole_number_that_comes_to_be_a_decimal_the_state_keeps_the_digits(
+    world: World,
+) -> None:
+    """Else it would be shaped anew with each sync, and no `verify` could read it."""
+    world.declare(things("NO"))
+    world.fill("things", {"id": "integer", "no": "integer"}, (1, 5), (2, 6))
+    world.in_step("things")
+    world.fill("things", {"id": "integer", "no": "decimal(10,0)"}, (1, 5), (2, 6))
+    world.settled("things")
+    assert world.verified("things").status == "in step"
+
+
 def test_a_key_of_a_wider_type_is_the_same_key(world: World) -> None:
     world.declare(crm(mode="mirror"))
     world.begun(ANN, BEN)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from contract.house import STATE_SCHEMA
 from contract.world import ANN, BEN, CAT, CROWD, KEYS, WHOLE, World, calls, counted, crm
 from dbt_selligent.errors import RunError, StateError, WarehouseError
 from dbt_selligent.kept import show
@@ -172,6 +173,22 @@ def test_a_plan_shows_a_sample_and_changes_nothing(world: World) -> None:
         shown = [(one["kind"], one["changed"], one["values"][KEYS]) for one in planned.sample]
         assert shown[:2] == [("new", [], 3), ("changed", ["FIRSTNAME"], 1)]
     assert (world.sent(), world.kept().confirmed, world.kept().in_doubt) == ([], 32, 0)
+
+
+@pytest.mark.parametrize("house", ["postgres"], indirect=True)
+@pytest.mark.parametrize("table", ["snapshot", "doubt", "log", "meta"])
+def test_a_state_of_which_a_table_is_gone_is_told_of_and_can_be_reset(
+    world: World, table: str
+) -> None:
+    world.begun(ANN, BEN)
+    [(prefix,)] = world.house.read(f"select prefix from {STATE_SCHEMA}.selligent_states")
+    world.house.run(f"drop table {STATE_SCHEMA}.{prefix}__{table}")
+    for told in (world.sync_one(), world.kept()):
+        assert f"{table} is missing, though it is of the state" in (told.error or "")
+        assert "state reset" in (told.next_step or "")
+    assert reset(world.settings(), "crm", yes=True).done
+    assert counted(world.in_step()) == [("new", 2)]
+    world.settled()
 
 
 @pytest.mark.parametrize("house", ["postgres", "spark"], indirect=True)

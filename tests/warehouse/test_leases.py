@@ -194,22 +194,27 @@ def test_who_may_not_be_seen_is_not_taken_for_dead(
     schema: Schema, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As another user's processes where /proc hides them, and a signal is not permitted."""
-    first, second = Leases(schema), Leases(schema)
 
     def forbidden(_pid: int, _signal: int) -> None:
         raise PermissionError
 
-    with first.hold("it", "it"):
-        monkeypatch.setattr(leases, "_born", lambda _pid: None)
-        monkeypatch.setattr("os.kill", forbidden)
-        with pytest.raises(LockedError), second.hold("it", "it"):
-            pass
-        monkeypatch.undo()
-        monkeypatch.setattr(leases, "_born", lambda _pid: "another time")
-        with second.hold("it", "it"):
-            pass
-    first.close()
-    second.close()
+    born = leases._born
+    with Leases(schema).hold("it", "it"):
+        for hidden, refused, free in (
+            (lambda _pid: None, True, False),
+            (lambda _pid: None, False, False),
+            (born, True, False),
+            (lambda _pid: "another time", False, True),
+        ):
+            with monkeypatch.context() as patch:
+                patch.setattr(leases, "_born", hidden)
+                if refused:
+                    patch.setattr("os.kill", forbidden)
+                try:
+                    with Leases(schema).hold("it", "it"):
+                        assert free
+                except LockedError:
+                    assert not free
 
 
 def test_of_two_that_want_it_at_once_one_has_it(schema: Schema) -> None:

@@ -129,6 +129,30 @@ def test_without_the_right_to_make_a_schema_it_is_said_what_to_do(
         postgres.cursor.execute("drop role reader")
 
 
+def test_what_the_tool_needs_of_a_session_holds_whatever_a_role_has(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    """Else values would be sent otherwise than they are, or types be read as others."""
+    wanted = {
+        "timezone": ("Asia/Tokyo", "UTC"),
+        "standard_conforming_strings": ("off", "on"),
+        "client_encoding": ("LATIN1", "UTF8"),
+        "extra_float_digits": ("-5", "1"),
+        "quote_all_identifiers": ("on", "off"),
+        "client_min_messages": ("debug1", "warning"),
+    }
+    postgres.cursor.execute("create role odd login")
+    for name, (there, _) in wanted.items():
+        postgres.cursor.execute(f"alter role odd set {name} = '{there}'")
+    try:
+        warehouse = Warehouse(settings_of(postgres, tmp_path, user="odd"))
+        found = {name: warehouse.rows(f"show {name}")[0][0] for name in wanted}
+        warehouse.close()
+    finally:
+        postgres.cursor.execute("drop role odd")
+    assert found == {name: value for name, (_, value) in wanted.items()}
+
+
 def test_a_schema_that_another_makes_meanwhile_is_there(
     schema: Schema, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,9 +27,9 @@ union all
 select `CODE`, `MAIL` from (
 select `CODE` as `CODE`, `MAIL` as `MAIL`
 from `d`.`selligent`.`crm__snapshot__1`
-where ((`COUNT` is not null and case when cast(case when abs(round(safe_cast(`COUNT` as bignumeric), 0)) < bignumeric '1e38' then safe_cast(round(safe_cast(`COUNT` as bignumeric), 0) as bignumeric) end as string) is not distinct from `COUNT`
-         then case when abs(round(safe_cast(`COUNT` as bignumeric), 0)) < bignumeric '1e38' then safe_cast(round(safe_cast(`COUNT` as bignumeric), 0) as bignumeric) end end is null) or (`PRICE` is not null and case when case when abs(round(safe_cast(case when abs(round(safe_cast(`PRICE` as bignumeric), 2)) < bignumeric '1e8' then safe_cast(round(safe_cast(`PRICE` as bignumeric), 2) as numeric) end as bignumeric), 3)) < bignumeric '1e9' then safe_cast(round(safe_cast(case when abs(round(safe_cast(`PRICE` as bignumeric), 2)) < bignumeric '1e8' then safe_cast(round(safe_cast(`PRICE` as bignumeric), 2) as numeric) end as bignumeric), 3) as numeric) end is not distinct from `PRICE`
-         then case when abs(round(safe_cast(`PRICE` as bignumeric), 2)) < bignumeric '1e8' then safe_cast(round(safe_cast(`PRICE` as bignumeric), 2) as numeric) end end is null) or false) and `CODE` is not null and `MAIL` is not null
+where ((`COUNT` is not null and cast(case when cast(case when abs(round(safe_cast(`COUNT` as bignumeric), 0)) < bignumeric '1e38' then safe_cast(round(safe_cast(`COUNT` as bignumeric), 0) as bignumeric) end as string) is not distinct from `COUNT`
+         then case when abs(round(safe_cast(`COUNT` as bignumeric), 0)) < bignumeric '1e38' then safe_cast(round(safe_cast(`COUNT` as bignumeric), 0) as bignumeric) end end as bignumeric) is null) or (`PRICE` is not null and cast(case when case when abs(round(safe_cast(case when abs(round(safe_cast(`PRICE` as bignumeric), 2)) < bignumeric '1e8' then safe_cast(round(safe_cast(`PRICE` as bignumeric), 2) as numeric) end as bignumeric), 3)) < bignumeric '1e9' then safe_cast(round(safe_cast(case when abs(round(safe_cast(`PRICE` as bignumeric), 2)) < bignumeric '1e8' then safe_cast(round(safe_cast(`PRICE` as bignumeric), 2) as numeric) end as bignumeric), 3) as numeric) end is not distinct from `PRICE`
+         then case when abs(round(safe_cast(`PRICE` as bignumeric), 2)) < bignumeric '1e8' then safe_cast(round(safe_cast(`PRICE` as bignumeric), 2) as numeric) end end as numeric) is null) or false) and `CODE` is not null and `MAIL` is not null
 ) as added;
 
 
@@ -40,11 +40,11 @@ select
   `MAIL` as `MAIL`,
   `FLAG` as `FLAG`,
   `FLAG_NUMBER` as `FLAG_NUMBER`,
-  case when cast(case when abs(round(safe_cast(`COUNT` as bignumeric), 0)) < bignumeric '1e38' then safe_cast(round(safe_cast(`COUNT` as bignumeric), 0) as bignumeric) end as string) is not distinct from `COUNT`
-         then case when abs(round(safe_cast(`COUNT` as bignumeric), 0)) < bignumeric '1e38' then safe_cast(round(safe_cast(`COUNT` as bignumeric), 0) as bignumeric) end end as `COUNT`,
+  cast(case when cast(case when abs(round(safe_cast(`COUNT` as bignumeric), 0)) < bignumeric '1e38' then safe_cast(round(safe_cast(`COUNT` as bignumeric), 0) as bignumeric) end as string) is not distinct from `COUNT`
+         then case when abs(round(safe_cast(`COUNT` as bignumeric), 0)) < bignumeric '1e38' then safe_cast(round(safe_cast(`COUNT` as bignumeric), 0) as bignumeric) end end as bignumeric) as `COUNT`,
   `COUNT_TEXT` as `COUNT_TEXT`,
-  case when case when abs(round(safe_cast(case when abs(round(safe_cast(`PRICE` as bignumeric), 2)) < bignumeric '1e8' then safe_cast(round(safe_cast(`PRICE` as bignumeric), 2) as numeric) end as bignumeric), 3)) < bignumeric '1e9' then safe_cast(round(safe_cast(case when abs(round(safe_cast(`PRICE` as bignumeric), 2)) < bignumeric '1e8' then safe_cast(round(safe_cast(`PRICE` as bignumeric), 2) as numeric) end as bignumeric), 3) as numeric) end is not distinct from `PRICE`
-         then case when abs(round(safe_cast(`PRICE` as bignumeric), 2)) < bignumeric '1e8' then safe_cast(round(safe_cast(`PRICE` as bignumeric), 2) as numeric) end end as `PRICE`,
+  cast(case when case when abs(round(safe_cast(case when abs(round(safe_cast(`PRICE` as bignumeric), 2)) < bignumeric '1e8' then safe_cast(round(safe_cast(`PRICE` as bignumeric), 2) as numeric) end as bignumeric), 3)) < bignumeric '1e9' then safe_cast(round(safe_cast(case when abs(round(safe_cast(`PRICE` as bignumeric), 2)) < bignumeric '1e8' then safe_cast(round(safe_cast(`PRICE` as bignumeric), 2) as numeric) end as bignumeric), 3) as numeric) end is not distinct from `PRICE`
+         then case when abs(round(safe_cast(`PRICE` as bignumeric), 2)) < bignumeric '1e8' then safe_cast(round(safe_cast(`PRICE` as bignumeric), 2) as numeric) end end as numeric) as `PRICE`,
   `PRICE_FLOAT` as `PRICE_FLOAT`,
   `REAL` as `REAL`,
   cast(null as float64) as `RATIO`,
@@ -55,7 +55,7 @@ select
   `SEEN` as `SEEN`,
   `_selligent_member` as `_selligent_member`
 from `d`.`selligent`.`crm__snapshot__1`
-where not ((`COUNT` is not null and case when cast(case when abs(round(safe_cast(`COUNT` as bignumeric), 0)) < bignumeric '1e38' then safe_cast(round(safe_cast(`COUNT` as bignumeric), 0) as bignumeric) end as string) is not distinct from `COUNT`
-         then case when abs(round(safe_cast(`COUNT` as bignumeric), 0)) < bignumeric '1e38' then safe_cast(round(safe_cast(`COUNT` as bignumeric), 0) as bignumeric) end end is null) or (`PRICE` is not null and case when case when abs(round(safe_cast(case when abs(round(safe_cast(`PRICE` as bignumeric), 2)) < bignumeric '1e8' then safe_cast(round(safe_cast(`PRICE` as bignumeric), 2) as numeric) end as bignumeric), 3)) < bignumeric '1e9' then safe_cast(round(safe_cast(case when abs(round(safe_cast(`PRICE` as bignumeric), 2)) < bignumeric '1e8' then safe_cast(round(safe_cast(`PRICE` as bignumeric), 2) as numeric) end as bignumeric), 3) as numeric) end is not distinct from `PRICE`
-         then case when abs(round(safe_cast(`PRICE` as bignumeric), 2)) < bignumeric '1e8' then safe_cast(round(safe_cast(`PRICE` as bignumeric), 2) as numeric) end end is null) or false)
+where not ((`COUNT` is not null and cast(case when cast(case when abs(round(safe_cast(`COUNT` as bignumeric), 0)) < bignumeric '1e38' then safe_cast(round(safe_cast(`COUNT` as bignumeric), 0) as bignumeric) end as string) is not distinct from `COUNT`
+         then case when abs(round(safe_cast(`COUNT` as bignumeric), 0)) < bignumeric '1e38' then safe_cast(round(safe_cast(`COUNT` as bignumeric), 0) as bignumeric) end end as bignumeric) is null) or (`PRICE` is not null and cast(case when case when abs(round(safe_cast(case when abs(round(safe_cast(`PRICE` as bignumeric), 2)) < bignumeric '1e8' then safe_cast(round(safe_cast(`PRICE` as bignumeric), 2) as numeric) end as bignumeric), 3)) < bignumeric '1e9' then safe_cast(round(safe_cast(case when abs(round(safe_cast(`PRICE` as bignumeric), 2)) < bignumeric '1e8' then safe_cast(round(safe_cast(`PRICE` as bignumeric), 2) as numeric) end as bignumeric), 3) as numeric) end is not distinct from `PRICE`
+         then case when abs(round(safe_cast(`PRICE` as bignumeric), 2)) < bignumeric '1e8' then safe_cast(round(safe_cast(`PRICE` as bignumeric), 2) as numeric) end end as numeric) is null) or false)
 ;

@@ -27,9 +27,9 @@ union all
 select "CODE", "MAIL" from (
 select "CODE" as "CODE", "MAIL" as "MAIL"
 from "d"."selligent"."crm__snapshot__1"
-where (("COUNT" is not null and case when cast(try_cast("COUNT" as number(38,0)) as varchar) is not distinct from "COUNT"
-         then try_cast("COUNT" as number(38,0)) end is null) or ("PRICE" is not null and case when try_cast(cast(try_cast(cast("PRICE" as varchar) as number(10,2)) as varchar) as number(12,3)) is not distinct from "PRICE"
-         then try_cast(cast("PRICE" as varchar) as number(10,2)) end is null) or false) and "CODE" is not null and "MAIL" is not null
+where (("COUNT" is not null and cast(case when cast(try_cast("COUNT" as number(38,0)) as varchar) is not distinct from "COUNT"
+         then try_cast("COUNT" as number(38,0)) end as number(38,0)) is null) or ("PRICE" is not null and cast(case when try_cast(cast(try_cast(cast("PRICE" as varchar) as number(10,2)) as varchar) as number(12,3)) is not distinct from "PRICE"
+         then try_cast(cast("PRICE" as varchar) as number(10,2)) end as number(10,2)) is null) or false) and "CODE" is not null and "MAIL" is not null
 ) as added;
 
 
@@ -40,11 +40,11 @@ select
   "MAIL" as "MAIL",
   "FLAG" as "FLAG",
   "FLAG_NUMBER" as "FLAG_NUMBER",
-  case when cast(try_cast("COUNT" as number(38,0)) as varchar) is not distinct from "COUNT"
-         then try_cast("COUNT" as number(38,0)) end as "COUNT",
+  cast(case when cast(try_cast("COUNT" as number(38,0)) as varchar) is not distinct from "COUNT"
+         then try_cast("COUNT" as number(38,0)) end as number(38,0)) as "COUNT",
   "COUNT_TEXT" as "COUNT_TEXT",
-  case when try_cast(cast(try_cast(cast("PRICE" as varchar) as number(10,2)) as varchar) as number(12,3)) is not distinct from "PRICE"
-         then try_cast(cast("PRICE" as varchar) as number(10,2)) end as "PRICE",
+  cast(case when try_cast(cast(try_cast(cast("PRICE" as varchar) as number(10,2)) as varchar) as number(12,3)) is not distinct from "PRICE"
+         then try_cast(cast("PRICE" as varchar) as number(10,2)) end as number(10,2)) as "PRICE",
   "PRICE_FLOAT" as "PRICE_FLOAT",
   "REAL" as "REAL",
   cast(null as float) as "RATIO",
@@ -55,7 +55,7 @@ select
   "SEEN" as "SEEN",
   "_selligent_member" as "_selligent_member"
 from "d"."selligent"."crm__snapshot__1"
-where not (("COUNT" is not null and case when cast(try_cast("COUNT" as number(38,0)) as varchar) is not distinct from "COUNT"
-         then try_cast("COUNT" as number(38,0)) end is null) or ("PRICE" is not null and case when try_cast(cast(try_cast(cast("PRICE" as varchar) as number(10,2)) as varchar) as number(12,3)) is not distinct from "PRICE"
-         then try_cast(cast("PRICE" as varchar) as number(10,2)) end is null) or false)
+where not (("COUNT" is not null and cast(case when cast(try_cast("COUNT" as number(38,0)) as varchar) is not distinct from "COUNT"
+         then try_cast("COUNT" as number(38,0)) end as number(38,0)) is null) or ("PRICE" is not null and cast(case when try_cast(cast(try_cast(cast("PRICE" as varchar) as number(10,2)) as varchar) as number(12,3)) is not distinct from "PRICE"
+         then try_cast(cast("PRICE" as varchar) as number(10,2)) end as number(10,2)) is null) or false)
 ;
