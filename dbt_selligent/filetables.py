@@ -47,6 +47,13 @@ class FileTables:
         """Brings the tables up to this version; raises StateError where they are newer."""
         migrate(self.local, SCHEMA, str(self._state))
 
+    def there(self) -> Collection[str]:
+        """The names of the tables in the file."""
+        found = self.rows(
+            f"select table_name from duckdb_tables() where database_name = {literal(engine.STATE)}"
+        )
+        return [str(name) for (name,) in found]
+
     def version(self) -> int:
         """The version of the tables, 0 where a killed process left none."""
         if not self.columns("migrations"):

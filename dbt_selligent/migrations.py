@@ -45,6 +45,15 @@ MIGRATIONS: Sequence[tuple[int, str]] = (
 VERSION = MIGRATIONS[-1][0]
 
 
+def missing(where: str, table: str) -> StateError:
+    """What is said of a state of which a table is gone."""
+    return StateError(
+        f"{where}: {table} is missing or damaged, though it is of the state",
+        "put it back, or forget the state with `dbt-selligent state reset`: everything is then "
+        "sent again",
+    )
+
+
 def refuse_newer(there: int, where: str) -> None:
     """Raises StateError where the state at ``where`` is of a version newer than this."""
     if there > VERSION:

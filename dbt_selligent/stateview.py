@@ -13,7 +13,7 @@ import duckdb
 from dbt_selligent.columns import Columns, stored_columns
 from dbt_selligent.errors import StateError
 from dbt_selligent.ledger import entries
-from dbt_selligent.migrations import VERSION, refuse_newer
+from dbt_selligent.migrations import VERSION, missing, refuse_newer
 from dbt_selligent.places import Identity
 from dbt_selligent.tables import RUN, Tables, count, quoted_columns
 
@@ -30,6 +30,7 @@ class StateView:
     def __init__(self, tables: Tables, where: str) -> None:
         self.tables = tables
         self._where = where
+        self._current = False
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
@@ -41,20 +42,20 @@ class StateView:
 
         Raises StateError where they are of a newer one.
         """
-        version = self.tables.version()
-        refuse_newer(version, self._where)
-        return version == VERSION
+        if not self._current:
+            version = self.tables.version()
+            refuse_newer(version, self._where)
+            self._current = version == VERSION
+        return self._current
 
     def require_whole(self) -> None:
         """Raises StateError where one of the tables, which are of this version, is gone."""
-        begun = BEGUN if self.tables.meta("identity") else ()
-        for table in (*BASE, *begun):
-            if not self.tables.columns(table):
-                raise StateError(
-                    f"{self._where}: {table} is missing, though it is of the state",
-                    "put it back, or forget the state with `dbt-selligent state reset`: everything "
-                    "is then sent again",
-                )
+        there = self.tables.there()
+        lacks = [table for table in BASE if table not in there]
+        if not lacks and self.tables.meta("identity"):
+            lacks = [table for table in BEGUN if table not in there]
+        for table in lacks:
+            raise missing(self._where, table)
 
     def is_settled(self) -> bool:
         """Whether no run was cut off that is still to be settled.

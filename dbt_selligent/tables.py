@@ -83,6 +83,9 @@ class Tables(Protocol):
     def migrate(self) -> None:
         """Brings the tables up to this version; raises StateError where they are newer."""
 
+    def there(self) -> Collection[str]:
+        """The names of the tables that there are."""
+
     def version(self) -> int:
         """The version of the tables, 0 where there are none."""
 

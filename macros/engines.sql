@@ -11,7 +11,7 @@
 {% macro postgres__selligent_session() %}
 set time zone 'UTC';
 set standard_conforming_strings = on;
-set client_encoding = 'UTF8';
+set default_transaction_isolation = 'read committed';
 set extra_float_digits = 1;
 set quote_all_identifiers = off;
 set client_min_messages = warning;
@@ -19,7 +19,8 @@ set client_min_messages = warning;
 
 {# All of a transaction sees the tables as they were when it began. #}
 {% macro selligent_freeze() %}
-set transaction isolation level repeatable read
+set transaction isolation level repeatable read;
+{{ selligent_leave_nobody_waiting() }}
 {% endmacro %}
 
 {#
@@ -27,9 +28,13 @@ set transaction isolation level repeatable read
   open is put out, and does not keep others waiting.
 #}
 {% macro selligent_fence(name) %}
-select set_config('idle_in_transaction_session_timeout', '60s', true),
+{{ selligent_leave_nobody_waiting() }},
   pg_advisory_xact_lock(hashtextextended({{ name }}, 0))
 {% endmacro %}
+
+{% macro selligent_leave_nobody_waiting() -%}
+select set_config('idle_in_transaction_session_timeout', '60s', true)
+{%- endmacro %}
 
 {# Seconds since 1970, by the engine's clock, which all machines have in common. #}
 {% macro selligent_epoch() %}

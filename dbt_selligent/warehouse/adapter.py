@@ -131,7 +131,8 @@ class Warehouse:
         connection.transaction_open = True
         try:
             if frozen:
-                self.run(render_sql("freeze", self.dialect))
+                for statement in split(render_sql("freeze", self.dialect), self.dialect):
+                    self.run(statement)
             yield
             with self._telling():
                 connection.handle.commit()
@@ -191,15 +192,24 @@ class Warehouse:
         if before is not None and before.state == "open":
             return before
         settings = [f"set {name} = {value}" for name, value in self._settings.items()]
-        with spark.own_interrupt():
-            connection = self._connections.set_connection_name(NAME)
+        try:
+            with spark.own_interrupt():
+                connection = self._connections.set_connection_name(NAME)
             if self.dialect.transactional:
+                connection.handle.commit()  # the role of a profile
                 connection.handle.autocommit = False  # which a profile may turn on
-            for statement in [*split(render_sql("session", self.dialect), self.dialect), *settings]:
-                with self._executed(statement):
-                    pass
-        if self.dialect.transactional:
-            connection.handle.commit()
+                # The driver has to know it, too.
+                connection.handle.set_client_encoding("UTF8")
+            with spark.own_interrupt():
+                session = split(render_sql("session", self.dialect), self.dialect)
+                for statement in [*session, *settings]:
+                    with self._executed(statement):
+                        pass
+            if self.dialect.transactional:
+                connection.handle.commit()
+        except BaseException:
+            self.release()  # it is not as it has to be
+            raise
         return connection
 
     @contextmanager

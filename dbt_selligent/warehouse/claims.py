@@ -100,18 +100,19 @@ class ClaimRows(Claims):
 
     def say(self, claims: Sequence[Claim], seconds: int) -> None:
         """Adds a row for each."""
-        self._add(claims, seconds, released=False)
+        self._add(self._today(), claims, seconds)
 
     def take(self, claim: Claim, seconds: int) -> list[tuple[Claim, int]]:
         """One after the other, so that of those who want it at once the first one has it."""
-        self._today()
+        table = self._today()
         with self._schema.warehouse.transaction():
             self._schema.fence(claim.what)
-            return super().take(claim, seconds)
+            self._add(table, [claim], seconds)
+            return self.there(claim.what)
 
     def take_back(self, claim: Claim) -> None:
         """Adds a row that counts whatever is added later."""
-        self._add([claim], 0, released=True)
+        self._add(self._today(), [claim], 0, released=True)
 
     def there(self, what: str) -> list[tuple[Claim, int]]:
         """All of them at once."""
@@ -122,11 +123,13 @@ class ClaimRows(Claims):
         )
         return [(Claim(name, what, holder), int(left)) for name, holder, left in found]
 
-    def _add(self, claims: Sequence[Claim], seconds: int, *, released: bool) -> None:
+    def _add(
+        self, table: str, claims: Sequence[Claim], seconds: int, *, released: bool = False
+    ) -> None:
         literal = self._schema.dialect.literal
         self._schema.append(
             "claim",
-            target=self._schema[self._today()],
+            target=self._schema[table],
             claims=[[literal(each) for each in (c.name, c.what, c.holder)] for c in claims],
             seconds=seconds,
             released=str(released).lower(),

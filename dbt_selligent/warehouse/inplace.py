@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from dbt_selligent.places import Place
 from dbt_selligent.tables import Names
 from dbt_selligent.warehouse.places import PASSING, OpenLocal, SchemaPlace
 from dbt_selligent.warehouse.schema import Schema
@@ -42,6 +44,10 @@ class InPlace:
 class TransactionalTables(SchemaTables):
     """Tables that are changed in place, in transactions that hold whatever is made."""
 
+    def __init__(self, *given: Any, copy: bool) -> None:
+        super().__init__(*given)
+        self._copy = copy
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing, durable when it ends."""
@@ -55,6 +61,13 @@ class TransactionalTables(SchemaTables):
             raise
 
     appending = transaction
+
+    def there(self) -> Collection[str]:
+        """Those of the schema; of a copy, those that were copied."""
+        if self._copy:
+            return [table for table in TABLES if self.columns(table)]
+        beginning = f"{self._prefix}__"
+        return [name.removeprefix(beginning) for name in self._schema.tables(beginning)]
 
     def passing(self, name: str) -> str:
         """A table of the session."""
@@ -110,13 +123,28 @@ class TransactionalPlace(SchemaPlace):
 
     def forget(self) -> None:
         """Registers its tables as nobody's, and drops them, at once."""
+        with self._fenced():
+            super().forget()
+
+    def rename(self, to: Place) -> None:
+        """Its tables are registered under the other name, at once."""
+        with self._fenced():
+            super().rename(to)
+
+    @contextmanager
+    def _fenced(self) -> Iterator[None]:
+        """A transaction that the next one waits for; it counts if the lock is still held."""
         try:
             with self.schema.warehouse.transaction():
                 self.schema.fence(self.prefix)
-                super().forget()
+                yield
                 self.check()
         finally:
             self.schema.look()
+
+    def _drop_left(self) -> None:
+        with self._fenced():
+            super()._drop_left()
 
     def scratch(self, name: str) -> str:
         """A table of the session."""
@@ -124,7 +152,13 @@ class TransactionalPlace(SchemaPlace):
 
     def _opened(self, local: OpenLocal, temporary: Path) -> SchemaTables:
         return TransactionalTables(
-            self.schema, self.table_names(), self.prefix, local, temporary, self.check
+            self.schema,
+            self.table_names(),
+            self.prefix,
+            local,
+            temporary,
+            self.check,
+            copy=self.copied,
         )
 
     def _has_meta(self, names: Names) -> bool:

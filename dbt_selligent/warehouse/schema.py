@@ -162,6 +162,10 @@ class Schema:
         Raises StateError where it cannot be read afterwards.
         """
         literal = self.dialect.literal
+        self.look()
+        taken = self.find(entry.destination, entry.name) if entry.name else None
+        if taken and taken.prefix != entry.prefix:
+            raise StateError(f"{entry.name} has a state already", "run again")
         [(last,)] = self.warehouse.rows(
             f"select max(line) from {self[REGISTRY]} where prefix = {literal(entry.prefix)}"
         )

@@ -14,7 +14,7 @@ import duckdb
 
 from dbt_selligent.columns import Column, Columns, stored_columns
 from dbt_selligent.errors import StateError
-from dbt_selligent.migrations import VERSION, refuse_newer
+from dbt_selligent.migrations import VERSION, missing, refuse_newer
 from dbt_selligent.spans import Settled
 from dbt_selligent.tables import DELTA, InSchema, Names, Row, Shape, in_sql, now
 from dbt_selligent.warehouse import engine
@@ -100,10 +100,16 @@ class SchemaTables(ABC):
         """Makes the tables where there are none; raises StateError where they are newer."""
         there = self.version()
         refuse_newer(there, f"schema {self._schema.name}")
+        if not there and "meta" in self.there():
+            raise missing(f"schema {self._schema.name}", f"{self._prefix}__migrations")
         if not there:
             with self.transaction():
                 at = in_sql(self.dialect, now(), "time")
                 self.run("create_base", types=self.dialect.types, version=VERSION, at=at)
+
+    @abstractmethod
+    def there(self) -> Collection[str]:
+        """The names of the tables that there are, without their prefix."""
 
     def version(self) -> int:
         """The version of the tables, 0 where there are none."""

@@ -12,13 +12,14 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from dbt_selligent.errors import RunError, StateError
+from dbt_selligent.errors import RunError
+from dbt_selligent.migrations import missing
 from dbt_selligent.tables import Names
 from dbt_selligent.warehouse.places import OpenLocal, SchemaPlace
 from dbt_selligent.warehouse.schema import Schema
@@ -51,7 +52,7 @@ class Versions:
         self.number = max(pointers, default=0)
         self.views: list[str] = []
         self.made: list[str] = []
-        self.gone: Sequence[str] = ()  # of those that count, found when the lock was taken
+        self.gone: list[str] = []  # of those that count, found when the lock was taken
         self.shapes: dict[str, list[tuple[str, str]]] = {}  # columns of what was written
         self._meant: dict[str, str] = {}
         self.begin()
@@ -63,6 +64,11 @@ class Versions:
     def __contains__(self, table: str) -> bool:
         """Whether there is such a table."""
         return table in self._meant
+
+    @property
+    def meant(self) -> Collection[str]:
+        """The tables that there are."""
+        return self._meant.keys()
 
     def begin(self) -> None:
         """What counts is meant."""
@@ -150,6 +156,10 @@ class VersionedTables(SchemaTables):
         self._drop([*left, *self._passing])
         self._passing.clear()
 
+    def there(self) -> Collection[str]:
+        """Those that are meant."""
+        return self.names.meant
+
     @contextmanager
     def appending(self) -> Iterator[None]:
         """What is appended within is durable at once."""
@@ -206,7 +216,8 @@ class VersionedPlace(SchemaPlace):
             there = self.schema.tables(f"{self.prefix}__") if counting else []
             appended = [counting[table] for table in APPENDED if table in counting]
             self.schema.refresh([name for name in appended if name in there])
-            self.table_names().gone = [name for name in counting.values() if name not in there]
+            gone = [name for name in counting.values() if name not in there]
+            self.table_names().gone += gone
             yield
 
     def copy(self, temporary: Path) -> SchemaPlace:
@@ -246,11 +257,7 @@ class VersionedPlace(SchemaPlace):
         """The names of its tables, which are there; raises StateError where one is not."""
         names = self.table_names()
         for name in names.gone:
-            raise StateError(
-                f"{self.schema[name]}: missing, though it is of the state",
-                "put it back, or forget the state with `dbt-selligent state reset`: everything is "
-                "then sent again",
-            )
+            raise missing(self.where, self.schema[name])
         return names
 
     def _overrule(self) -> None:
@@ -273,8 +280,14 @@ def read_pointer(schema: Schema, prefix: str) -> Versions:
     pointers = {int(one["number"]): one[0] for one in found if one}
     if not pointers:
         return Versions(schema, prefix, {})
-    [said] = schema.rows("pointed", target=schema[pointers[max(pointers)]])
-    return Versions(schema, prefix, json.loads(bytes.fromhex(said[-1])), pointers)
+    newest = pointers[max(pointers)]
+    [said] = schema.rows("pointed", target=schema[newest])
+    try:
+        return Versions(schema, prefix, json.loads(bytes.fromhex(said[-1])), pointers)
+    except ValueError:
+        unread = Versions(schema, prefix, {}, pointers)
+        unread.gone.append(newest)
+        return unread
 
 
 def point(versions: Versions, counting: Mapping[str, str]) -> None:

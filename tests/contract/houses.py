@@ -85,6 +85,9 @@ class PostgresHouse(House):
             )
             cursor.execute(f"alter database {SCHEMA} set timezone = '{ZONE}'")
             cursor.execute(f"alter database {SCHEMA} set extra_float_digits = -5")
+            cursor.execute(
+                f"alter database {SCHEMA} set default_transaction_isolation = 'repeatable read'"
+            )
             cursor.execute(f"alter database {SCHEMA} set quote_all_identifiers = on")
             cursor.execute("alter system set fsync = off")
             cursor.execute("select pg_reload_conf()")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -32,14 +31,14 @@ def test_a_lock_that_cannot_be_written_fails_its_activation_and_no_other_result_
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     two_activations(world)
-    say = ClaimRows.say
+    take = ClaimRows.take
 
-    def broken(there: ClaimRows, claims: Sequence[Claim], seconds: int) -> None:
-        if any(each.what.startswith("list customers") for each in claims):
+    def broken(there: ClaimRows, claim: Claim, seconds: int) -> list[tuple[Claim, int]]:
+        if claim.what.startswith("list customers"):
             raise WarehouseError("no connection", "sync again")
-        say(there, claims, seconds)
+        return take(there, claim, seconds)
 
-    monkeypatch.setattr(ClaimRows, "say", broken)
+    monkeypatch.setattr(ClaimRows, "take", broken)
     results = world.sync().results
     assert [(each.name, each.status, each.error) for each in results] == [
         ("crm", "failed", "no connection"),

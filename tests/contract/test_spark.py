@@ -152,14 +152,27 @@ def test_a_state_whose_tables_are_gone_is_told_of_and_can_be_reset(
     for name in gone:
         world.house.run(f"drop table {STATE_SCHEMA}.{name}")
     kept = world.kept()
-    assert "missing, though it is of the state" in (kept.error or "")
+    assert "is missing or damaged, though it is of the state" in (kept.error or "")
     assert "state reset" in (kept.next_step or "")
     failed = world.sync_one()
     assert (failed.status, world.sent()) == ("failed", [])
-    assert "missing, though it is of the state" in (failed.error or "")
+    assert "is missing or damaged, though it is of the state" in (failed.error or "")
     assert reset(world.settings(), "crm", yes=True).done
     world.sent()
     assert world.in_step().confirmed == 2
+    world.settled()
+
+
+def test_a_pointer_that_cannot_be_read_is_told_of_and_can_be_reset(world: World) -> None:
+    world.begun(ANN)
+    [pointer] = tables(world, "crm_", "__pointer_")
+    world.house.run(
+        f"alter table {STATE_SCHEMA}.{pointer} unset tblproperties ('selligent.tables')"
+    )
+    failed = world.sync_one()
+    assert f"{pointer}` is missing or damaged" in (failed.error or "")
+    assert reset(world.settings(), "crm", yes=True).done
+    assert world.in_step().confirmed == 1
     world.settled()
 
 

@@ -176,7 +176,7 @@ def test_a_plan_shows_a_sample_and_changes_nothing(world: World) -> None:
 
 
 @pytest.mark.parametrize("house", ["postgres"], indirect=True)
-@pytest.mark.parametrize("table", ["snapshot", "doubt", "log", "meta"])
+@pytest.mark.parametrize("table", ["snapshot", "doubt", "log", "meta", "migrations"])
 def test_a_state_of_which_a_table_is_gone_is_told_of_and_can_be_reset(
     world: World, table: str
 ) -> None:
@@ -184,7 +184,7 @@ def test_a_state_of_which_a_table_is_gone_is_told_of_and_can_be_reset(
     [(prefix,)] = world.house.read(f"select prefix from {STATE_SCHEMA}.selligent_states")
     world.house.run(f"drop table {STATE_SCHEMA}.{prefix}__{table}")
     for told in (world.sync_one(), world.kept()):
-        assert f"{table} is missing, though it is of the state" in (told.error or "")
+        assert f"{table} is missing or damaged, though it is of the state" in (told.error or "")
         assert "state reset" in (told.next_step or "")
     assert reset(world.settings(), "crm", yes=True).done
     assert counted(world.in_step()) == [("new", 2)]

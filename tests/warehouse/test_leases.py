@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,9 @@ from dbt_selligent.warehouse import leases
 from dbt_selligent.warehouse.claims import Claim, Claims, claims_of
 from dbt_selligent.warehouse.inplace import TransactionalPlace
 from dbt_selligent.warehouse.leases import Leases
-from dbt_selligent.warehouse.schema import Schema
+from dbt_selligent.warehouse.schema import Entry, Schema
+
+from .engines import Postgres
 
 
 def test_a_lock_is_one_processs_alone_and_says_whose(schema: Schema) -> None:
@@ -217,6 +219,16 @@ def test_who_may_not_be_seen_is_not_taken_for_dead(
                     assert not free
 
 
+@pytest.fixture
+def repeatable(postgres: Postgres) -> Iterator[None]:
+    """A server on which a transaction sees nothing that comes while it waits."""
+    setting = "default_transaction_isolation"
+    postgres.cursor.execute(f"alter role current_user set {setting} = 'repeatable read'")
+    yield
+    postgres.cursor.execute(f"alter role current_user reset {setting}")
+
+
+@pytest.mark.usefixtures("repeatable")
 def test_of_two_that_want_it_at_once_one_has_it(schema: Schema) -> None:
     both = Leases(schema), Leases(schema)
     times, start = 20, threading.Barrier(2)
@@ -271,6 +283,8 @@ def test_who_stands_still_in_a_transaction_keeps_nobody_waiting(schema: Schema) 
     with schema.warehouse.transaction():
         schema.fence("it")
         assert schema.warehouse.rows(setting) == [("1min",)]
+    with schema.warehouse.transaction(frozen=True):
+        assert schema.warehouse.rows(setting) == [("1min",)]
     assert schema.warehouse.rows(setting) == [("0",)]
 
 
@@ -316,3 +330,35 @@ def test_nothing_is_committed_when_a_lock_was_lost_meanwhile(
             note(tables, run="second")
         assert tables.meta("run") == "first"
     held.close()
+
+
+def test_what_is_left_is_not_dropped_when_the_lock_was_lost(
+    schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be the delta of another run, which is under way."""
+    held = Leases(schema)
+    place = TransactionalPlace(schema, held, "dev", "crm", "customers")
+    with place.hold(), place.open(tmp_path) as tables:
+        tables.migrate()
+        left = f"{place.prefix}__delta_0123456789ab"
+        schema.warehouse.run(f"create table {schema[left]} (n integer)")
+        drop = Schema.drop
+
+        def slowly(there: Schema, tables: Sequence[str]) -> None:
+            held._held["activation dev crm"]._until = 0.0
+            drop(there, tables)
+
+        monkeypatch.setattr(Schema, "drop", slowly)
+        with pytest.raises(StateError, match="could not be renewed in time"):
+            place.new_delta(tmp_path, keep=True)
+    monkeypatch.undo()
+    assert schema.tables(left) == [left]
+    held.close()
+
+
+def test_no_two_states_have_one_name(schema: Schema) -> None:
+    schema.ensure()
+    schema.register(Entry("dev", "crm", "crm_1"))
+    with pytest.raises(StateError, match="crm has a state already"):
+        schema.register(Entry("dev", "crm", "crm_2"))
+    assert [entry.prefix for entry in schema.states()] == ["crm_1"]

@@ -11,6 +11,7 @@ import pytest
 
 from dbt_selligent.errors import ProfileError, StateError, WarehouseError
 from dbt_selligent.storage import open_storage
+from dbt_selligent.warehouse import adapter
 from dbt_selligent.warehouse.adapter import Warehouse, split
 from dbt_selligent.warehouse.dialects import BIGQUERY, POSTGRES, SPARK, Dialect
 from dbt_selligent.warehouse.inplace import TransactionalPlace
@@ -137,6 +138,7 @@ def test_what_the_tool_needs_of_a_session_holds_whatever_a_role_has(
         "timezone": ("Asia/Tokyo", "UTC"),
         "standard_conforming_strings": ("off", "on"),
         "client_encoding": ("LATIN1", "UTF8"),
+        "default_transaction_isolation": ("serializable", "read committed"),
         "extra_float_digits": ("-5", "1"),
         "quote_all_identifiers": ("on", "off"),
         "client_min_messages": ("debug1", "warning"),
@@ -147,10 +149,37 @@ def test_what_the_tool_needs_of_a_session_holds_whatever_a_role_has(
     try:
         warehouse = Warehouse(settings_of(postgres, tmp_path, user="odd"))
         found = {name: warehouse.rows(f"show {name}")[0][0] for name in wanted}
+        assert warehouse.rows("select 'É', chr(201), length('É')") == [("É", "É", 1)]
         warehouse.close()
     finally:
         postgres.cursor.execute("drop role odd")
     assert found == {name: value for name, (_, value) in wanted.items()}
+
+
+def test_a_profile_may_name_a_role(postgres: Postgres, tmp_path: Path) -> None:
+    """Which dbt takes with a statement of its own, in a transaction."""
+    postgres.cursor.execute("create role owner")
+    try:
+        warehouse = Warehouse(settings_of(postgres, tmp_path, role="owner"))
+        assert warehouse.rows("select current_user") == [("owner",)]
+        with suppress(WarehouseError):
+            warehouse.run("nonsense")
+        assert warehouse.rows("select current_user") == [("owner",)]
+        warehouse.close()
+    finally:
+        postgres.cursor.execute("drop role owner")
+
+
+def test_a_connection_without_its_settings_is_none(
+    postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse = Warehouse(settings_of(postgres, tmp_path))
+    with monkeypatch.context() as patch:
+        patch.setattr(adapter, "split", lambda *_given: ["nonsense"])
+        with pytest.raises(WarehouseError):
+            warehouse.rows("show timezone")
+    assert warehouse.rows("show timezone") == [("UTC",)]
+    warehouse.close()
 
 
 def test_a_schema_that_another_makes_meanwhile_is_there(
