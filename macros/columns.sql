@@ -58,12 +58,7 @@
   {%- endif -%}
 {% endmacro %}
 
-{# Decoded, a text has no collation of its column's any more, for which two values may be the same. #}
-{% macro duckdb__selligent_settled_cast(column) -%}
-  {%- if column.origin == 'text' and column.family == 'text' -%} decode(encode(cast({{ column.source }} as {{ column.type }})))
-  {%- else -%} cast({{ column.source }} as {{ column.type }})
-  {%- endif -%}
-{%- endmacro %}
+{% macro duckdb__selligent_settled_cast(column) -%} cast({{ column.source }} as {{ column.type }}) {%- endmacro %}
 
 {#
   A double with so many significant digits. Whole numbers are exact up to 15 digits, and may be

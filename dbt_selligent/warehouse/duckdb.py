@@ -198,5 +198,5 @@ def _require_no_collation(cursor: Any) -> None:
         raise WarehouseError(
             f"default_collation is {collation}: a value that changes its case alone would be taken "
             "for unchanged",
-            "take it out of the settings in profiles.yml, and declare it at columns that need it",
+            "take it out of the settings in profiles.yml",
         )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from functional.conftest import exposure
 
-from contract.world import ANN, CUSTOMERS, World, calls, counted, crm, mails, problems, things
+from contract.world import World, calls, counted, mails, problems, things
 from dbt_selligent.pipeline import plan
 
 ID = {"id": "integer"}
@@ -255,7 +255,7 @@ def test_a_key_that_no_driver_has_a_type_for_is_told_of(world: World, type_: str
     assert (told["field"], type(told[key.upper()])) == (key.upper(), str)
 
 
-@pytest.mark.parametrize("house", ["duckdb", "postgres"], indirect=True)
+@pytest.mark.parametrize("house", ["postgres"], indirect=True)
 def test_a_key_s_own_collation_is_of_no_matter(world: World) -> None:
     """For one of them the key is another in the model than in the state. Spark's are refused."""
     columns = {"mail": "text", "score": "integer"}
@@ -278,16 +278,6 @@ def test_a_key_s_own_collation_is_of_no_matter(world: World) -> None:
         assert (counted(result), problems(result)) == (found, told)
         assert len(world.records("MAILS")) == 2
     assert world.records("MAILS") == [bob, ("ÉVA@acme.example", 5)]
-
-
-@pytest.mark.parametrize("house", ["duckdb", "postgres"], indirect=True)
-def test_a_value_s_own_collation_is_of_no_matter(world: World) -> None:
-    world.declare(crm(fields={"FIRSTNAME": "first_name"}))
-    for name, found in (("Ann", [("new", 1)]), ("ANN", [("changed", 1)]), ("ANN", [])):
-        world.customers((*ANN[:2], name, *ANN[3:]))
-        world.house.collate("customers", CUSTOMERS)
-        assert counted(world.in_step()) == found
-    assert world.records() == [(1, None, "ANN", None, None)]
 
 
 def test_names_that_need_quotes_are_names_as_any(world: World) -> None:
