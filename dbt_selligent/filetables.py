@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ class FileTables:
         """Brings the tables up to this version; raises StateError where they are newer."""
         migrate(self.local, SCHEMA, str(self._state))
 
-    def there(self) -> Collection[str]:
+    def there(self) -> Container[str]:
         """The names of the tables in the file."""
         found = self.rows(
             f"select table_name from duckdb_tables() where database_name = {literal(engine.STATE)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timezone
 from typing import Any, Protocol
@@ -83,7 +83,7 @@ class Tables(Protocol):
     def migrate(self) -> None:
         """Brings the tables up to this version; raises StateError where they are newer."""
 
-    def there(self) -> Collection[str]:
+    def there(self) -> Container[str]:
         """The names of the tables that there are."""
 
     def version(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ class TransactionalTables(SchemaTables):
 
     appending = transaction
 
-    def there(self) -> Collection[str]:
+    def there(self) -> Container[str]:
         """Those of the schema; of a copy, those that were copied."""
         if self._copy:
             return [table for table in TABLES if self.columns(table)]

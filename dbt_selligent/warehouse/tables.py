@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -108,7 +108,7 @@ class SchemaTables(ABC):
                 self.run("create_base", types=self.dialect.types, version=VERSION, at=at)
 
     @abstractmethod
-    def there(self) -> Collection[str]:
+    def there(self) -> Container[str]:
         """The names of the tables that there are, without their prefix."""
 
     def version(self) -> int:

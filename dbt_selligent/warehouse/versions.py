@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -61,14 +61,9 @@ class Versions:
         """The table as SQL names it."""
         return self._meant[table]
 
-    def __contains__(self, table: str) -> bool:
+    def __contains__(self, table: object) -> bool:
         """Whether there is such a table."""
         return table in self._meant
-
-    @property
-    def meant(self) -> Collection[str]:
-        """The tables that there are."""
-        return self._meant.keys()
 
     def begin(self) -> None:
         """What counts is meant."""
@@ -156,9 +151,9 @@ class VersionedTables(SchemaTables):
         self._drop([*left, *self._passing])
         self._passing.clear()
 
-    def there(self) -> Collection[str]:
+    def there(self) -> Container[str]:
         """Those that are meant."""
-        return self.names.meant
+        return self.names
 
     @contextmanager
     def appending(self) -> Iterator[None]:
