@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from dbt_selligent.activation import Activation
+from dbt_selligent.errors import LockedError, RunError
 from dbt_selligent.places import private_folder
 from dbt_selligent.selection import list_activations
 from dbt_selligent.settings import Settings
@@ -25,20 +26,27 @@ REFUSED, MISSING = "not _selligent_missing", "_selligent_missing"
 
 @dataclass(frozen=True)
 class History:
-    """What is known of one activation at its destination."""
+    """What is known of one activation at its destination.
+
+    ``under_way`` says who works on it, ``error`` why its state cannot be read: then nothing else is
+    known.
+    """
 
     name: str
     list: str
     destination: str
-    confirmed: int
-    in_doubt: int
-    runs: tuple[dict[str, Any], ...]
-    rejected: tuple[dict[str, Any], ...]
-    rejected_rows: int
-    not_found: tuple[dict[str, Any], ...]
-    not_found_rows: int
-    invalid: tuple[dict[str, Any], ...]
-    invalid_rows: int
+    confirmed: int = 0
+    in_doubt: int = 0
+    runs: tuple[dict[str, Any], ...] = ()
+    rejected: tuple[dict[str, Any], ...] = ()
+    rejected_rows: int = 0
+    not_found: tuple[dict[str, Any], ...] = ()
+    not_found_rows: int = 0
+    invalid: tuple[dict[str, Any], ...] = ()
+    invalid_rows: int = 0
+    under_way: str | None = None
+    error: str | None = None
+    next_step: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -47,6 +55,9 @@ class History:
     def lines(self) -> Sequence[str]:
         """For a terminal."""
         head = f"{self.name}: list {self.list} at {self.destination}"
+        if self.under_way or self.error:
+            step = [f"  -> {self.next_step}"] if self.next_step else []
+            return [head, f"  {self.under_way or self.error}", *step]
         if not self.runs:
             return [head, "  never synced"]
         said = [head, f"  {self.confirmed:,} rows confirmed, {self.in_doubt:,} in doubt"]
@@ -78,7 +89,7 @@ class History:
 def read_history(settings: Settings, *, show_values: bool) -> tuple[History, ...]:
     """The history of the selected activations; keys and messages only if asked for.
 
-    Raises LockedError while a sync is under way.
+    Raises ConfigurationError.
     """
     with open_storage(settings) as storage:
         return tuple(
@@ -92,24 +103,32 @@ def _look_at(
 ) -> History:
     destination = settings.destination_named(activation.destination)
     place = storage.place(activation, destination)
-    empty = History(
-        activation.name, activation.list, destination.name, 0, 0, (), (), 0, (), 0, (), 0
-    )
+    empty = History(activation.name, activation.list, destination.name)
     if not place.exists():
         return empty
-    with (
-        place.hold(),
-        private_folder(destination.state) as temporary,
-        open_settled(place, temporary) as store,
-    ):
-        return _read(store, empty, show_values)
+    try:
+        with (
+            place.hold(),
+            private_folder(destination.state) as temporary,
+            open_settled(place, temporary) as store,
+        ):
+            return _read(store, empty, show_values)
+    except LockedError as locked:
+        return replace(empty, under_way=locked.message)
+    except RunError as wrong:
+        return replace(empty, error=wrong.message, next_step=wrong.next_step)
 
 
 def _read(store: StateView, empty: History, show_values: bool) -> History:
     if not store.has_tables():
         return empty
     runs = [
-        {**run, "counts": json.loads(run["counts"]) if run["counts"] else None}
+        {
+            **run,
+            "counts": json.loads(run["counts"]) if run["counts"] else None,
+            # Nobody has the lock: whoever ran it was killed.
+            "status": "cut off" if run["status"] == "running" else run["status"],
+        }
         for run in store.history(MOST_RUNS)
     ]
 
@@ -117,10 +136,8 @@ def _read(store: StateView, empty: History, show_values: bool) -> History:
         found = store.listed(table, MOST_ROWS, where)
         return tuple(_hide(row, show_values) for row in found)
 
-    return History(
-        name=empty.name,
-        list=empty.list,
-        destination=empty.destination,
+    return replace(
+        empty,
         confirmed=store.count("snapshot"),
         in_doubt=store.count("doubt"),
         runs=tuple(runs),
@@ -141,7 +158,7 @@ def _hide(row: dict[str, Any], show_values: bool) -> dict[str, Any]:
     row.pop("missing", None)
     if show_values:
         return row
-    return {name: value if name in SAFE or value is None else "***" for name, value in row.items()}
+    return {name: value if name in SAFE else "***" for name, value in row.items()}
 
 
 def _reason(row: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from dbt_selligent.groups import SENT, Done, Group, make_groups
 from dbt_selligent.guards import Change, Verdict, judge
 from dbt_selligent.places import Delta
 from dbt_selligent.selligent.pace import Pace
-from dbt_selligent.staging import Bench, Staging, query, stage_delta
+from dbt_selligent.staging import KEYLESS, Bench, Staging, query, stage_delta
 
 INVALID = ("invalid", "doubled")
 # Kinds of rows of which a plan has a sample, in this order.
@@ -95,6 +95,11 @@ class Plan:
     def failing(self) -> tuple[Verdict, ...]:
         """What speaks against sending it."""
         return tuple(verdict for verdict in self.verdicts if not verdict.passed)
+
+    @property
+    def keyless(self) -> int:
+        """Rows without a key, which are not in the delta."""
+        return sum(problem.rows for problem in self.problems if problem.reason == KEYLESS)
 
     @property
     def expected_requests(self) -> int:

@@ -16,6 +16,9 @@ from dbt_selligent.warehouse.macros import render_sql
 # Materializations that keep their rows; of any other, reading is computing.
 TABLES = ("table", "incremental", "snapshot", "seed")
 
+# What is wrong with a row without a key; the delta has none of these.
+KEYLESS = "the matching key is null"
+
 Figures = dict[tuple[str, str, str | None, str | None], int]
 Result = TypeVar("Result")
 
@@ -115,7 +118,7 @@ def stage_delta(bench: Bench, staging: Staging) -> Figures:
         figures["known", "", None, None] = known
     if keyed < rows:
         key = columns.keys[0].field
-        figures["invalid", "", key, "the matching key is null"] = rows - keyed
+        figures["invalid", "", key, KEYLESS] = rows - keyed
     return figures
 
 

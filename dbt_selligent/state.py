@@ -13,6 +13,7 @@ from dbt_selligent.columns import Columns, stored_columns
 from dbt_selligent.groups import SENT
 from dbt_selligent.ledger import RunLedger, settle
 from dbt_selligent.places import Identity, Place
+from dbt_selligent.staging import KEYLESS
 from dbt_selligent.stateview import ADOPTED, BEGUN, StateView, differences, identity_text
 from dbt_selligent.tables import add_run, change_run, filled, in_sql, note, now, quoted_columns
 from dbt_selligent.warehouse import engine
@@ -122,15 +123,17 @@ class StateStore(StateView):
         forgotten: Sequence[str],
         invalid: bool,
         full_refresh: bool,
+        keyless: int = 0,
         upto: int | None = None,
         known: int = 0,
         forced: Sequence[str] = (),
     ) -> RunLedger:
         """Opens a run: its delta is attached; ``forgotten`` are kinds of rows that left the model,
-        ``invalid`` if there are some that cannot be sent. None is sent of a number above ``upto``.
-        ``known`` records were sent before; ``forced`` is what spoke against it.
+        ``invalid`` if there are some that cannot be sent; ``keyless`` have no key. None is sent of
+        a number above ``upto``. ``known`` records were sent before; ``forced`` is what spoke
+        against it.
         """
-        tables = self.tables
+        tables, quoted = self.tables, self.tables.dialect.literal
         tables.attach_delta()
         tables.copy_delta(columns, SENT, upto)
         engine.limit_memory(self.connection, engine.memory_to_render(self.bytes_per_row()))
@@ -144,6 +147,9 @@ class StateStore(StateView):
                 forgotten=[literal(kind) for kind in forgotten],
                 tables=filled(tables, *TABLES),
                 invalid=invalid,
+                keyless=[quoted(columns.keys[0].field), quoted(KEYLESS), keyless]
+                if keyless
+                else (),
                 full_refresh=full_refresh,
                 seen=in_sql(tables.dialect, now(), "time"),
             )

@@ -111,9 +111,10 @@ where not ({{ selligent_has_no_equal(columns, old) }})
 {#
   What a new delta says of the state before anything is sent. `tables` are those of it that have rows,
   `forgotten` the kinds of rows, that left the model, to be forgotten; `invalid` if there are rows that
-  cannot be sent. What has nothing to change is not touched: an engine may write all of a table anew.
+  cannot be sent, and `keyless`, of those without a key, which are not in the delta: field, reason and
+  number, each in SQL. What has nothing to change is not touched: an engine may write all of a table anew.
 #}
-{% macro selligent_begin(state, delta, keys, columns, forgotten, tables, invalid, full_refresh, seen) %}
+{% macro selligent_begin(state, delta, keys, columns, forgotten, tables, invalid, full_refresh, seen, keyless=()) %}
 {%- if forgotten %}
 {%- for table in tables if table in ('snapshot', 'doubt', 'adopted') %}
 {{ selligent_delete(state, table, 'kept', selligent_in_delta(delta, keys, forgotten)) }}
@@ -131,7 +132,7 @@ where not ({{ selligent_has_no_equal(columns, old) }})
 {{ selligent_delete(state, 'invalid', 'kept', 'true') }}
 {%- endif %}
 {%- if invalid %}
-{{ selligent_insert(state, 'invalid', selligent_invalid_names(keys), selligent_invalid_rows(delta, keys, columns)) }}
+{{ selligent_insert(state, 'invalid', selligent_invalid_names(keys), selligent_invalid_rows(delta, keys, columns, keyless)) }}
 {%- endif %}
 {% endmacro %}
 
@@ -140,7 +141,7 @@ where not ({{ selligent_has_no_equal(columns, old) }})
     where staged._selligent_kind in ({{ kinds | join(', ') }}) and {{ selligent_same_key(keys, 'kept', 'staged') }})
 {%- endmacro %}
 
-{% macro selligent_invalid_rows(delta, keys, columns) %}
+{% macro selligent_invalid_rows(delta, keys, columns, keyless) %}
 select {% for key in keys %}min({{ key.name }}) as {{ key.name }}, {% endfor %}
   _selligent_field, _selligent_reason, count(*) as _selligent_rows
 from (
@@ -148,6 +149,10 @@ from (
     {{ selligent_invalid(columns, 'delta') }}
   from {{ delta }} as delta where _selligent_kind in ('invalid', 'doubled')) as wrong
 group by {% for key in keys %}_selligent_key_{{ loop.index }}, {% endfor %}_selligent_field, _selligent_reason
+{%- if keyless %}
+union all
+select {% for key in keys %}{{ selligent_null(key.type) }}, {% endfor %}{{ keyless | join(', ') }}
+{%- endif %}
 {% endmacro %}
 
 {# Rows of which so much is known; but for those that were refused, where `accepted`. #}

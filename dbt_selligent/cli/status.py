@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import click
@@ -23,7 +24,6 @@ def status(show_values: bool, output: str, **flags: Any) -> None:
     found = read_history(settings_of(flags), show_values=show_values)
     if output == "json":
         say(json.dumps([each.as_dict() for each in found], indent=1, default=str))
-        return
-    for each in found:
-        for line in each.lines():
-            say(line)
+    for line in (line for each in found if output == "text" for line in each.lines()):
+        say(line)
+    sys.exit(int(any(each.error for each in found)))

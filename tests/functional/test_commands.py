@@ -345,6 +345,25 @@ def test_status_says_never_synced_then_the_runs_and_the_rows_not_in_step(shop: S
     assert found["rejected"][0]["message"] == "***"
 
 
+def test_status_lists_rows_without_a_key_and_tells_a_null_from_no_other_value(shop: Shop) -> None:
+    shop.customers(ANN, (None, "x@acme.example", None, None, None))
+    shop.in_step()
+    for shown, key in (((), "***"), (("--show-values",), "None")):
+        done = shop.invoke("status", "--select", "crm", *shown)
+        [*_, total, row] = done.out.splitlines()
+        assert total == "  1 invalid:"
+        assert row == f"    CUSTOMER_ID={key}: CUSTOMER_ID: the matching key is null"
+
+
+def test_a_state_that_cannot_be_read_does_not_keep_others_from_being_told(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    (shop.state / "dev" / "orders.duckdb").write_bytes(b"not a database, " * 1000)
+    done = shop.invoke("status", "--select", "crm orders")
+    assert (done.code, "  1 rows confirmed, 0 in doubt" in done.out) == (1, True)
+    assert "orders.duckdb: not a usable state file" in done.out
+
+
 def test_invalid_rows_are_told_by_a_sync_in_step(shop: Shop) -> None:
     shop.customers(ANN, (None, "b@acme.example", "gold", 1.0, None))
     done = shop.invoke("sync", "--select", "crm")

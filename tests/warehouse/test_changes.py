@@ -14,6 +14,7 @@ import duckdb
 import pytest
 
 from dbt_selligent.columns import Columns, stored_columns
+from dbt_selligent.staging import KEYLESS
 from dbt_selligent.tables import RUN, InSchema, in_sql
 from dbt_selligent.warehouse.dialects import Dialect
 
@@ -258,6 +259,7 @@ def begin(bench: Bench, *, full_refresh: bool = False) -> None:
         invalid=True,
         full_refresh=full_refresh,
         seen=in_sql(dialect, NOW, "time"),
+        keyless=[dialect.literal("CODE"), dialect.literal(KEYLESS), 2],
     )
     bench.run("note", notes=[(dialect.literal("run"), dialect.literal("it's \\"))])
     bench.run("unnote", names=[dialect.literal("target"), dialect.literal("nothing")])
