@@ -60,6 +60,7 @@ class Delivery:
         pace: Pace,
         most_bytes: int,
         on_progress: Callable[[Tally], None] = lambda _: None,
+        on_sent: Callable[[Batch, Sent], None] = lambda *_: None,
     ) -> None:
         self.tally = tally
         self.pace = pace
@@ -68,6 +69,7 @@ class Delivery:
         self._knowledge = knowledge
         self._most_bytes = most_bytes
         self._on_progress = on_progress
+        self._on_sent = on_sent
         self._unnamed = 0
         self._late = 0  # requests in a row that had no answer in time
         self._probes = 0
@@ -159,11 +161,15 @@ class Delivery:
         sent = answer.result()
         self._flying.popleft()
         if sent is not None:
-            self.tally.requests += sent.requests
+            self._count(batch, sent)
             self._set_pace(batch, sent.decision, sent.seconds)
             self._quick = sent.seconds < SLOW or self.pace.settled
             self._take(batch, sent.decision)
         self._on_progress(self.tally)
+
+    def _count(self, batch: Batch, sent: Sent) -> None:
+        self.tally.requests += sent.requests
+        self._on_sent(batch, sent)
 
     def _set_pace(self, batch: Batch, decision: Decision, seconds: float) -> None:
         if isinstance(decision, Split) and decision.too_long:
@@ -188,7 +194,8 @@ class Delivery:
             if answer.exception() is not None:
                 continue  # it stays in doubt
             sent = answer.result()
-            self.tally.requests += sent.requests if sent else 0
+            if sent is not None:
+                self._count(batch, sent)
             if sent is None and not batch.resent:
                 self._accounts.note(batch, Outcome.UNSENT)
             elif sent and isinstance(sent.decision, Accepted):

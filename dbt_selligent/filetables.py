@@ -14,7 +14,16 @@ from dbt_selligent.columns import Column, Columns
 from dbt_selligent.errors import LockedError, StateError
 from dbt_selligent.migrations import migrate
 from dbt_selligent.spans import Outcome, Settled
-from dbt_selligent.tables import DELTA, GROUPS, InSchema, Names, Row, Shape, count
+from dbt_selligent.tables import (
+    DELTA,
+    GROUPS,
+    InSchema,
+    Names,
+    Row,
+    Shape,
+    as_parameters,
+    count,
+)
 from dbt_selligent.warehouse import engine
 from dbt_selligent.warehouse.dialects import DUCKDB
 from dbt_selligent.warehouse.macros import literal, render_sql
@@ -87,7 +96,7 @@ class FileTables:
         self, macro: str, argument: str, shape: Shape, rows: Sequence[Row], **arguments: Any
     ) -> None:
         """Adds rows by a macro, which takes ``rows`` as a query of parameters."""
-        query, given = _as_parameters(shape, rows)
+        query, given = as_parameters(shape, rows)
         sql = render_sql(macro, state=NAMES, **{argument: query}, **arguments)
         self.local.execute(sql, given)
 
@@ -96,7 +105,7 @@ class FileTables:
         self, name: str, macro: str, shape: Shape, rows: Sequence[Row], **arguments: Any
     ) -> Iterator[str]:
         """A temporary table, made by a macro, which takes ``rows`` as a query of parameters."""
-        query, given = _as_parameters(shape, rows)
+        query, given = as_parameters(shape, rows)
         self.local.execute(render_sql(macro, target=name, **{name: query}, **arguments), given)
         yield f"temp.{name}"
         self.local.execute(f"drop table temp.{name}")
@@ -236,16 +245,6 @@ def open_tables(
             if engine.is_damaged(error):
                 raise _unusable(name, state, error) from None
             raise engine.unwritable(state, error) from None
-
-
-def _as_parameters(shape: Shape, rows: Sequence[Row]) -> tuple[str, dict[str, list[Any]]]:
-    """A query of rows, whose columns are lists of parameters."""
-    columns = list(zip(*rows, strict=True)) or [()] * len(shape)
-    query = ", ".join(
-        f"unnest(${name}::{DUCKDB.types[family].lower()}[]) as {name}" for name, family in shape
-    )
-    given = {name: list(column) for (name, _), column in zip(shape, columns, strict=True)}
-    return f"select {query}", given
 
 
 def _unusable(name: str, path: Path, error: duckdb.Error) -> StateError:

@@ -34,6 +34,7 @@ from dbt_selligent.preparing import plan_job, prepare_state
 from dbt_selligent.reading import Sleep
 from dbt_selligent.results import ActivationResult, RunResults, failure_of, stopped
 from dbt_selligent.selection import read_selected
+from dbt_selligent.sending import tell_history
 from dbt_selligent.settings import Destination, Settings
 from dbt_selligent.staging import Reader
 from dbt_selligent.state import open_state
@@ -216,24 +217,25 @@ class _Planner:
         return self._settings.destination_named(activation.destination)
 
     def _stop(self, place: Place, result: ActivationResult) -> None:
-        self._record(place, result)
-        self._end(result)
+        self._end(self._record(place, result))
 
     def _end(self, result: ActivationResult) -> None:
         self.ended.append(result)
         self._emit(Finished(result))
 
-    def _record(self, place: Place, result: ActivationResult) -> None:
+    def _record(self, place: Place, result: ActivationResult) -> ActivationResult:
         """Keeps what was stopped in the history, where there is one."""
-        if place.exists():
-            with open_state(place, self._temporary) as store:
-                store.record(
-                    self._run_id,
-                    self._settings.target,
-                    result.status,
-                    result.figures(),
-                    result.error or "",
-                )
+        if not place.exists():
+            return result
+        with open_state(place, self._temporary) as store:
+            store.record(
+                self._run_id,
+                self._settings.target,
+                result.status,
+                result.figures(),
+                result.error or "",
+            )
+            return tell_history(place, store, (), result)
 
 
 class _Patience:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +14,12 @@ from urllib.parse import unquote
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.errors import StateError
+from dbt_selligent.filehistory import FileHistory
 from dbt_selligent.filetables import open_tables
 from dbt_selligent.locks import hold, take_turn, temporary_folder
 from dbt_selligent.naming import file_name, list_key
 from dbt_selligent.settings import Destination
-from dbt_selligent.tables import Tables
+from dbt_selligent.tables import Row, Tables
 
 # A staged delta: its file, or what its tables are told by.
 Delta = Path | str
@@ -94,6 +95,12 @@ class Place(Protocol):
     def drop_delta(self, delta: Delta) -> None:
         """Lets go of a staged delta that nobody took."""
 
+    def tell(self, tables: Tables, batches: Sequence[Row]) -> None:
+        """Tells users' SQL of the state's runs and refused rows, and more batches of `BATCH`.
+
+        Raises RunError.
+        """
+
     def forget(self) -> None:
         """Leaves nothing of the state."""
 
@@ -111,17 +118,18 @@ class Files:
     folder: Path
     name: str
     list: str = ""
+    destination: str = ""
 
     @classmethod
     def of(cls, activation: Activation, destination: Destination) -> Files:
         """One folder a destination; names of any characters become names of files."""
         key = list_key(destination.url, destination.organization, activation.list)
-        return cls(destination.folder, activation.name, key)
+        return cls(destination.folder, activation.name, key, destination.name)
 
     @classmethod
     def named(cls, destination: Destination, name: str) -> Files:
         """Those of a state of any name, which may be of no activation."""
-        return cls(destination.folder, name)
+        return cls(destination.folder, name, destination=destination.name)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -217,8 +225,13 @@ class Files:
     def drop_delta(self, delta: Delta) -> None:
         """It goes with its folder."""
 
+    def tell(self, tables: Tables, batches: Sequence[Row]) -> None:
+        """Writes it to files; raises StateError."""
+        self._history.tell(tables, batches)
+
     def forget(self) -> None:
         """Leaves nothing of the state."""
+        self._history.forget()
         for path in (self.state, wal(self.state), self.delta):
             path.unlink(missing_ok=True)
 
@@ -234,6 +247,11 @@ class Files:
         for left in (self.delta, wal(to.state), to.delta):
             left.unlink(missing_ok=True)
         self.state.rename(to.state)
+        self._history.leave()
+
+    @property
+    def _history(self) -> FileHistory:
+        return FileHistory(self.folder, self.destination, self.name)
 
 
 def wal(path: Path) -> Path:

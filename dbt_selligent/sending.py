@@ -19,9 +19,11 @@ from dbt_selligent.errors import (
 )
 from dbt_selligent.events import Emit, Progress
 from dbt_selligent.groups import Absent, Done, Form, Group
+from dbt_selligent.historytables import BatchLog
 from dbt_selligent.jobs import Job
 from dbt_selligent.ledger import RunLedger
 from dbt_selligent.payload import Batch
+from dbt_selligent.places import Place
 from dbt_selligent.planning import Plan
 from dbt_selligent.preparing import take_over
 from dbt_selligent.reading import get_with_retries, refuse
@@ -32,6 +34,7 @@ from dbt_selligent.selligent.calls import Call
 from dbt_selligent.selligent.client import Client
 from dbt_selligent.settings import Settings
 from dbt_selligent.state import StateStore, open_state
+from dbt_selligent.tables import Row
 from dbt_selligent.wire import Wire
 
 
@@ -57,7 +60,7 @@ def send_plan(
     The caller holds the locks. What goes wrong stands in the result.
     """
     began = time.monotonic()
-    tally = Tally()
+    tally, log = Tally(), BatchLog(run_id)
     error: DbtSelligentError | None = None
     try:
         take_over(job, plan, temporary)
@@ -74,6 +77,7 @@ def send_plan(
                 plan.columns,
                 forgotten=[kind for kind in plan.counts.gone if kind not in removed],
                 invalid=plan.counts.invalid > 0,
+                keyless=plan.keyless,
                 full_refresh=plan.full_refresh,
                 upto=plan.upto,
                 known=plan.counts.known,
@@ -81,7 +85,7 @@ def send_plan(
             )
             try:
                 if plan.groups:
-                    _deliver(store, ledger, job, plan, tally, emit, means)
+                    _deliver(store, ledger, job, plan, tally, log, emit, means)
             except (DestinationError, InterruptedRunError) as gave_up:
                 error = gave_up
             store.settle()
@@ -89,11 +93,22 @@ def send_plan(
             store.finish(
                 run_id, result.status, result.figures(), result.error, complete=result.complete
             )
-            return result
+            return tell_history(job.place, store, log.rows, result)
     except RunError as failed:
         return result_of(plan, tally, time.monotonic() - began, failed)
     finally:
         job.knowledge.save()
+
+
+def tell_history(
+    place: Place, store: StateStore, batches: Sequence[Row], result: ActivationResult
+) -> ActivationResult:
+    """Tells users' SQL of a run; that it could not be told, the result says, and nothing more."""
+    try:
+        place.tell(store.tables, batches)
+    except RunError as wrong:
+        return replace(result, notes=(*result.notes, f"the history is not told: {wrong.message}"))
+    return result
 
 
 def _deliver(
@@ -102,6 +117,7 @@ def _deliver(
     job: Job,
     plan: Plan,
     tally: Tally,
+    log: BatchLog,
     emit: Emit,
     means: Means,
 ) -> None:
@@ -147,6 +163,7 @@ def _deliver(
             pace=plan.pace,
             most_bytes=activation.batch_bytes,
             on_progress=progress,
+            on_sent=log.add,
         )
         whole = len(records) == 1 and plan.limit is None
         if activation.batch_rows is None:

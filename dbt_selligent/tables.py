@@ -12,7 +12,7 @@ import duckdb
 from dbt_selligent.columns import Column, Columns
 from dbt_selligent.spans import Settled
 from dbt_selligent.warehouse import engine
-from dbt_selligent.warehouse.dialects import Dialect
+from dbt_selligent.warehouse.dialects import DUCKDB, Dialect
 
 # Where rows that are to be sent lie when they are rendered, whatever engine staged them.
 DELTA = f"{engine.DELTA}.main.delta"
@@ -202,6 +202,16 @@ def in_sql(dialect: Dialect, value: object, family: str) -> str:
         return str(value)
     text = value.isoformat(sep=" ") if isinstance(value, datetime) else str(value)
     return f"cast({dialect.literal(text)} as {dialect.types[family]})"
+
+
+def as_parameters(shape: Shape, rows: Sequence[Row]) -> tuple[str, dict[str, list[Any]]]:
+    """A query of rows for DuckDB, whose columns are lists of parameters."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(shape)
+    query = ", ".join(
+        f"unnest(${name}::{DUCKDB.types[family].lower()}[]) as {name}" for name, family in shape
+    )
+    given = {name: list(column) for (name, _), column in zip(shape, columns, strict=True)}
+    return f"select {query}", given
 
 
 def now() -> datetime:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import duckdb
 import pyarrow as pa
 
 from dbt_selligent.columns import Column
+from dbt_selligent.tables import Row, Shape, in_sql
 from dbt_selligent.warehouse.adapter import Warehouse
-from dbt_selligent.warehouse.dialects import DUCKDB
+from dbt_selligent.warehouse.dialects import DUCKDB, Dialect
 from dbt_selligent.warehouse.macros import render_sql
 from dbt_selligent.warehouse.schema import Schema
 
@@ -81,6 +82,26 @@ def upload_verdicts(
         ]
         query = render_sql("values", dialect, names=columns, rows=values)
         schema.warehouse.run(f"insert into {table} ({', '.join(columns)}) {query}")
+
+
+def as_literals(dialect: Dialect, shape: Shape, rows: Sequence[Row]) -> Iterator[str]:
+    """Queries of rows as literals, none too long for a statement."""
+    for start in range(0, len(rows), ROWS_OF_LITERALS):
+        yield all_literals(dialect, shape, rows[start : start + ROWS_OF_LITERALS])
+
+
+def all_literals(dialect: Dialect, shape: Shape, rows: Sequence[Row]) -> str:
+    """A query of rows as literals."""
+    names, families = zip(*shape, strict=True)
+    values = [
+        [in_sql(dialect, value, family) for value, family in zip(row, families, strict=True)]
+        for row in rows
+    ]
+    if values:
+        return render_sql("values", dialect, names=names, rows=values)
+    nothing = [in_sql(dialect, None, family) for family in families]
+    query = render_sql("values", dialect, names=names, rows=[nothing])
+    return f"select * from ({query}) as nothing where false"
 
 
 def arrow_type(sql_type: str) -> pa.DataType:

@@ -7,15 +7,16 @@ import re
 import threading
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import duckdb
 
 from dbt_selligent.places import Delta, Place
-from dbt_selligent.tables import Names, Tables, note
+from dbt_selligent.tables import Names, Row, Tables, note
 from dbt_selligent.warehouse import engine
+from dbt_selligent.warehouse.history import SchemaHistory
 from dbt_selligent.warehouse.leases import Leases
 from dbt_selligent.warehouse.schema import Entry, Schema
 from dbt_selligent.warehouse.tables import SchemaTables, delta_table, drop_delta, groups_table
@@ -153,8 +154,13 @@ class SchemaPlace(ABC):
         if delta:
             drop_delta(self.schema, self.prefix, str(delta))
 
+    def tell(self, tables: Tables, batches: Sequence[Row]) -> None:
+        """Tells it to tables beside the states'; raises RunError."""
+        self._history.tell(tables, batches)
+
     def forget(self) -> None:
         """Registers its tables as nobody's, and drops them."""
+        self._history.forget()
         prefix, stay = self.prefix, tuple(f"{self.prefix}__{name}" for name in self.staying)
         self._register("", prefix)
         there = self.schema.tables(f"{prefix}__")
@@ -167,6 +173,11 @@ class SchemaPlace(ABC):
         self.check()
         to._register(to.name, self.prefix)
         self._leases.look(self._key)
+        self._history.leave()
+
+    @property
+    def _history(self) -> SchemaHistory:
+        return SchemaHistory(self.schema, self._destination, self._name)
 
     @property
     def _key(self) -> str:

@@ -116,11 +116,11 @@ class Schema:
             self.create(REGISTRY, "create_registry")
         self._ensured = True
 
-    def create(self, table: str, macro: str) -> None:
+    def create(self, table: str, macro: str, /, **arguments: Any) -> None:
         """Makes a table by a macro, if it is not there; raises WarehouseError."""
         if table not in self.tables(table):
             try:
-                self.run(macro, target=self[table], types=self.dialect.types)
+                self.run(macro, target=self[table], types=self.dialect.types, **arguments)
             except WarehouseError:
                 if table not in self.tables(table):  # another one made it meanwhile
                     raise

@@ -20,7 +20,7 @@ from dbt_selligent.tables import DELTA, InSchema, Names, Row, Shape, in_sql, now
 from dbt_selligent.warehouse import engine
 from dbt_selligent.warehouse.adapter import split
 from dbt_selligent.warehouse.dialects import COPIED, DUCKDB, Dialect
-from dbt_selligent.warehouse.exchange import ROWS_OF_LITERALS, fetch, upload_verdicts
+from dbt_selligent.warehouse.exchange import all_literals, as_literals, fetch, upload_verdicts
 from dbt_selligent.warehouse.macros import render_sql
 from dbt_selligent.warehouse.schema import Schema
 
@@ -136,8 +136,7 @@ class SchemaTables(ABC):
         self, macro: str, argument: str, shape: Shape, rows: Sequence[Row], **arguments: Any
     ) -> None:
         """Adds rows by a macro, which takes some of them at a time as a query of literals."""
-        for start in range(0, len(rows), ROWS_OF_LITERALS):
-            query = self._as_literals(shape, rows[start : start + ROWS_OF_LITERALS])
+        for query in as_literals(self.dialect, shape, rows):
             self._schema.run(macro, state=self.names, **{argument: query}, **arguments)
 
     @contextmanager
@@ -146,7 +145,7 @@ class SchemaTables(ABC):
     ) -> Iterator[str]:
         """A table for a while, made by a macro, which takes ``rows`` as a query of literals."""
         table = self.passing(name)
-        query = self._as_literals(shape, rows)
+        query = all_literals(self.dialect, shape, rows)
         self._schema.run(macro, target=table, **{name: query}, **arguments)
         yield table
         self.passed(table)
@@ -298,21 +297,6 @@ class SchemaTables(ABC):
     @abstractmethod
     def _described(self, table: str) -> list[tuple[str, str]]:
         """Names and types of a table's columns; none where there is no such table."""
-
-    def _as_literals(self, shape: Shape, rows: Sequence[Row]) -> str:
-        names, families = zip(*shape, strict=True)
-        values = [
-            [
-                in_sql(self.dialect, value, family)
-                for value, family in zip(row, families, strict=True)
-            ]
-            for row in rows
-        ]
-        if values:
-            return render_sql("values", self.dialect, names=names, rows=values)
-        nothing = [in_sql(self.dialect, None, family) for family in families]
-        query = render_sql("values", self.dialect, names=names, rows=[nothing])
-        return f"select * from ({query}) as nothing where false"
 
 
 def delta_table(prefix: str, staged: str | None) -> str:

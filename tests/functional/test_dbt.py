@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pytest
 import yaml
 
 from dbt_selligent import project as parsing
 from dbt_selligent import resolve_settings
+from dbt_selligent.historytables import HISTORY
 
 from .conftest import REPOSITORY, Shop, exposure, load, run_dbt
 from .test_bad_input import GOOD
@@ -172,3 +175,37 @@ def test_a_package_of_the_repository_itself_is_no_endless_walk(tmp_path: Path) -
     settings = resolve_settings(project_dir=str(folder), profiles_dir=str(folder))
     found = [path for path in parsing._files(settings) if path.name == "one.sql"]
     assert len(found) <= 2
+
+
+def test_the_history_is_a_dbt_source_for_models_of_ones_own(
+    project: Callable[..., Shop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the page on it says."""
+    page = (REPOSITORY / "docs" / "history.md").read_text("utf-8")
+    source, _ = re.findall(r"```yaml\n(.+?)```", page, re.DOTALL)
+    [model] = re.findall(r"```sql\n(.+?)```", page, re.DOTALL)
+    shop = project([exposure("crm", "customers", GOOD)], models={"customers": CUSTOMERS})
+    assert shop.build("build").code == 0
+    monkeypatch.chdir(shop.folder)
+    assert shop.invoke("sync").code == 0
+    package = {"packages": [{"local": str(REPOSITORY)}]}
+    (shop.folder / "packages.yml").write_text(yaml.safe_dump(package))
+    (shop.folder / "models" / "sources.yml").write_text(source)
+    own = shop.folder / "models" / "runs.sql"
+    own.write_text(model)
+    for table in HISTORY:
+        own.with_name(f"own_{table}.sql").write_text(
+            f"select * from {{{{ source('selligent', '{table}') }}}}"
+        )
+    assert run_dbt(shop.folder, "deps").code == 0
+    built = shop.build("build")
+    assert built.code == 0, built.out
+    columns = "activation, status, model_rows, new_rows, confirmed_rows, requests"
+    operations = "operation, row_count, outcome"
+    with duckdb.connect(str(shop.warehouse), read_only=True) as warehouse:
+        runs = warehouse.execute(f"select {columns} from runs").fetchall()
+        batches = warehouse.execute(f"select {operations} from own_selligent_batches").fetchall()
+        rejected = warehouse.execute("from own_selligent_rejected_rows").fetchall()
+    assert runs == [("crm", "in step", 2, 2, 2, 1)]
+    assert batches == [("InsertAndUpdate", 2, "accepted")]
+    assert rejected == []

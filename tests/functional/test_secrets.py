@@ -10,6 +10,7 @@ from unittest import mock
 
 import pytest
 
+from dbt_selligent.historytables import HISTORY, REJECTED
 from dbt_selligent.selligent.answer import Failure, Response
 from dbt_selligent.selligent.client import Client
 
@@ -49,7 +50,8 @@ def check_clean(shop: Shop, *said: Done) -> None:
 
 
 def is_state(path: str) -> bool:
-    return path.startswith(".dbt_selligent/") and path.endswith((".duckdb", ".duckdb.wal"))
+    kept = (".duckdb", ".duckdb.wal", f"{REJECTED}/crm.parquet")
+    return path.startswith(".dbt_selligent/") and path.endswith(kept)
 
 
 def test_a_good_sync_leaves_secrets_and_values_nowhere_else(marked: Shop) -> None:
@@ -187,6 +189,12 @@ def test_the_state_is_its_owners_alone_and_not_for_git(marked: Shop) -> None:
         *[name for name in sorted(found) if name.endswith(".wal")],
         ".dbt_selligent/dev/crm.lock",
         ".dbt_selligent/dev/destination.json",
+        ".dbt_selligent/dev/history",
+        *(
+            f".dbt_selligent/dev/history/{name}"
+            for table in sorted(HISTORY)
+            for name in (table, f"{table}/crm.parquet")
+        ),
         ".dbt_selligent/lists",
         f".dbt_selligent/lists/{marked.list_lock().name}",
     ]

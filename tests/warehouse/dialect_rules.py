@@ -25,14 +25,15 @@ TYPES = {
 }  # fmt: skip
 FUNCTIONS = {
     "snowflake": {"abs", "cast", "coalesce", "concat", "convert_timezone", "count",
-        "current_timestamp", "date_part", "date_trunc", "floor", "greatest", "hex_encode", "length",
-        "log", "lower", "max", "md5", "min", "octet_length", "power", "regexp_count",
-        "regexp_replace", "row_number", "rtrim", "sign", "substr", "to_char", "trunc", "try_cast"},
+        "current_timestamp", "date_part", "date_trunc", "floor", "get_path", "greatest",
+        "hex_encode", "length", "log", "lower", "max", "md5", "min", "octet_length", "parse_json",
+        "power", "regexp_count", "regexp_replace", "row_number", "rtrim", "sign", "substr",
+        "to_char", "trunc", "try_cast"},
     "bigquery": {"abs", "byte_length", "cast", "coalesce", "concat", "count",
         "current_timestamp", "datetime", "starts_with", "unix_seconds",
-        "datetime_trunc", "floor", "format", "greatest", "length", "log10", "lower", "max", "md5",
-        "min", "power", "regexp_replace", "round", "row_number", "rtrim", "safe_cast", "sign",
-        "timestamp", "to_hex", "trunc"},
+        "datetime_trunc", "floor", "format", "greatest", "json_value", "length",
+        "log10", "lower", "max", "md5", "min", "power", "regexp_replace",
+        "round", "row_number", "rtrim", "safe_cast", "sign", "timestamp", "to_hex", "trunc"},
 }  # fmt: skip
 CASTS = ("cast", "try_cast", "safe_cast")
 # What stands before a parenthesis and is no function.

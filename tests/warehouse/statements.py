@@ -12,8 +12,10 @@ from typing import Any
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.columns import Columns, match_columns, stored_columns
+from dbt_selligent.historytables import BATCHES, HISTORY
 from dbt_selligent.manifest import Model
 from dbt_selligent.selligent.lists import Field, Listing
+from dbt_selligent.staging import KEYLESS
 from dbt_selligent.tables import RUN, in_sql
 from dbt_selligent.warehouse.dialects import Dialect, dialect_of
 from dbt_selligent.warehouse.macros import render_sql
@@ -173,6 +175,8 @@ def _arguments(engine: str) -> dict[str, dict[str, Any]]:
     said = "select 7 as n, {0} as field, {0} as code, {0} as message, true as missing".format(
         in_sql(dialect, "x", "text")
     )
+    owner = [literal("dev"), literal("it's \\")]
+    told = {"target": relation, "columns": list(HISTORY[BATCHES]), "owner": owner}
     as_text = {"as_text": dialect.as_text, "text": dialect.types["text"]}
     return {
         "relation_columns": {
@@ -274,6 +278,7 @@ def _arguments(engine: str) -> dict[str, dict[str, Any]]:
             **state(), **staged, "columns": columns.sent, "forgotten": [literal("removed")],
             "tables": ["snapshot", "doubt", "rejected", "invalid", "adopted"], "invalid": True,
             "full_refresh": False, "seen": seen,
+            "keyless": [literal("CODE"), literal(KEYLESS), 2],
         },
         "begin_whole": {
             "macro": "begin", **state(), **staged, "columns": columns.sent, "forgotten": [],
@@ -318,6 +323,13 @@ def _arguments(engine: str) -> dict[str, dict[str, Any]]:
         "adopt": {
             **state(), **staged, "columns": (*keys, *columns.fields), "member": columns.member,
         },
+        "runs_to_tell": {"columns": RUN, "types": dialect.types, **state()},
+        "rejected_to_tell": {"keys": keys, "types": dialect.types, **state()},
+        "create_history": {"target": relation, "columns": HISTORY[BATCHES], "types": dialect.types},
+        "retell": {**told, "query": f"select * from {model}"},
+        "tell": {**told, "query": f"select * from {model}"},
+        "untell": {"target": relation, "owner": told["owner"]},
+        "runs": {"relation": relation},
     }  # fmt: skip
 
 

@@ -18,12 +18,14 @@ from dbt_selligent.warehouse.macros import FOLDER, render_sql
 from .dialect_rules import faults
 from .statements import ENGINES, GOLDEN, Versions, statements
 
+# Of the history, which is no state: what is told anew is changed in place.
+TOLD = ("retell", "untell")
 RENDERED = {engine: statements(engine) for engine in ENGINES}
 EACH = [(engine, name) for engine, there in RENDERED.items() for name in there]
 # What is run in the tool's own DuckDB, where there are transactions over tables alone, or on Spark.
 LOCAL = {"rows", "absent", "incoming", "incoming_span", "take_incoming", "listed", "listed_page",
     "listed_twice", "listed_once", "listed_doubled", "verdicts", "verdict_counts", "open_doubts",
-    "key_sample", "different_sample", "foreign_sample", "foreign_count",
+    "with_owner", "key_sample", "different_sample", "foreign_sample", "foreign_count",
     "freeze", "fence", "set_properties", "unset_property", "properties"}  # fmt: skip
 
 
@@ -38,7 +40,8 @@ def test_what_is_rendered_is_what_was_looked_through(engine: str, name: str) -> 
 def test_it_is_sql_of_the_engine(engine: str, name: str) -> None:
     _, sql = RENDERED[engine][name]
 
-    assert faults(sql, engine) == []
+    wrong = ["a table's version is changed"] if name in TOLD else []
+    assert faults(sql, engine) == wrong
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -134,4 +134,6 @@ from (
   end as _selligent_reason
   from "d"."selligent"."run__delta" as delta where _selligent_kind in ('invalid', 'doubled')) as wrong
 group by _selligent_key_1, _selligent_key_2, _selligent_field, _selligent_reason
+union all
+select cast(null as bigint), cast(null as varchar), 'CODE', 'the matching key is null', 2
 ) as added;

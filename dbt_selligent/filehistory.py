@@ -1,0 +1,68 @@
+"""The history of one activation in Parquet files, which users' SQL reads by a pattern.
+
+A file is replaced at once, and never written to: who reads it holds nothing up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from dbt_selligent.errors import StateError
+from dbt_selligent.historytables import BATCH, BATCHES, HISTORY, told_anew
+from dbt_selligent.naming import file_name
+from dbt_selligent.tables import Row, Tables, as_parameters
+from dbt_selligent.warehouse import engine
+from dbt_selligent.warehouse.macros import literal, render_sql
+
+
+class FileHistory:
+    """One file for each table; ``folder`` is the destination's."""
+
+    def __init__(self, folder: Path, destination: str, activation: str) -> None:
+        self._owner = [literal(destination), literal(activation)]
+        self._paths = {
+            table: folder / "history" / table / f"{file_name(activation)}.parquet"
+            for table in HISTORY
+        }
+
+    def tell(self, tables: Tables, batches: Sequence[Row]) -> None:
+        """Writes what there is to be told; raises StateError where a file cannot be written."""
+        for table, query in told_anew(tables).items():
+            self._write(tables, table, query, {})
+        if batches:
+            query, given = as_parameters(tuple(BATCH.items()), batches)
+            there = self._paths[BATCHES]
+            if there.exists():
+                before = f"select {', '.join(BATCH)} from read_parquet({literal(str(there))})"
+                query = f"{before} union all {query}"
+            self._write(tables, BATCHES, query, given)
+
+    def forget(self) -> None:
+        """Nothing is told of the activation any more."""
+        for path in self._paths.values():
+            path.unlink(missing_ok=True)
+
+    def leave(self) -> None:
+        """Its state is another's, which tells the same runs as its own; the batches stay."""
+        for table, path in self._paths.items():
+            if table != BATCHES:
+                path.unlink(missing_ok=True)
+
+    def _write(
+        self, tables: Tables, table: str, query: str, given: dict[str, list[object]]
+    ) -> None:
+        path = self._paths[table]
+        written = path.with_name(f"{path.name}.new")
+        sql = render_sql("with_owner", columns=list(HISTORY[table]), owner=self._owner, query=query)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            tables.local.execute(f"copy ({sql}) to {literal(str(written))} (format parquet)", given)
+            written.replace(path)
+        except (duckdb.Error, OSError) as error:
+            said = engine.words(error) if isinstance(error, duckdb.Error) else error.strerror
+            raise StateError(
+                f"{path}: cannot be written: {said}", "make room, or delete what is damaged"
+            ) from None

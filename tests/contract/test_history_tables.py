@@ -1,0 +1,138 @@
+"""What users' SQL reads: runs, batches and the rows that are not in step, as tables of a source."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from contract.house import STATE_SCHEMA
+from contract.world import ANN, BEN, CAT, World, crm
+from dbt_selligent.errors import StateError
+from dbt_selligent.historytables import BATCHES, HISTORY, REJECTED, RUNS
+from dbt_selligent.upkeep import rename, reset
+from dbt_selligent.warehouse.dialects import dialect_of
+from dbt_selligent.warehouse.macros import literal, render_sql
+
+Told = list[tuple[Any, ...]]
+
+
+def relation(world: World, table: str) -> str:
+    """A table of the history, as a user's SQL names it."""
+    if world.house.name == "duckdb":
+        files = world.folder / ".dbt_selligent" / "*" / "history" / table / "*.parquet"
+        return f"read_parquet({literal(str(files))})"
+    return f"{world.house.quote(STATE_SCHEMA)}.{world.house.quote(table)}"
+
+
+def told(world: World, table: str, columns: str, order: str = "1") -> Told:
+    sql = f"select {columns} from {relation(world, table)} order by {order}"
+    return [tuple(row) for row in world.house.read(sql)]
+
+
+def test_each_run_is_told_with_its_figures(world: World) -> None:
+    world.begun(ANN, BEN, CAT)
+    world.customers(ANN, (*BEN[:3], 21.0, False))
+    assert world.sync_one().confirmed == 1
+    sql = render_sql("runs", dialect_of(world.house.name), relation=relation(world, RUNS))
+    figures = ("model_rows", "new_rows", "changed_rows", "confirmed_rows")
+    found = world.house.read(
+        f"select destination, activation, status, dbt_target, {', '.join(figures)}, requests "
+        f"from ({sql}) as runs order by started_at"
+    )
+    assert [tuple(row) for row in found] == [
+        ("dev", "crm", "in step", "dev", 3, 3, 0, 3, 1),
+        ("dev", "crm", "in step", "dev", 2, 0, 1, 1, 1),
+    ]
+
+
+def test_a_run_that_was_stopped_is_told(world: World) -> None:
+    world.begun(ANN)
+    world.customers()
+    assert world.sync_one().status == "failed"
+    statuses = told(world, RUNS, "status, error", "started_at")
+    assert [status for status, _ in statuses] == ["in step", "failed"]
+    assert "has no rows" in statuses[1][1]
+
+
+def test_each_batch_is_told_with_what_was_answered(world: World) -> None:
+    world.declare(crm(batch={"rows": 2}))
+    world.begun(ANN, BEN, CAT)
+    world.sandbox.faults(["load:503@first=2"])
+    world.customers(ANN, (*BEN[:3], 21.0, False), CAT)
+    assert world.sync_one().confirmed == 1
+    columns = "operation, row_count, requests, outcome, seconds >= 0, answered_at is not null"
+    assert told(world, BATCHES, f"number, {columns}", "answered_at, number") == [
+        (1, "InsertAndUpdate", 2, 1, "accepted", True, True),
+        (2, "InsertAndUpdate", 1, 1, "accepted", True, True),
+        (1, "OnlyUpdate", 1, 3, "accepted", True, True),
+    ]
+    runs = [run for (run,) in told(world, RUNS, "run_id", "started_at")]
+    assert [run for (run,) in told(world, BATCHES, "run_id", "answered_at, number")] == [
+        runs[0], runs[0], runs[1],
+    ]  # fmt: skip
+
+
+def test_rows_that_are_not_in_step_are_told_until_they_are(world: World) -> None:
+    world.sandbox.faults([f"load:reject:MAIL={BEN[1]}"])
+    world.customers(ANN, BEN, (4, "x" * 101, None, None, None), (None, "y", None, None, None))
+    assert world.sync_one().status == "rows refused"
+    columns = "kind, key_1, key_2, field, row_count, first_seen is null, message is null"
+    assert told(world, REJECTED, columns, "kind, key_1 is null") == [
+        ("invalid", "4", None, "MAIL", 1, True, True),
+        ("invalid", None, None, "CUSTOMER_ID", 1, True, True),
+        ("rejected", "2", None, "MAIL", 1, False, False),
+    ]
+    world.sandbox.faults([])
+    world.customers(ANN, (*BEN[:1], "new@acme.example", *BEN[2:]))
+    world.in_step()
+    assert told(world, REJECTED, "kind") == []
+
+
+def test_what_is_told_is_of_each_activation(world: World) -> None:
+    world.declare(crm(), crm("people", "spare", list="OTHERS"))
+    world.customers(ANN)
+    world.house.fill(
+        "spare",
+        {"id": "integer", "email": "text", "first_name": "text", "lifetime_value": "double",
+         "opt_in": "boolean"},
+        [ANN, BEN],
+    )  # fmt: skip
+    for _ in range(2):
+        world.sync()
+    for table, count in ((RUNS, 2), (BATCHES, 1)):
+        found = world.house.read(
+            f"select activation, count(*) from {relation(world, table)} "
+            "group by activation order by activation"
+        )
+        assert [tuple(row) for row in found] == [("crm", count), ("people", count)]
+    reset(world.settings(), "crm", yes=True)
+    for table in HISTORY:
+        assert {one for (one,) in told(world, table, "activation")} <= {"people"}
+    assert len(told(world, RUNS, "1")) == 2
+
+
+def test_runs_go_with_a_state_that_is_renamed(world: World) -> None:
+    world.begun(ANN)
+    world.declare(crm("people"))
+    rename(world.settings(), "crm", "people", yes=True)
+    world.settled("people")
+    assert told(world, RUNS, "activation") == [("people",), ("people",)]
+    assert told(world, BATCHES, "activation") == [("crm",)]
+
+
+def test_that_it_cannot_be_told_is_no_fault_of_the_sync(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.customers(ANN)
+
+    def broken(*_: object) -> None:
+        raise StateError("no room", "")
+
+    monkeypatch.setattr("dbt_selligent.filehistory.told_anew", broken)
+    monkeypatch.setattr("dbt_selligent.warehouse.history.told_anew", broken)
+    result = world.sync_one()
+    assert (result.status, result.notes[-1]) == ("in step", "the history is not told: no room")
+    monkeypatch.undo()
+    world.settled()
+    assert len(told(world, RUNS, "run_id")) == 2

@@ -1,0 +1,17 @@
+select destination, activation, run_id, started_at, finished_at, status, dbt_target,
+  cast(json_value(counts, '$.rows') as int64) as model_rows,
+  cast(json_value(counts, '$.unchanged') as int64) as unchanged_rows,
+  cast(json_value(counts, '$.new') as int64) as new_rows,
+  cast(json_value(counts, '$.changed') as int64) as changed_rows,
+  cast(json_value(counts, '$.invalid') as int64) as invalid_rows,
+  cast(json_value(counts, '$.held') as int64) as held_rows,
+  cast(json_value(counts, '$.not_found') as int64) as not_found_rows,
+  cast(json_value(counts, '$.in_doubt') as int64) as in_doubt_rows,
+  cast(json_value(counts, '$.confirmed') as int64) as confirmed_rows,
+  cast(json_value(counts, '$.rejected') as int64) as rejected_rows,
+  cast(json_value(counts, '$.removed') as int64) as removed_rows,
+  cast(json_value(counts, '$.not_sent') as int64) as not_sent_rows,
+  cast(json_value(counts, '$.not_removed') as int64) as not_removed_rows,
+  cast(json_value(counts, '$.requests') as int64) as requests,
+  error, forced
+from `d`.`s`.`c`

@@ -1,0 +1,1 @@
+create table "d"."s"."c" (run_id varchar, number bigint, answered_at timestamp, operation varchar, row_count bigint, seconds double precision, requests bigint, outcome varchar, destination varchar, activation varchar)

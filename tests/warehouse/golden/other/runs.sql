@@ -1,0 +1,17 @@
+select destination, activation, run_id, started_at, finished_at, status, dbt_target,
+  cast(json_value(counts, '$.rows') as bigint) as model_rows,
+  cast(json_value(counts, '$.unchanged') as bigint) as unchanged_rows,
+  cast(json_value(counts, '$.new') as bigint) as new_rows,
+  cast(json_value(counts, '$.changed') as bigint) as changed_rows,
+  cast(json_value(counts, '$.invalid') as bigint) as invalid_rows,
+  cast(json_value(counts, '$.held') as bigint) as held_rows,
+  cast(json_value(counts, '$.not_found') as bigint) as not_found_rows,
+  cast(json_value(counts, '$.in_doubt') as bigint) as in_doubt_rows,
+  cast(json_value(counts, '$.confirmed') as bigint) as confirmed_rows,
+  cast(json_value(counts, '$.rejected') as bigint) as rejected_rows,
+  cast(json_value(counts, '$.removed') as bigint) as removed_rows,
+  cast(json_value(counts, '$.not_sent') as bigint) as not_sent_rows,
+  cast(json_value(counts, '$.not_removed') as bigint) as not_removed_rows,
+  cast(json_value(counts, '$.requests') as bigint) as requests,
+  error, forced
+from "d"."s"."c"

@@ -1,0 +1,1 @@
+create table "d"."s"."c" (run_id varchar, number bigint, answered_at timestamp_ntz, operation varchar, row_count bigint, seconds float, requests bigint, outcome varchar, destination varchar, activation varchar)

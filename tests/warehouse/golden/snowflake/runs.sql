@@ -1,0 +1,17 @@
+select destination, activation, run_id, started_at, finished_at, status, dbt_target,
+  cast(get_path(parse_json(counts), 'rows') as bigint) as model_rows,
+  cast(get_path(parse_json(counts), 'unchanged') as bigint) as unchanged_rows,
+  cast(get_path(parse_json(counts), 'new') as bigint) as new_rows,
+  cast(get_path(parse_json(counts), 'changed') as bigint) as changed_rows,
+  cast(get_path(parse_json(counts), 'invalid') as bigint) as invalid_rows,
+  cast(get_path(parse_json(counts), 'held') as bigint) as held_rows,
+  cast(get_path(parse_json(counts), 'not_found') as bigint) as not_found_rows,
+  cast(get_path(parse_json(counts), 'in_doubt') as bigint) as in_doubt_rows,
+  cast(get_path(parse_json(counts), 'confirmed') as bigint) as confirmed_rows,
+  cast(get_path(parse_json(counts), 'rejected') as bigint) as rejected_rows,
+  cast(get_path(parse_json(counts), 'removed') as bigint) as removed_rows,
+  cast(get_path(parse_json(counts), 'not_sent') as bigint) as not_sent_rows,
+  cast(get_path(parse_json(counts), 'not_removed') as bigint) as not_removed_rows,
+  cast(get_path(parse_json(counts), 'requests') as bigint) as requests,
+  error, forced
+from "d"."s"."c"

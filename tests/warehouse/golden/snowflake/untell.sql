@@ -1,0 +1,1 @@
+delete from "d"."s"."c" where destination = 'dev' and activation = 'it''s \\';
