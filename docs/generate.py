@@ -1,7 +1,7 @@
 """Writes those parts of the pages beside it that the code knows better: `make docs`.
 
-A page is written by hand, but for what stands between `<!-- begin NAME -->` and `<!-- end NAME -->`.
-A test fails where that is not what the code gives.
+A page is written by hand, but for what stands between the comments `begin NAME` and `end NAME`. A
+test fails where that is not what the code gives.
 """
 
 from __future__ import annotations
@@ -35,8 +35,7 @@ OUTPUT = {
     "state": (
         "folder",
         "`.dbt_selligent`",
-        "where states of DuckDB lie, and what is remembered of the destination; relative to the "
-        "project",
+        "of the states of DuckDB, and of what is remembered; relative to the project",
     ),
     "state_schema": (
         "text",
