@@ -16,13 +16,14 @@ from dbt_selligent.errors import DbtSelligentError
 REPOSITORY = Path(__file__).parents[2]
 PACKAGE = Path(dbt_selligent.__file__).parent
 PAGE = (REPOSITORY / "docs" / "troubleshooting.md").read_text("utf-8")
+CODE = r"(?:`` .+? ``|`[^`]+`)"  # as Markdown has it, around backticks too
 SHORTEST = 7  # letters of a part of a message by which it is found
 
 
 def messages() -> list[str]:
     """The messages in the first cells of the page's tables."""
-    cells = re.findall(r"^\| (`.+?`(?:, `.+?`)*) \|", PAGE, flags=re.MULTILINE)
-    return [message for cell in cells for message in re.findall(r"`(.+?)`", cell)]
+    cells = re.findall(rf"^\| ({CODE}(?:, {CODE})*) \|", PAGE, flags=re.MULTILINE)
+    return [message.strip("` ") for cell in cells for message in re.findall(CODE, cell)]
 
 
 def texts(node: ast.AST) -> Iterator[str]:
@@ -46,7 +47,7 @@ def all_texts() -> str:
                 node.value = ast.Constant(None)  # a docstring
         found += texts(tree)
     found += [path.read_text("utf-8") for path in sorted((REPOSITORY / "macros").glob("*.sql"))]
-    return "\n".join(found).replace("`", "'")
+    return "\n".join(found)
 
 
 SAID = all_texts()
