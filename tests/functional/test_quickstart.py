@@ -42,7 +42,7 @@ class Reader:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=SECONDS,
+            timeout=3 * SECONDS,  # of several commands
             check=False,
         )
         self.said = done.stdout
