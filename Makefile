@@ -8,9 +8,9 @@ EXTRAS ?=
 COMMA := ,
 READY := $(VENV)/ready$(EXTRAS:%=-%)
 PEERS := .venv-peers
-SOURCES := dbt_selligent tests sample_project
+SOURCES := dbt_selligent docs tests sample_project
 
-.PHONY: demo test check format lint types bench peers soak schema clean
+.PHONY: demo test check format lint types bench peers soak schema docs clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -57,6 +57,9 @@ soak: $(READY)          ## syncs, kills, faults and changes of plan from one see
 
 schema: $(READY)        ## writes the JSON Schema of an activation
 	$(BIN)/python -m dbt_selligent.meta > dbt_selligent/activation.schema.json
+
+docs: $(READY)          ## writes what the code knows better into the pages of docs/
+	$(BIN)/python docs/generate.py
 
 clean:
 	rm -rf $(VENV) $(PEERS) dist

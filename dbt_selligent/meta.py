@@ -32,7 +32,10 @@ def _leads_nowhere_else(name: str) -> str:
 
 PathName = Annotated[Name, AfterValidator(_leads_nowhere_else)]
 Value = bool | int | float | str | None
-MetaLimit = Annotated[int, Field(ge=0)] | Annotated[str, StringConstraints(pattern=LIMIT)]
+MetaLimit = (
+    Annotated[int, Field(ge=0)]
+    | Annotated[str, StringConstraints(pattern=LIMIT), Field(examples=["10%"])]
+)
 SIZES = {"B": 1, "KB": 1_000, "MB": 1_000_000}
 MOST_BYTES = 100_000_000
 
@@ -65,7 +68,8 @@ class BatchMeta(_Meta):
         Field(description="auto: as many as are answered in time; or so many at most"),
     ] = "auto"
     bytes: Annotated[
-        str, Field(pattern=r"^[1-9][0-9]* ?(B|KB|MB)$", description="at most, like 20MB")
+        str,
+        Field(pattern=r"^[1-9][0-9]* ?(B|KB|MB)$", examples=["20MB"], description="at most"),
     ] = "20MB"
 
     @field_validator("rows", mode="before")
@@ -140,7 +144,7 @@ class ActivationMeta(_Meta):
     ] = "upsert"
     removed: Annotated[
         Literal["keep", "delete"] | RemovedMeta | None,
-        Field(description="what becomes of the record when its row left the model (keep)"),
+        Field(description="what becomes of the record of a row that left the model; else keep"),
     ] = None
     segment: Annotated[
         PathName | None, Field(description="the static segment whose members are the model's rows")
