@@ -9,7 +9,9 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,10 +25,10 @@ if TYPE_CHECKING:
 # For all addresses together, which are tried at once; apprise itself waits 4 seconds for each
 # connection and each answer, unless the address says `?cto=` and `?rto=`.
 MOST_SECONDS = 30.0
-THREAD = "notify"
 SCHEME = r"[A-Za-z][A-Za-z0-9+.-]{0,19}"
 # What these say holds addresses and tokens, at one level or another.
 TALKATIVE = ("apprise", "urllib3.connectionpool", "requests_oauthlib.oauth1_auth")
+_hushed = ContextVar("hushed", default=False)
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ def addresses_of(destination: Destination) -> tuple[Address, ...]:
 def check_address(settings: Settings, destination: Destination, address: Address) -> None:
     """Raises ProfileError where apprise does not understand an address, MissingAppriseError."""
     try:
-        _open(address)
+        with _hush():
+            _open(address)
     except ProfileError as wrong:
         where = f"{settings.profiles_dir / 'profiles.yml'}: profile {PROFILE}, output"
         message = f"{where} {destination.name}: {address}: {wrong.message}"
@@ -83,36 +86,38 @@ def deliver(
     """
     outcomes: dict[str, str | None] = {}
 
-    def send(address: Address, message: Message) -> None:
+    def send(service: Apprise, key: str, message: Message) -> None:
         try:
-            outcomes[address.key] = _send(address, message)
-        except (ProfileError, MissingAppriseError) as error:
-            outcomes[address.key] = f"{error.message} ({error.next_step})"
+            with _hush():
+                taken = service.notify(
+                    title=message.title,
+                    body=message.body,
+                    notify_type=message.tone,
+                    body_format="text",
+                )
+            outcomes[key] = None if taken else "the message was not taken"
         except Exception as error:  # noqa: BLE001  (whatever a service raises: it may hold tokens)
-            outcomes[address.key] = type(error).__name__
+            outcomes[key] = type(error).__name__
 
     # Nobody waits at the end of the process for one that hangs, as for those of a pool.
-    threads = [
-        threading.Thread(target=send, args=each, name=f"{THREAD}-{number}", daemon=True)
-        for number, each in enumerate(messages)
-    ]
+    threads = []
+    for address, message in messages:
+        try:
+            with _hush():
+                sent = (_open(address), address.key, message)
+        except (ProfileError, MissingAppriseError) as error:
+            outcomes[address.key] = f"{error.message} ({error.next_step})"
+            continue
+        threads.append(threading.Thread(target=send, args=sent, daemon=True))
     for thread in threads:
         thread.start()
     end = time.monotonic() + seconds
     for thread in threads:
         thread.join(max(0.0, end - time.monotonic()))
     found = dict(outcomes)
-    late = f"no answer within {seconds:.0f} s"
+    late = f"no answer within {seconds:g} s"
     told = {address.key: found.get(address.key, late) for address, _ in messages}
     return {key: why for key, why in told.items() if why is not None}
-
-
-def _send(address: Address, message: Message) -> str | None:
-    service = _open(address)
-    taken = service.notify(
-        title=message.title, body=message.body, notify_type=message.tone, body_format="text"
-    )
-    return None if taken else "the message was not taken"
 
 
 def _open(address: Address) -> Apprise:
@@ -121,7 +126,6 @@ def _open(address: Address) -> Apprise:
         from apprise import Apprise, AppriseAsset, NotificationManager
     except ImportError:
         raise MissingAppriseError from None
-    _hush()
     # Without a limit of its own a service runs in the thread that calls it.
     service = Apprise(asset=AppriseAsset(app_id="dbt-selligent", service_timeout=0))
     if not service.add(address.url.reveal()):
@@ -141,11 +145,17 @@ def _scheme(url: str) -> str:
     return scheme.lower() if there and re.fullmatch(SCHEME, scheme) else ""
 
 
-def _hush() -> None:
-    """From now on no log of this process is told what is said while warnings are sent."""
+@contextmanager
+def _hush() -> Iterator[None]:
+    """No log of this process is told what libraries say meanwhile in this thread."""
     for name in TALKATIVE:
         logging.getLogger(name).addFilter(_is_of_others)  # once, however often it is added
+    before = _hushed.set(True)
+    try:
+        yield
+    finally:
+        _hushed.reset(before)
 
 
-def _is_of_others(record: logging.LogRecord) -> bool:
-    return not (record.threadName or "").startswith(THREAD)
+def _is_of_others(_: logging.LogRecord) -> bool:
+    return not _hushed.get()
