@@ -80,7 +80,7 @@ def _paragraph(news: News) -> Iterator[str]:
         f"model {activation.model.name} -> list {activation.list} at {activation.destination}"
     )
     for kind, since in news.change.over.items():
-        yield f"  was told to be {WORDS[kind]} on {when(datetime.fromisoformat(since))}"
+        yield f"  {WORDS[kind]}, as was told {when(datetime.fromisoformat(since))}, is over"
     if result and set(began) != {"stale"}:
         if result.error:
             yield f"  {_shortened(result.error)}"

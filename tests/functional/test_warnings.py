@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -99,7 +100,9 @@ def test_a_message_says_what_and_since_when_and_what_to_do(warned: Shop, inbox: 
     warned.sandbox.faults([])
     assert warned.sync_one().status == "in step"
     [(_, _, body)] = inbox.new()
-    assert body.splitlines()[1].startswith("  was told to be failed on ")
+    assert re.fullmatch(
+        r"  failed, as was told \d{4}-\d\d-\d\d \d\d:\d\d UTC, is over", body.splitlines()[1]
+    )
     assert body.splitlines()[2] == "  2 rows in the model: 1 confirmed"
 
 

@@ -257,6 +257,29 @@ def test_an_output_that_is_wrong(
     assert SECRET not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (None, []),
+        ([], []),
+        ("json://a.example/x", ["json://a.example/x"]),
+        ("{{ env_var('SHOP_HOOK') }}", [f"jsons://{SECRET}@a.example"]),
+        (
+            ["json://a.example", "{{ env_var('SHOP_HOOK') }}\n"],
+            ["json://a.example", f"jsons://{SECRET}@a.example"],
+        ),
+    ],
+)
+def test_the_addresses_of_an_output_are_rendered_and_secret(
+    make: Make, monkeypatch: pytest.MonkeyPatch, given: object, found: list[str]
+) -> None:
+    monkeypatch.setenv("SHOP_HOOK", f"jsons://{SECRET}@a.example")
+    destination = make({"dev": OUTPUT | {"notify": given}}, target="dev").destination_named()
+
+    assert [each.reveal() for each in destination.notify] == found
+    assert SECRET not in repr(destination)
+
+
 @pytest.mark.parametrize("output", [None, [], "x"])
 def test_an_output_that_is_no_dictionary(make: Make, output: object) -> None:
     with pytest.raises(ProfileError, match="output dev: not a dictionary"):
