@@ -8,8 +8,8 @@ from datetime import datetime
 from itertools import groupby
 
 from dbt_selligent.activation import Activation
-from dbt_selligent.addresses import addresses_of, deliver
-from dbt_selligent.conditions import Kind, Seen, change
+from dbt_selligent.addresses import Address, addresses_of, deliver
+from dbt_selligent.conditions import Kind, Seen, Told, change
 from dbt_selligent.errors import ActivationFaults, ConfigurationError, DbtSelligentError
 from dbt_selligent.events import Emit, Untold
 from dbt_selligent.message import News, compose, when
@@ -141,16 +141,16 @@ def _tell(destination: Destination, looked: Sequence[_Look], moment: Moment, emi
     for address in addresses:
         if why := failed.get(address.key):
             emit(Untold(destination.name, str(address), f"{why}; the next sync tries again"))
+
+    def told_to(address: Address, look: _Look) -> Told:
+        made = changes[address.key, look.activation.name]
+        # It moves by what was delivered alone.
+        undelivered = made and address.key in failed
+        return look.memory.told.get(address.key, {}) if undelivered else made.after
+
     memories = {
         each.activation.name: replace(
-            each.memory,
-            told={
-                address.key: each.memory.told.get(address.key, {})
-                if address.key in failed and made
-                else made.after
-                for address in addresses
-                for made in [changes[address.key, each.activation.name]]
-            },
+            each.memory, told={address.key: told_to(address, each) for address in addresses}
         )
         for each in looked
     }

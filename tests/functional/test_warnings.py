@@ -195,6 +195,22 @@ def test_activations_that_change_at_once_are_told_in_one_message(
     assert inbox.titles() == ["dbt-selligent: orders recovered (dev)"]
 
 
+def test_each_destination_has_its_own_addresses_and_memory(warned: Shop, inbox: Inbox) -> None:
+    with webhook() as elsewhere:
+        other = {"other": {**warned.output, "notify": [elsewhere.address]}}
+        warned.profile(more=other, notify=[inbox.address])
+        warned.sandbox.faults(["load:401"])
+        warned.sync_one()
+        assert (len(inbox.new()), elsewhere.new()) == (1, [])
+        warned.sync_one(destination="other")
+        assert inbox.new() == []
+        assert elsewhere.titles() == ["dbt-selligent: crm failed (other)"]
+        warned.sandbox.faults([])
+        warned.in_step()
+        assert inbox.titles() == ["dbt-selligent: crm recovered (dev)"]
+        assert elsewhere.new() == []
+
+
 def test_a_fault_that_lets_nothing_start_is_told_each_with_its_own(
     warned: Shop, inbox: Inbox
 ) -> None:
@@ -504,6 +520,7 @@ def test_addresses_are_told_nowhere(
     )
     done = [warned.invoke(*each) for each in commands]
     done += [warned.command("sync"), warned.command("debug", "--notify")]
+    assert [each.code for each in done] == [1, 1, 1, 2, 2, 0, 0, 0, 1, 1]
     assert len(inbox.got) == 3  # the address works
     for each in done:
         assert TOKEN not in each.said
