@@ -5,12 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from dbt_selligent.conditions import KINDS, NOTHING_WANTED, Wanted
 from dbt_selligent.conflicts import Writer, find_conflicts
 from dbt_selligent.errors import Fault, ProfileError, nearest
 from dbt_selligent.grammar import mapping_of, read_keys, validate_keys
 from dbt_selligent.guards import UNGUARDED, Guard, Limit
 from dbt_selligent.manifest import Exposure, Manifest, Model
-from dbt_selligent.meta import ActivationMeta, FieldMeta, RemovedMeta, Value, read_bytes
+from dbt_selligent.meta import (
+    ActivationMeta,
+    FieldMeta,
+    RemovedMeta,
+    StaleMeta,
+    Value,
+    read_bytes,
+)
 from dbt_selligent.settings import Settings
 
 # At most so many of the records are deleted or set at once, where nothing else is said.
@@ -48,6 +56,7 @@ class Activation:
     max_groups: int = 50
     guard: Guard = UNGUARDED
     gate: Literal["last", "require", "off"] = "last"
+    warnings: Wanted = NOTHING_WANTED
 
     def fault(self, key: str, problem: str, mend: str = "") -> Fault:
         """A fault of this activation."""
@@ -108,6 +117,7 @@ def _activation(
         max_groups=meta.max_groups,
         guard=_guard(meta, removed),
         gate=meta.gate or "off",  # as YAML reads a bare off
+        warnings=_wanted(meta),
     )
 
 
@@ -120,6 +130,16 @@ def _guard(meta: ActivationMeta, removed: str) -> Guard:
         max_changed=None if given.max_changed is None else Limit.read(given.max_changed),
         max_removed=None if most_removed is None else Limit.read(most_removed),
         max_rejected=Limit.read(given.max_rejected),
+    )
+
+
+def _wanted(meta: ActivationMeta) -> Wanted:
+    ages = [each.stale for each in meta.warnings if isinstance(each, StaleMeta)]
+    names = {"stale" if isinstance(each, StaleMeta) else each for each in meta.warnings}
+    return Wanted(
+        kinds=frozenset(kind for kind in KINDS if kind in names),
+        recovered="recovered" in names,
+        stale=ages[0] if ages else None,
     )
 
 

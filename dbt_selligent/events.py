@@ -42,7 +42,16 @@ class Waiting:
     reason: str
 
 
-Event = Planned | Waiting | Progress | Finished
+@dataclass(frozen=True)
+class Untold:
+    """A warning could not be delivered; ``address`` says which one, by place and scheme."""
+
+    destination: str
+    address: str
+    reason: str
+
+
+Event = Planned | Waiting | Progress | Finished | Untold
 Emit = Callable[[Event], None]
 
 

@@ -14,7 +14,7 @@ from dbt_selligent.meta import ActivationMeta, BatchMeta, GuardMeta
 
 MakeFault = Callable[..., Fault]
 # Keys of the grammar that this version does not carry out: a fault, never ignored.
-KEYS_TO_COME = ("schedule", "warnings")
+KEYS_TO_COME = ("schedule",)
 # Keys with keys of their own.
 PARTS: dict[str, type[BaseModel]] = {"batch": BatchMeta, "guard": GuardMeta}
 # How a bare key of YAML comes here: dbt writes the manifest as JSON.

@@ -18,6 +18,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from dbt_selligent.conditions import DURATION
+from dbt_selligent.errors import nearest
 from dbt_selligent.guards import LIMIT
 from dbt_selligent.naming import leads_elsewhere
 
@@ -121,6 +123,19 @@ class GuardMeta(_Meta):
         return found
 
 
+class StaleMeta(_Meta):
+    """How old the start of the last complete run may be."""
+
+    stale: Annotated[
+        str,
+        Field(pattern=DURATION, description="no complete run has started for so long, like 26h"),
+    ]
+
+
+Warnings = list[Literal["failed", "rejected", "guard", "recovered"] | StaleMeta]
+PLAIN_WARNINGS = ("failed", "rejected", "guard", "recovered")
+
+
 class ActivationMeta(_Meta):
     """What stands under `config.meta.selligent`; its JSON Schema is what editors check against."""
 
@@ -171,6 +186,9 @@ class ActivationMeta(_Meta):
             "require: only if they are known and passed; off, which YAML reads as false"
         ),
     ] = "last"
+    warnings: Annotated[
+        Warnings, Field(description="of what the addresses under `notify:` of the output are told")
+    ] = []
     model: Annotated[
         Name | None, Field(description="the model, where the exposure depends on several")
     ] = None
@@ -186,6 +204,34 @@ class ActivationMeta(_Meta):
         ):
             raise PydanticCustomError("removed", "must be keep, delete or {set: {FIELD: value}}")
         return found
+
+    @field_validator("warnings", mode="before")
+    @classmethod
+    def _warnings_are_known(cls, found: object) -> object:
+        if not isinstance(found, list):
+            raise PydanticCustomError("warnings", "must be a list, like [failed, {stale: 26h}]")
+        for each in found:
+            if wrong := _warning_fault(each):
+                raise PydanticCustomError("warnings", "{wrong}", {"wrong": wrong})
+        if sum(isinstance(each, dict) for each in found) > 1:
+            raise PydanticCustomError("warnings", "stale stands twice")
+        return found
+
+
+def _warning_fault(found: object) -> str | None:
+    """What is wrong with one of the conditions."""
+    if isinstance(found, dict) and set(found) == {"stale"}:
+        given = found["stale"]
+        good = isinstance(given, str) and re.fullmatch(DURATION, given)
+        return None if good else "stale must be a duration, like 90m, 26h or 3d"
+    if found == "stale":
+        return "stale needs a duration, like {stale: 26h}"
+    if isinstance(found, str) and found in PLAIN_WARNINGS:
+        return None
+    names = (*PLAIN_WARNINGS, "stale")
+    like = nearest(str(found), names) if isinstance(found, str) else None
+    mend = f"did you mean {like}?" if like else f"there are {', '.join(names)}"
+    return f"{found!r} is no condition; {mend}"
 
 
 def _are_constants(found: object) -> bool:

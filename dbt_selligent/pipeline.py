@@ -17,6 +17,7 @@ from dbt_selligent.activation import Activation
 from dbt_selligent.catalog import read_catalog
 from dbt_selligent.errors import (
     ActivationFaults,
+    DbtSelligentError,
     Fault,
     GateError,
     GuardError,
@@ -39,6 +40,7 @@ from dbt_selligent.settings import Destination, Settings
 from dbt_selligent.staging import Reader
 from dbt_selligent.state import open_state
 from dbt_selligent.storage import Storage, open_storage
+from dbt_selligent.warning import Moment, failures_of, warn
 
 
 def plan(settings: Settings, *, sample: int = 0, emit: Emit = silent) -> tuple[Plan, ...]:
@@ -78,16 +80,25 @@ def sync(settings: Settings, *, emit: Emit = silent, sleep: Sleep | None = None)
     """
     started, clock, run_id = datetime.now(timezone.utc), time.monotonic(), uuid.uuid4().hex
     activations, faults = _read(settings)
-    with (
-        open_storage(settings) as storage,
-        ExitStack() as locks,
-        _folder(settings, activations) as temporary,
-    ):
-        gates = Gates(settings, state_folders(settings, activations), keep=True)
-        planner = _Planner(settings, storage, gates, temporary, run_id, locks, emit)
-        planned = planner.plan_all(activations, faults, sleep or time.sleep)
-        stop_now = settings.fail_fast and bool(planner.ended)
-        sent = fill_lists(settings, planned, temporary, run_id, emit, sleep, stop_now)
+
+    def tell(results: Sequence[ActivationResult]) -> None:
+        moment = Moment(run_id, started, datetime.now(timezone.utc))
+        warn(settings, activations, results, moment, emit)
+
+    try:
+        with (
+            open_storage(settings) as storage,
+            ExitStack() as locks,
+            _folder(settings, activations) as temporary,
+        ):
+            gates = Gates(settings, state_folders(settings, activations), keep=True)
+            planner = _Planner(settings, storage, gates, temporary, run_id, locks, emit)
+            planned = planner.plan_all(activations, faults, sleep or time.sleep)
+            stop_now = settings.fail_fast and bool(planner.ended)
+            sent = fill_lists(settings, planned, temporary, run_id, emit, sleep, stop_now)
+    except DbtSelligentError as error:
+        tell(failures_of(activations, error))
+        raise
     run = RunResults(
         run_id=run_id,
         command="sync",
@@ -96,7 +107,10 @@ def sync(settings: Settings, *, emit: Emit = silent, sleep: Sleep | None = None)
         seconds=round(time.monotonic() - clock, 3),
         results=tuple(sorted([*planner.ended, *sent], key=lambda result: result.name)),
     )
-    run.write(settings.target_path)
+    try:
+        run.write(settings.target_path)
+    finally:
+        tell(run.results)  # which may take a while: no lock is held any more
     return run
 
 

@@ -11,7 +11,13 @@ from typing import Any, Literal
 
 from dbt_selligent.accounts import Tally
 from dbt_selligent.activation import Activation
-from dbt_selligent.errors import DbtSelligentError, GateError, GuardError, RunError
+from dbt_selligent.errors import (
+    DbtSelligentError,
+    GateError,
+    GuardError,
+    InterruptedRunError,
+    RunError,
+)
 from dbt_selligent.groups import Done
 from dbt_selligent.planning import Counts, Plan
 
@@ -23,6 +29,12 @@ Status = Literal[
     "in step", "limited", "rows tolerated", "rows refused", "kept back", "failed", "skipped"
 ]
 GOOD: tuple[Status, ...] = ("in step", "limited", "rows tolerated")
+Stopper = Literal["guard", "gate", "interrupt"]
+STOPPERS: tuple[tuple[type[DbtSelligentError], Stopper], ...] = (
+    (GuardError, "guard"),
+    (GateError, "gate"),
+    (InterruptedRunError, "interrupt"),
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +45,8 @@ class ActivationResult:
     those not sent, some may have reached Selligent: they are in doubt, and go with the next sync.
     Of the rows that left the model, ``removed`` were dealt with, and ``not_removed`` were not.
     ``left_behind`` records were sent before under another key, list or address, and stay there.
-    ``forced`` is what spoke against the run.
+    ``forced`` is what spoke against the run. ``stopped_by`` is who ended it, where nothing went
+    wrong by itself: a guard, the gate of dbt's verdicts, or someone who interrupted it.
     """
 
     name: str
@@ -57,6 +70,7 @@ class ActivationResult:
     forced: tuple[str, ...] = ()
     error: str | None = None
     next_step: str | None = None
+    stopped_by: Stopper | None = None
 
     @property
     def complete(self) -> bool:
@@ -157,6 +171,7 @@ def result_of(
         forced=tuple(verdict.said for verdict in plan.failing),
         error=error.message if error else None,
         next_step=error.next_step if error else _step_for(status, left_over, plan.counts.invalid),
+        stopped_by=_stopper(error),
     )
 
 
@@ -165,7 +180,11 @@ def failure_of(
 ) -> ActivationResult:
     """The result of an activation of which nothing could be planned, or nothing was tried."""
     return ActivationResult(
-        **_names(activation), status=status, error=error.message, next_step=error.next_step
+        **_names(activation),
+        status=status,
+        error=error.message,
+        next_step=error.next_step,
+        stopped_by=_stopper(error),
     )
 
 
@@ -203,6 +222,10 @@ def _names(activation: Activation) -> dict[str, Any]:
         "list": activation.list,
         "destination": activation.destination,
     }
+
+
+def _stopper(error: DbtSelligentError | None) -> Stopper | None:
+    return next((name for kind, name in STOPPERS if isinstance(error, kind)), None)
 
 
 def _step_for(status: Status, left: int, invalid: int) -> str | None:

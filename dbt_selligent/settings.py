@@ -19,8 +19,7 @@ from dbt_selligent.naming import file_name, leads_elsewhere
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PROFILE = "selligent"
 REQUIRED = ("url", "organization", "api_key", "api_secret")
-OPTIONAL = ("type", "state", "state_schema", "timezone", "require_state")
-NOT_YET = ("notify",)
+OPTIONAL = ("type", "state", "state_schema", "timezone", "require_state", "notify")
 
 
 def load_yaml(text: str) -> Any:
@@ -62,6 +61,7 @@ class Destination:
     timezone: str = "UTC"
     require_state: bool = False
     state_schema: str | None = None
+    notify: tuple[Secret, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -285,10 +285,8 @@ def _destination(name: str, output: Any, project: Path, folder: Path) -> Destina
     where = f"{folder / 'profiles.yml'}: profile {PROFILE}, output {name}"
     if not isinstance(output, dict):
         raise ProfileError(f"{where}: not a dictionary")
-    known = (*REQUIRED, *OPTIONAL, *NOT_YET)
+    known = (*REQUIRED, *OPTIONAL)
     for key in output:
-        if key in NOT_YET:
-            raise ProfileError(f"{where}: {key}: not supported by this version", "remove the key")
         if key not in known:
             like = nearest(str(key), known)
             raise ProfileError(
@@ -299,7 +297,11 @@ def _destination(name: str, output: Any, project: Path, folder: Path) -> Destina
         raise ProfileError(
             f"{where}: missing: {', '.join(missing)}", "add them as the README shows"
         )
-    text = {key: str(render(output[key], where, key)) for key in output if output[key] is not None}
+    text = {
+        key: str(render(value, where, key))
+        for key, value in output.items()
+        if value is not None and key != "notify"
+    }
     empty = [key for key in REQUIRED if not text[key].strip()]
     if empty:
         raise ProfileError(f"{where}: empty: {', '.join(empty)}", "is the variable set but empty?")
@@ -333,7 +335,26 @@ def _destination(name: str, output: Any, project: Path, folder: Path) -> Destina
         timezone=zone,
         require_state=required == "true",
         state_schema=text.get("state_schema"),
+        notify=_addresses(output.get("notify"), where),
     )
+
+
+def _addresses(given: Any, where: str) -> tuple[Secret, ...]:
+    """The addresses of `notify:`, which hold tokens; an error names the place of one, no more."""
+    found = []
+    for number, each in enumerate(given if isinstance(given, list) else [given], 1):
+        what = f"notify {number}"
+        if given is None:
+            break
+        if not isinstance(each, str):
+            raise ProfileError(
+                f"{where}: {what}: not an address", "write it like mailtos://user:password@host"
+            )
+        address = str(render(each, where, what)).strip()
+        if not address:
+            raise ProfileError(f"{where}: {what}: empty", "is the variable set but empty?")
+        found.append(Secret(address))
+    return tuple(found)
 
 
 def _state_folder(project: Path, given: str, where: str) -> Path:

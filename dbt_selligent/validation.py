@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from dbt_selligent.findings import (
     read_models,
     wait_briefly,
 )
+from dbt_selligent.notifycheck import find_untold, find_wrong
 from dbt_selligent.selection import read_selected
 from dbt_selligent.settings import Settings
 
@@ -121,12 +122,16 @@ def validate(
             mends[init_command(settings, each)] = None
         if listing is not None:
             notes += advise(settings, each, listing)
+    notes += find_untold(settings, activations)
     return Validation(
         activations=tuple(each.name for each in activations),
         faults=tuple(sorted(faults)),
         mends=tuple(mends),
         notes=tuple(dict.fromkeys(notes)),
-        unchecked=_unchecked(models, catalog, {each.unique_id: each for each in activations}),
+        unchecked=(
+            *_unchecked(models, catalog, {each.unique_id: each for each in activations}),
+            *_unchecked_addresses(settings, activations),
+        ),
     )
 
 
@@ -143,3 +148,11 @@ def _unchecked(
             failed.next_step = AGAIN
         found.append(Unchecked(f"list {by_id[unique_id].list}", failed))
     return tuple(dict.fromkeys(found))
+
+
+def _unchecked_addresses(
+    settings: Settings, activations: Sequence[Activation]
+) -> Iterator[Unchecked]:
+    for name in dict.fromkeys(each.destination for each in activations):
+        wrong = find_wrong(settings, settings.destination_named(name))
+        yield from (Unchecked(f"addresses at {name}", error) for error in wrong.values())

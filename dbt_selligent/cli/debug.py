@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import chain
 from typing import Any
 
 import click
@@ -16,12 +17,14 @@ COLOURS = {"ok": "green", "note": "yellow", "FAIL": "red"}
 @click.command()
 @project_options
 @selection_options
-def debug(**flags: Any) -> None:
+@click.option("--notify", is_flag=True, help="send a test message to each address of `notify:`")
+def debug(notify: bool, **flags: Any) -> None:
     """Check project, profile, warehouse, credentials, lists and fields, one line each."""
     from dbt_selligent.checks import check_all
+    from dbt_selligent.notifycheck import check_notify
 
     good = True
-    for check in check_all(flags):
+    for check in chain(check_all(flags), check_notify(flags, send=notify)):
         good = good and check.state != "FAIL"
         click.secho(f"{check.state:<4} ", fg=COLOURS[check.state], nl=False)
         say(f"{check.what}: {check.found}")

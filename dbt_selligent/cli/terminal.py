@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 
 from dbt_selligent.cli.say import say
-from dbt_selligent.events import Event, Finished, Planned, Progress, Waiting
+from dbt_selligent.events import Event, Finished, Planned, Progress, Untold, Waiting
 from dbt_selligent.naming import visible
 from dbt_selligent.planning import Plan
 from dbt_selligent.results import ActivationResult, RunResults, totals
@@ -79,7 +79,7 @@ class Terminal:
         with self._lock:
             if self._as_json:
                 failed = isinstance(event, Finished) and event.result.status != "in step"
-                if failed or not self._quiet:
+                if failed or isinstance(event, Untold) or not self._quiet:
                     say(json.dumps(_as_dict(event), default=str))
             elif isinstance(event, Planned):
                 if not self._quiet:
@@ -89,6 +89,9 @@ class Terminal:
             elif isinstance(event, Waiting):
                 if not self._quiet:
                     self._line(f"  {event.name}: {event.reason}: waiting")
+            elif isinstance(event, Untold):
+                said = f"{event.address} at {event.destination}: {event.reason}"
+                self._line(f"warning: {said}", style="yellow")
             else:
                 self._show_result(event)
 
@@ -279,4 +282,6 @@ def _as_dict(event: Event) -> dict[str, Any]:
         return {"event": "progress", **asdict(event)}
     if isinstance(event, Waiting):
         return {"event": "waiting", **asdict(event)}
+    if isinstance(event, Untold):
+        return {"event": "untold", **asdict(event)}
     return {"event": "finished", **asdict(event.result)}

@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 
-from .conftest import SECONDS, Shop, clean_environment
+from .conftest import EXPOSURES, SECONDS, Shop, clean_environment, exposure
+from .inboxes import webhook
 from .test_sync import ANN
 
-# A command in a process of its own, which says at its end what of dbt it has imported.
+# A command in a process of its own, which says at its end what of apprise and dbt it has imported.
 COMMAND = """
 import atexit, sys
 from dbt_selligent.cli import main
-packages = ("dbt", "dbt_common", "dbt.config.renderer", "dbt.adapters", "dbt.adapters.duckdb")
+packages = "apprise dbt dbt_common dbt.config.renderer dbt.adapters dbt.adapters.duckdb".split()
 atexit.register(lambda: print("imported:", *(name for name in packages if name in sys.modules)))
 main()
 """
@@ -60,3 +61,24 @@ def test_dbt_is_imported_only_where_the_profile_needs_it(
         *_, last = done.stdout.splitlines()
         assert last.split() == ["imported:", *imported]
     assert shop.records() == [ANN]
+
+
+def test_apprise_is_imported_only_where_there_is_something_to_tell(shop: Shop) -> None:
+    shop.customers(ANN)
+    meta = {**EXPOSURES[0]["config"]["meta"]["selligent"], "warnings": ["failed"]}
+    shop.declare(exposure("crm", "customers", meta))
+    with webhook() as inbox:
+        shop.profile(notify=inbox.address)
+        for fault, imported in (("load:delay=0", []), ("load:401", ["apprise"])):
+            shop.sandbox.faults([fault])
+            done = subprocess.run(
+                [sys.executable, "-c", COMMAND, "sync", "--full-refresh"],
+                cwd=shop.folder,
+                env=clean_environment(),
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                check=False,
+            )
+            assert done.stderr == ""
+            assert done.stdout.splitlines()[-1].split() == ["imported:", *imported]

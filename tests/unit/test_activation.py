@@ -1,6 +1,7 @@
 """The meta of exposures: what is well formed, and every fault of what is not, at once."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbt_selligent.activation import Activation, read_activations
+from dbt_selligent.conditions import Wanted
 from dbt_selligent.errors import ActivationFaults, Fault
 from dbt_selligent.guards import Guard, Limit
 from dbt_selligent.manifest import Exposure, Manifest, Model
@@ -324,10 +326,33 @@ def test_an_unknown_key_of_a_key_names_the_nearest(
 
 
 @pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("failed", "must be a list, like [failed, {stale: 26h}]"),
+        (["faild"], "'faild' is no condition; did you mean failed?"),
+        (["xyzzy"], "'xyzzy' is no condition; there are failed, rejected, guard, recovered, stale"),
+        ([7], "7 is no condition; there are failed, rejected, guard, recovered, stale"),
+        (["stale"], "stale needs a duration, like {stale: 26h}"),
+        ([{"stale": 26}], "stale must be a duration, like 90m, 26h or 3d"),
+        ([{"stale": "1h"}, {"stale": "2h"}], "stale stands twice"),
+    ],
+)
+def test_what_is_no_warning_is_told_with_the_nearest(value: object, said: str) -> None:
+    assert read_one({"warnings": value}) == [("warnings", said, "")]
+
+
+def test_the_warnings_of_an_activation() -> None:
+    given = ["recovered", "failed", {"stale": "26h"}]
+    wanted = made({"warnings": given}).warnings
+    assert wanted == Wanted(frozenset(("failed", "stale")), recovered=True, stale="26h")
+    assert wanted.late == timedelta(hours=26)
+    assert not made({}).warnings
+
+
+@pytest.mark.parametrize(
     ("key", "value"),
     [
         ("schedule", "0 6 * * *"),
-        ("warnings", ["failed"]),
     ],
 )
 def test_a_key_to_come_is_a_fault(key: str, value: object) -> None:

@@ -35,6 +35,9 @@ RIGHT: list[dict[str, Any]] = [
     {"guard": {"max_changed": None, "max_removed": 7, "max_rejected": "1%"}},
     {"gate": "require"},
     {"gate": False},
+    {"warnings": []},
+    {"warnings": ["failed", "rejected", "guard", "recovered", {"stale": "26h"}]},
+    {"warnings": [{"stale": "90m"}]},
 ]
 WRONG: list[dict[str, Any]] = [
     {"list": ""},
@@ -68,6 +71,13 @@ WRONG: list[dict[str, Any]] = [
     {"gate": "on"},
     {"gate": True},
     {"schedule": "0 6 * * *"},
+    {"warnings": "failed"},
+    {"warnings": None},
+    {"warnings": ["fail"]},
+    {"warnings": ["stale"]},
+    {"warnings": [{"stale": 26}]},
+    {"warnings": [{"stale": "0h"}]},
+    {"warnings": [{"stale": "26h", "failed": True}]},
 ]
 
 

@@ -226,7 +226,9 @@ def test_what_render_leaves_alone(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"xyzzy": "x"}, "xyzzy: no such key", ""),
         ({1: "x"}, "1: no such key", ""),
         ({"require_state": "x"}, "require_state: 'x' is not true or false", ""),
-        ({"notify": []}, "notify: not supported by this version", "remove"),
+        ({"notify": [f"json://{SECRET}", 5]}, "notify 2: not an address", "write it like"),
+        ({"notify": {"url": f"json://{SECRET}"}}, "notify 1: not an address", "write it like"),
+        ({"notify": [" "]}, "notify 1: empty", "is the variable set"),
         ({"api_key": None}, "missing: api_key", "add"),
         ({"api_key": "", "url": None}, "missing: url, api_key", "add"),
         ({"api_key": " "}, "empty: api_key", "empty?"),
@@ -253,6 +255,29 @@ def test_an_output_that_is_wrong(
     assert mend in caught.value.next_step
     assert KEY not in str(caught.value)
     assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (None, []),
+        ([], []),
+        ("json://a.example/x", ["json://a.example/x"]),
+        ("{{ env_var('SHOP_HOOK') }}", [f"jsons://{SECRET}@a.example"]),
+        (
+            ["json://a.example", "{{ env_var('SHOP_HOOK') }}\n"],
+            ["json://a.example", f"jsons://{SECRET}@a.example"],
+        ),
+    ],
+)
+def test_the_addresses_of_an_output_are_rendered_and_secret(
+    make: Make, monkeypatch: pytest.MonkeyPatch, given: object, found: list[str]
+) -> None:
+    monkeypatch.setenv("SHOP_HOOK", f"jsons://{SECRET}@a.example")
+    destination = make({"dev": OUTPUT | {"notify": given}}, target="dev").destination_named()
+
+    assert [each.reveal() for each in destination.notify] == found
+    assert SECRET not in repr(destination)
 
 
 @pytest.mark.parametrize("output", [None, [], "x"])

@@ -1,0 +1,161 @@
+"""At the end of a sync: what changed with each activation is told, and what was told remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import groupby
+
+from dbt_selligent.activation import Activation
+from dbt_selligent.addresses import Address, addresses_of, deliver
+from dbt_selligent.conditions import Kind, Seen, Told, change
+from dbt_selligent.errors import ActivationFaults, ConfigurationError, DbtSelligentError
+from dbt_selligent.events import Emit, Untold
+from dbt_selligent.message import News, compose, when
+from dbt_selligent.results import ActivationResult, failure_of
+from dbt_selligent.settings import Destination, Settings
+from dbt_selligent.told import FILE, Memory, recall, remember
+
+OF_A_RUN: frozenset[Kind] = frozenset(("failed", "guard", "rejected"))
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Which run of the tool looks at the activations, and when; times are in UTC."""
+
+    run_id: str
+    started: datetime
+    now: datetime
+
+    def __str__(self) -> str:
+        """As a message names it."""
+        return f"run {self.run_id}, started {when(self.started)}"
+
+
+def warn(
+    settings: Settings,
+    activations: Sequence[Activation],
+    results: Sequence[ActivationResult],
+    moment: Moment,
+    emit: Emit,
+) -> None:
+    """Tells the addresses of each destination what changed since they were last told.
+
+    Of an activation without a result, only its age is judged. A message that was not taken is an
+    event, and is tried again by the next run. Takes no locks of activations or lists, and must not
+    be called under any: addresses may take their time.
+    """
+    wanting = [each for each in activations if each.warnings]
+    by_id = {result.unique_id: result for result in results}
+    wanting.sort(key=lambda each: (each.destination, each.name))
+    for name, some in groupby(wanting, lambda each: each.destination):
+        destination = settings.destination_named(name)
+        if destination.notify:
+            looked = _look_at(destination, list(some), by_id, moment)
+            _tell(destination, looked, moment, emit)
+
+
+def failures_of(
+    activations: Sequence[Activation], error: DbtSelligentError
+) -> list[ActivationResult]:
+    """The results of activations of which none could start, each with its own faults."""
+    return [failure_of(each, _own(each, error), "failed") for each in activations]
+
+
+@dataclass(frozen=True)
+class _Look:
+    activation: Activation
+    result: ActivationResult | None
+    memory: Memory
+    seen: Seen
+
+
+def _own(activation: Activation, error: DbtSelligentError) -> DbtSelligentError:
+    if not isinstance(error, ActivationFaults):
+        return error
+    own = [fault for fault in error.faults if fault.exposure == activation.name]
+    others = ", ".join(dict.fromkeys(fault.exposure for fault in error.faults))
+    said = "; ".join(map(str, own)) if own else f"nothing was sent: faults in {others}"
+    return ConfigurationError(said, "run `dbt-selligent validate`")
+
+
+def _look_at(
+    destination: Destination,
+    activations: Sequence[Activation],
+    results: dict[str, ActivationResult],
+    moment: Moment,
+) -> list[_Look]:
+    memories = recall(destination)
+    looked = []
+    for each in activations:
+        result = results.get(each.unique_id)
+        memory = memories.get(each.name, Memory(moment.now))
+        if result and result.complete:
+            memory = replace(memory, complete=moment.started)
+        looked.append(_Look(each, result, memory, _judge(each, result, memory, moment.now)))
+    return looked
+
+
+def _judge(
+    activation: Activation, result: ActivationResult | None, memory: Memory, now: datetime
+) -> Seen:
+    judged: set[Kind] = set()
+    holding: set[Kind] = set()
+    if result and result.status != "skipped" and result.stopped_by != "interrupt":
+        judged |= OF_A_RUN
+        if result.stopped_by:
+            holding.add("guard")
+        elif result.status == "failed":
+            holding.add("failed")
+        elif result.status == "rows refused":
+            holding.add("rejected")
+    late = activation.warnings.late
+    if late is not None:
+        judged.add("stale")
+        if now - (memory.complete or memory.watched) > late:
+            holding.add("stale")
+    return Seen(frozenset(judged), frozenset(holding))
+
+
+def _tell(destination: Destination, looked: Sequence[_Look], moment: Moment, emit: Emit) -> None:
+    now = moment.now.isoformat()
+    addresses = addresses_of(destination)
+    changes = {
+        (address.key, each.activation.name): change(
+            each.activation.warnings, each.memory.told.get(address.key, {}), each.seen, now
+        )
+        for address in addresses
+        for each in looked
+    }
+    messages = []
+    for address in addresses:
+        news = [
+            News(each.activation, each.result, each.memory.complete, made)
+            for each in looked
+            if (made := changes[address.key, each.activation.name])
+        ]
+        if news:
+            messages.append((address, compose(destination.name, news, str(moment))))
+    failed = deliver(messages)
+    for address in addresses:
+        if why := failed.get(address.key):
+            emit(Untold(destination.name, str(address), f"{why}; the next sync tries again"))
+
+    def told_to(address: Address, look: _Look) -> Told:
+        made = changes[address.key, look.activation.name]
+        # It moves by what was delivered alone.
+        undelivered = made and address.key in failed
+        return look.memory.told.get(address.key, {}) if undelivered else made.after
+
+    memories = {
+        each.activation.name: replace(
+            each.memory, told={address.key: told_to(address, each) for address in addresses}
+        )
+        for each in looked
+    }
+    try:
+        remember(destination, memories)
+    except OSError as error:
+        said = f"what was told cannot be kept, and will be told again: {error.strerror}"
+        emit(Untold(destination.name, FILE, said))
