@@ -229,7 +229,7 @@ def _dates(times: Sequence[datetime], zone: ZoneInfo, step: float) -> Sequence[D
     places = sorted({round(part * last / parts) for part in range(parts + 1)})
     if len(places) > 1 and (places[-1] - places[0]) * step < BETWEEN_DATES:
         places = [last]
-    written = _writer(times[0], times[-1], zone)
+    written = _writer(times[places[0]], times[places[-1]], zone)
     found: list[Date] = []
     for place in places:
         x = (place + 0.5) * step
@@ -244,7 +244,7 @@ def _dates(times: Sequence[datetime], zone: ZoneInfo, step: float) -> Sequence[D
 
 def _writer(first: datetime, last: datetime, zone: ZoneInfo) -> Callable[[datetime], str]:
     """How times between two are told apart in few letters."""
-    if day(first, zone) == day(last, zone):
+    if first != last and day(first, zone) == day(last, zone):
         return lambda at: f"{at.astimezone(zone):%H:%M}"
     if (last - first).total_seconds() > 300 * DAY:
         return lambda at: day(at, zone).partition(" ")[2]
