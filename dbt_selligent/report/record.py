@@ -12,6 +12,7 @@ from dbt_selligent.activation import Activation
 from dbt_selligent.errors import LockedError, RunError
 from dbt_selligent.places import private_folder
 from dbt_selligent.results import RESULTS_FILE, RESULTS_VERSION
+from dbt_selligent.selligent.body import UNKNOWN
 from dbt_selligent.settings import Settings
 from dbt_selligent.state import open_settled
 from dbt_selligent.stateview import StateView
@@ -159,7 +160,7 @@ def read_reasons(store: StateView) -> tuple[Reason, ...]:
         Reason(
             kind="not found" if is_missing else "rejected",
             field=name,
-            reason="no record in the list" if is_missing else why or "no reason given",
+            reason="no record in the list" if is_missing else _refusal(why),
             rows=int(count),
             first_seen=_utc(began),
             last_seen=_utc(ended),
@@ -168,6 +169,10 @@ def read_reasons(store: StateView) -> tuple[Reason, ...]:
     ]
     found += [Reason("invalid", name, why, int(count)) for name, why, count in invalid]
     return tuple(sorted(found, key=lambda each: (-each.rows, each.kind, f"{each.field}")))
+
+
+def _refusal(code: str | None) -> str:
+    return code if code and code != UNKNOWN else "refused without a code"
 
 
 def _run(found: Mapping[str, Any]) -> Run:
@@ -225,8 +230,13 @@ def _with_results(record: Record, told: Mapping[tuple[str, str], Run]) -> Record
         return record  # the state was forgotten since
     others = [each for each in record.runs if each not in known]
     merged = [_merged(each, last) for each in known] or [last]
-    runs = sorted([*merged, *others], key=lambda run: run.started_at, reverse=True)
+    runs = sorted([*merged, *others], key=_second, reverse=True)
     return replace(record, runs=tuple(runs[:MOST_RUNS]))
+
+
+def _second(run: Run) -> datetime:
+    """When it began, as exactly as results say it; of one second, the last sync is the later."""
+    return run.started_at.replace(microsecond=0)
 
 
 def _merged(kept: Run, told: Run) -> Run:

@@ -64,7 +64,7 @@ def stand(record: Record) -> Standing:
         return Standing("attention", "never synced", "No sync of it is on record.", SYNC)
     last = record.runs[0]
     said = SAID.get(last.status, "")
-    step = last.next_step or NEXT_STEPS.get(last.status)
+    step = (last.error and last.next_step) or NEXT_STEPS.get(last.status)
     if last.status in ("in step", "rows tolerated"):
         if record.in_doubt:
             doubt = f"{counted(record.in_doubt, 'row is', 'rows are')} in doubt since."

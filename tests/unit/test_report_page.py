@@ -6,13 +6,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from html.parser import HTMLParser
 
 import pytest
 
 from dbt_selligent.report.page import MOST_FORCED, MOST_LISTED, MOST_REASONS, Report, build_report
 from dbt_selligent.report.record import CUT_OFF, Reason, Record, Run
 from dbt_selligent.report.writing import render
+
+from .pages import text_of
 
 NOW = datetime(2026, 11, 26, 12, 0, tzinfo=timezone.utc)
 CRM = Record("crm", "customers", "CUSTOMERS", "prod", "UTC")
@@ -30,24 +31,6 @@ def report(*records: Record, faults: Sequence[str] = (), selection: str = "") ->
     return build_report(
         records, NOW, project="shop", target="prod", faults=faults, selection=selection
     )
-
-
-def text_of(page: str) -> str:
-    """What is to be read on a page."""
-    found: list[str] = []
-
-    class Reader(HTMLParser):
-        hidden = False
-
-        def handle_starttag(self, tag: str, attrs: object) -> None:
-            self.hidden = tag == "style"
-            found.extend([] if tag in ("bdi", "code", "time") else [" "])
-
-        def handle_data(self, data: str) -> None:
-            found.extend([] if self.hidden else [data])
-
-    Reader().feed(page)
-    return " ".join("".join(found).split())
 
 
 GOOD = replace(CRM, confirmed=5, runs=(run(),))
