@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from dbt_selligent.activation import Activation
+from dbt_selligent.columns import stored_columns
 from dbt_selligent.errors import LockedError, RunError
 from dbt_selligent.places import private_folder
 from dbt_selligent.results import RESULTS_FILE, RESULTS_VERSION
@@ -17,6 +18,7 @@ from dbt_selligent.settings import Settings
 from dbt_selligent.state import open_settled
 from dbt_selligent.stateview import StateView
 from dbt_selligent.storage import Storage, open_storage
+from dbt_selligent.warehouse.macros import render_sql
 
 MOST_RUNS = 500
 CUT_OFF = "cut off"
@@ -67,7 +69,8 @@ class Record:
     """What is known of one activation; ``runs`` are its last ones, newest first.
 
     ``busy`` says who works on it, ``error`` why its state cannot be read: the rest is not known
-    then. ``adopted`` are those of the confirmed rows that were taken as sent, and never were.
+    then. Of rows that are held none counts as ``in_doubt``. ``adopted`` are those of the confirmed
+    rows that were taken as sent, and never were.
     """
 
     name: str
@@ -131,10 +134,20 @@ def _read(store: StateView, empty: Record) -> Record:
         empty,
         confirmed=figures["confirmed"],
         adopted=figures["adopted"],
-        in_doubt=figures["in_doubt"],
+        in_doubt=_count_doubts(store, len(figures["identity"]["keys"])),
         runs=runs,
         reasons=read_reasons(store),
     )
+
+
+def _count_doubts(store: StateView, keys: int) -> int:
+    """Rows in doubt, but for held ones, which no sync sends again before they change."""
+    tables = store.tables
+    there = list(tables.columns("snapshot").items())
+    columns = stored_columns(there, keys, tables.dialect)
+    sql = render_sql("open_doubts", tables.dialect, state=tables.names, keys=columns.keys)
+    [(found,)] = tables.rows(sql)
+    return int(found)
 
 
 def read_reasons(store: StateView) -> tuple[Reason, ...]:

@@ -169,6 +169,17 @@ def test_rows_in_doubt_need_attention(shop: Shop) -> None:
     assert "1 row is in doubt since. Next: run dbt-selligent sync" in page
 
 
+def test_a_refused_update_is_held_and_not_in_doubt_beside(shop: Shop) -> None:
+    shop.customers(ANN, BEN)
+    shop.in_step()
+    shop.customers(ANN, (BEN[0], "ben@acme.example", "Nobody", None, False))
+    shop.sandbox.faults(["load:reject:FIRSTNAME=Nobody"])
+    assert shop.sync_one().rejected == 1
+    assert "rows refused just now" in (page := page_of(shop, "--select", "crm"))
+    assert "UTC 1 0 1 0 0" in page
+    assert "in doubt: sent again" not in page
+
+
 def test_rows_are_counted_by_field_and_reason_not_one_by_one(shop: Shop) -> None:
     shop.customers(*((n, "x" * (101 + n), "Ben", 1.0, True) for n in range(30)), (99, *ANN[1:]))
     shop.sync_one()
