@@ -16,7 +16,7 @@ from dbt_selligent.errors import RunError
 from dbt_selligent.naming import visible
 from dbt_selligent.report.page import Report, build_report
 from dbt_selligent.report.record import read_records
-from dbt_selligent.report.words import ago, counted, day, moment, span
+from dbt_selligent.report.words import ago, counted, moment, span
 from dbt_selligent.selection import read_selected
 from dbt_selligent.settings import Settings
 
@@ -67,7 +67,6 @@ def render(report: Report) -> str:
         "ago": partial(ago, now=report.made_at),
         "commands": _commands,
         "counted": counted,
-        "day": partial(day, zone=report.zone),
         "moment": partial(moment, zone=report.zone),
         "span": span,
         "utc": _utc,
