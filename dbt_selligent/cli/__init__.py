@@ -20,6 +20,7 @@ COMMANDS = {
     "validate": "say every fault of every activation; --live, against the lists too",
     "debug": "check project, profile, warehouse, credentials, lists and fields",
     "status": "show the last runs, and rejected, held and invalid rows",
+    "report": "write one HTML page of what went out, what did not, and why",
     "verify": "read the lists back, and compare them with what Selligent confirmed",
     "state": "show, forget, rename or adopt what is kept of what Selligent confirmed",
     "sandbox": "serve a local Selligent, for trying and testing",

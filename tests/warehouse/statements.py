@@ -316,6 +316,7 @@ def _arguments(engine: str) -> dict[str, dict[str, Any]]:
             },
         },
         "settle_members": {**state(), **settled, "outcomes": {"member answered"}},
+        "open_doubts": {**state(), "keys": keys},
         "put_in_doubt": {
             **state(), "verdicts": verdicts, "keys": keys, "columns": columns.compared,
             "member": columns.member,

@@ -24,7 +24,7 @@ RENDERED = {engine: statements(engine) for engine in ENGINES}
 EACH = [(engine, name) for engine, there in RENDERED.items() for name in there]
 # What is run in the tool's own DuckDB, where there are transactions over tables alone, or on Spark.
 LOCAL = {"rows", "absent", "incoming", "incoming_span", "take_incoming", "listed", "listed_page",
-    "listed_twice", "listed_once", "listed_doubled", "verdicts", "verdict_counts", "open_doubts",
+    "listed_twice", "listed_once", "listed_doubled", "verdicts", "verdict_counts",
     "with_owner", "key_sample", "different_sample", "foreign_sample", "foreign_count",
     "freeze", "fence", "set_properties", "unset_property", "properties"}  # fmt: skip
 

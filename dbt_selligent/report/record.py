@@ -1,0 +1,258 @@
+"""What is known of each activation: what its state keeps, and what the last command said of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import Any
+
+from dbt_selligent.activation import Activation
+from dbt_selligent.columns import stored_columns
+from dbt_selligent.errors import LockedError, RunError
+from dbt_selligent.places import private_folder
+from dbt_selligent.results import RESULTS_FILE, RESULTS_VERSION
+from dbt_selligent.selligent.body import UNKNOWN
+from dbt_selligent.settings import Settings
+from dbt_selligent.state import open_settled
+from dbt_selligent.stateview import StateView
+from dbt_selligent.storage import Storage, open_storage
+from dbt_selligent.warehouse.macros import render_sql
+
+MOST_RUNS = 500
+CUT_OFF = "cut off"
+FIGURES = ("rows", "new", "changed", "confirmed", "rejected", "not_sent", "removed", "seconds")
+# Of what a state does not keep; whatever else is told of a run that it does not know is of another.
+NEVER_BEGUN = ("failed", "kept back", "skipped")
+# What a file that is damaged, or of another shape, raises on the way.
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of an activation; times are in UTC, figures None where they are not known."""
+
+    run_id: str
+    started_at: datetime
+    status: str
+    rows: int | None = None
+    new: int | None = None
+    changed: int | None = None
+    confirmed: int | None = None
+    rejected: int | None = None
+    not_sent: int | None = None
+    removed: int | None = None
+    seconds: float | None = None
+    error: str | None = None
+    next_step: str | None = None
+    forced: str | None = None
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Rows that are not in step for one reason; nothing in it is of a row.
+
+    ``kind`` is rejected, not found or invalid; times are in UTC, and not known of invalid rows.
+    """
+
+    kind: str
+    field: str | None
+    reason: str
+    rows: int
+    first_seen: datetime | None = None
+    last_seen: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of one activation; ``runs`` are its last ones, newest first.
+
+    ``busy`` says who works on it, ``error`` why its state cannot be read: the rest is not known
+    then. Of rows that are held none counts as ``in_doubt``. ``adopted`` are those of the confirmed
+    rows that were taken as sent, and never were.
+    """
+
+    name: str
+    model: str
+    list: str
+    destination: str
+    zone: str
+    segment: str | None = None
+    confirmed: int = 0
+    adopted: int = 0
+    in_doubt: int = 0
+    runs: tuple[Run, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    busy: str | None = None
+    error: str | None = None
+    next_step: str | None = None
+
+
+def read_records(settings: Settings, activations: Sequence[Activation]) -> tuple[Record, ...]:
+    """The records of the activations, as far as they can be read; raises ConfigurationError."""
+    told = _read_results(settings)
+    with open_storage(settings) as storage:
+        return tuple(
+            _with_results(_look_at(settings, storage, activation), told)
+            for activation in activations
+        )
+
+
+def _look_at(settings: Settings, storage: Storage, activation: Activation) -> Record:
+    destination = settings.destination_named(activation.destination)
+    empty = Record(
+        name=activation.name,
+        model=activation.model.name,
+        list=activation.list,
+        destination=destination.name,
+        zone=destination.timezone,
+        segment=activation.segment,
+    )
+    try:
+        place = storage.place(activation, destination)
+        if not place.exists():
+            return empty
+        with (
+            place.hold(),
+            private_folder(destination.state) as temporary,
+            open_settled(place, temporary) as store,
+        ):
+            return _read(store, empty)
+    except LockedError as locked:
+        return replace(empty, busy=locked.message)
+    except RunError as wrong:
+        return replace(empty, error=wrong.message, next_step=wrong.next_step)
+
+
+def _read(store: StateView, empty: Record) -> Record:
+    runs = tuple(_run(found) for found in store.history(MOST_RUNS))
+    if not store.has_tables():
+        return replace(empty, runs=runs)
+    figures = store.describe()
+    return replace(
+        empty,
+        confirmed=figures["confirmed"],
+        adopted=figures["adopted"],
+        in_doubt=_count_doubts(store, len(figures["identity"]["keys"])),
+        runs=runs,
+        reasons=read_reasons(store),
+    )
+
+
+def _count_doubts(store: StateView, keys: int) -> int:
+    """Rows in doubt, but for held ones, which no sync sends again before they change."""
+    tables = store.tables
+    there = list(tables.columns("snapshot").items())
+    columns = stored_columns(there, keys, tables.dialect)
+    sql = render_sql("open_doubts", tables.dialect, state=tables.names, keys=columns.keys)
+    [(found,)] = tables.rows(sql)
+    return int(found)
+
+
+def read_reasons(store: StateView) -> tuple[Reason, ...]:
+    """Why rows are not in step, by kind, field and reason: most rows first."""
+    tables = store.tables
+    text = tables.dialect.types["text"]
+
+    def named(*columns: str) -> Sequence[str]:
+        return [tables.dialect.quote(f"_selligent_{each}") for each in columns]
+
+    field, code, first, last, missing = named("field", "code", "first_seen", "last_seen", "missing")
+    refused = tables.rows(
+        f"select {missing}, {field}, {code}, count(*), cast(min({first}) as {text}), "
+        f"cast(max({last}) as {text}) from {tables.names['rejected']} "
+        f"group by {missing}, {field}, {code}"
+    )
+    reason, rows = named("reason", "rows")
+    invalid = tables.rows(
+        f"select {field}, {reason}, cast(sum({rows}) as {tables.dialect.types['integer']}) "
+        f"from {tables.names['invalid']} group by {field}, {reason}"
+    )
+    found = [
+        Reason(
+            kind="not found" if is_missing else "rejected",
+            field=name,
+            reason="no record in the list" if is_missing else _refusal(why),
+            rows=int(count),
+            first_seen=_utc(began),
+            last_seen=_utc(ended),
+        )
+        for is_missing, name, why, count, began, ended in refused
+    ]
+    found += [Reason("invalid", name, why, int(count)) for name, why, count in invalid]
+    return tuple(sorted(found, key=lambda each: (-each.rows, each.kind, f"{each.field}")))
+
+
+def _refusal(code: str | None) -> str:
+    return code if code and code != UNKNOWN else "refused without a code"
+
+
+def _run(found: Mapping[str, Any]) -> Run:
+    """A run as the state keeps it. Nobody else works on it now: one that has no end was cut off."""
+    counts = json.loads(found["counts"]) if found["counts"] else {}
+    return Run(
+        run_id=found["run_id"],
+        started_at=found["started_at"].replace(tzinfo=timezone.utc),
+        status=CUT_OFF if found["finished_at"] is None else found["status"],
+        error=found["error"] or None,
+        forced=found["forced"],
+        **{name: counts.get(name) for name in FIGURES},
+    )
+
+
+def _utc(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text[:19]).replace(tzinfo=timezone.utc) if text else None
+
+
+def _read_results(settings: Settings) -> dict[tuple[str, str], Run]:
+    """What the last sync of this target said, by activation and destination; it may say nothing."""
+    try:
+        content = json.loads((settings.target_path / RESULTS_FILE).read_bytes())
+        if content["metadata"]["results_version"] != RESULTS_VERSION:
+            return {}
+        if content["target"] != settings.target:
+            return {}
+        return {
+            (each["name"], each["destination"]): _told(content, each) for each in content["results"]
+        }
+    except UNREADABLE:
+        return {}
+
+
+def _told(content: Mapping[str, Any], result: Mapping[str, Any]) -> Run:
+    counts = {**result, **(result["counts"] or {})} if result["counts"] else {}
+    return Run(
+        run_id=content["run_id"],
+        started_at=datetime.fromisoformat(content["started_at"]),
+        status=result["status"],
+        error=result["error"],
+        next_step=result["next_step"],
+        forced="; ".join(result["forced"]) or None,
+        **{name: counts.get(name) for name in FIGURES},
+    )
+
+
+def _with_results(record: Record, told: Mapping[tuple[str, str], Run]) -> Record:
+    """A record with what a state does not keep: next steps, and syncs that never began."""
+    last = told.get((record.name, record.destination))
+    if last is None or record.busy or record.error:
+        return record
+    known = [each for each in record.runs if each.run_id == last.run_id]
+    if not known and last.status not in NEVER_BEGUN:
+        return record  # the state was forgotten since
+    others = [each for each in record.runs if each not in known]
+    merged = [_merged(each, last) for each in known] or [last]
+    runs = sorted([*merged, *others], key=_second, reverse=True)
+    return replace(record, runs=tuple(runs[:MOST_RUNS]))
+
+
+def _second(run: Run) -> datetime:
+    """When it began, as exactly as results say it; of one second, the last sync is the later."""
+    return run.started_at.replace(microsecond=0)
+
+
+def _merged(kept: Run, told: Run) -> Run:
+    if kept.status == CUT_OFF:  # its end could not be written, and was said
+        return replace(told, started_at=kept.started_at)
+    return replace(kept, next_step=told.next_step)
