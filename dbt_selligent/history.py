@@ -123,12 +123,7 @@ def _read(store: StateView, empty: History, show_values: bool) -> History:
     if not store.has_tables():
         return empty
     runs = [
-        {
-            **run,
-            "counts": json.loads(run["counts"]) if run["counts"] else None,
-            # Nobody has the lock: whoever ran it was killed.
-            "status": "cut off" if run["status"] == "running" else run["status"],
-        }
+        {**run, "counts": json.loads(run["counts"]) if run["counts"] else None}
         for run in store.history(MOST_RUNS)
     ]
 

@@ -14,7 +14,15 @@ from dbt_selligent.groups import SENT
 from dbt_selligent.ledger import RunLedger, settle
 from dbt_selligent.places import Identity, Place
 from dbt_selligent.staging import KEYLESS
-from dbt_selligent.stateview import ADOPTED, BEGUN, StateView, differences, identity_text
+from dbt_selligent.stateview import (
+    ADOPTED,
+    BEGUN,
+    CUT_OFF,
+    RUNNING,
+    StateView,
+    differences,
+    identity_text,
+)
 from dbt_selligent.tables import add_run, change_run, filled, in_sql, note, now, quoted_columns
 from dbt_selligent.warehouse import engine
 from dbt_selligent.warehouse.macros import literal
@@ -138,7 +146,7 @@ class StateStore(StateView):
         tables.copy_delta(columns, SENT, upto)
         engine.limit_memory(self.connection, engine.memory_to_render(self.bytes_per_row()))
         with tables.transaction():
-            change_run(tables, "run.status = 'running'", {"status": "cut off"})
+            change_run(tables, f"run.status = {quoted(RUNNING)}", {"status": CUT_OFF})
             tables.run(
                 "begin",
                 delta=tables.delta,
@@ -165,7 +173,7 @@ class StateStore(StateView):
                 {
                     "run_id": run_id,
                     "started_at": now(),
-                    "status": "running",
+                    "status": RUNNING,
                     "dbt_target": target,
                     "forced": "; ".join(forced) or None,
                 },

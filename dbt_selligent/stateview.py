@@ -22,6 +22,8 @@ ADOPTED = "adopted"
 # The tables of every state, and those of one that a sync was let through to.
 BASE = ("meta", "log", "runs")
 BEGUN = ("snapshot", "doubt", "rejected", "invalid")
+# What is said of a run that has not ended, and of one that never will.
+RUNNING, CUT_OFF = "running", "cut off"
 
 
 class StateView:
@@ -176,6 +178,12 @@ def identity_text(identity: Identity) -> str:
     return json.dumps(asdict(identity), sort_keys=True)
 
 
+def read_time(text: str) -> datetime:
+    """A time as engines write it, without zeros at its end, which Python 3.10 does not read."""
+    whole, _, fraction = text.partition(".")
+    return datetime.fromisoformat(whole).replace(microsecond=int(fraction.ljust(6, "0")))
+
+
 def differences(noted: Mapping[str, Any], now: Identity) -> list[str]:
     """In what an identity differs from one that was noted, in words."""
     return [
@@ -193,6 +201,8 @@ def _as_run(row: Sequence[Any]) -> dict[str, Any]:
     found = dict(zip(RUN, row, strict=True))
     for name, family in RUN.items():
         if family == "time" and found[name] is not None:
-            found[name] = datetime.fromisoformat(found[name])
+            found[name] = read_time(found[name])
     found["target"] = found.pop("dbt_target")
+    if found["status"] == RUNNING:  # nobody works on it: who reads it has the lock
+        found["status"] = CUT_OFF
     return found

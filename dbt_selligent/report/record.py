@@ -16,12 +16,11 @@ from dbt_selligent.results import RESULTS_FILE, RESULTS_VERSION
 from dbt_selligent.selligent.body import UNKNOWN
 from dbt_selligent.settings import Settings
 from dbt_selligent.state import open_settled
-from dbt_selligent.stateview import StateView
+from dbt_selligent.stateview import CUT_OFF, StateView, read_time
 from dbt_selligent.storage import Storage, open_storage
 from dbt_selligent.warehouse.macros import render_sql
 
 MOST_RUNS = 500
-CUT_OFF = "cut off"
 FIGURES = ("rows", "new", "changed", "confirmed", "rejected", "not_sent", "removed", "seconds")
 # Of what a state does not keep; whatever else is told of a run that it does not know is of another.
 NEVER_BEGUN = ("failed", "kept back", "skipped")
@@ -189,12 +188,12 @@ def _refusal(code: str | None) -> str:
 
 
 def _run(found: Mapping[str, Any]) -> Run:
-    """A run as the state keeps it. Nobody else works on it now: one that has no end was cut off."""
+    """A run as the state keeps it."""
     counts = json.loads(found["counts"]) if found["counts"] else {}
     return Run(
         run_id=found["run_id"],
         started_at=found["started_at"].replace(tzinfo=timezone.utc),
-        status=CUT_OFF if found["finished_at"] is None else found["status"],
+        status=found["status"],
         error=found["error"] or None,
         forced=found["forced"],
         **{name: counts.get(name) for name in FIGURES},
@@ -202,7 +201,7 @@ def _run(found: Mapping[str, Any]) -> Run:
 
 
 def _utc(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text[:19]).replace(tzinfo=timezone.utc) if text else None
+    return read_time(text).replace(tzinfo=timezone.utc) if text else None
 
 
 def _read_results(settings: Settings) -> dict[tuple[str, str], Run]:

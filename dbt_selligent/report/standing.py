@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from dbt_selligent.report.record import CUT_OFF, Record, Run
+from dbt_selligent.report.record import Record, Run
 from dbt_selligent.report.words import counted
+from dbt_selligent.stateview import CUT_OFF
 
 Level = Literal["good", "attention", "busy"]
 # Runs after which every row of the model was in the list, or is listed with a reason.

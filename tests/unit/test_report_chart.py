@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbt_selligent.report.chart import BETWEEN_DATES, LEAST_HEIGHT, LEAST_SLOTS, draw, fit
-from dbt_selligent.report.record import CUT_OFF, Run
+from dbt_selligent.report.record import Run
+from dbt_selligent.stateview import CUT_OFF
 
 START = datetime(2026, 11, 1, 6, 0, tzinfo=timezone.utc)
 UTC = ZoneInfo("UTC")

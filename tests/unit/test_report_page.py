@@ -10,8 +10,9 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from dbt_selligent.report.page import MOST_FORCED, MOST_LISTED, MOST_REASONS, Report, build_report
-from dbt_selligent.report.record import CUT_OFF, Reason, Record, Run
+from dbt_selligent.report.record import Reason, Record, Run
 from dbt_selligent.report.writing import render
+from dbt_selligent.stateview import CUT_OFF
 
 from .pages import text_of
 
