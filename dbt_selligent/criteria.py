@@ -47,7 +47,8 @@ def _matches(node: Model | Exposure, criterion: str) -> bool:
 def _is_named(node: Model | Exposure, pattern: str) -> bool:
     """By dbt's method ``fqn``: its name, or that of its package or topmost folder.
 
-    A wildcard goes over dots, and so over the folders below.
+    A wildcard goes over dots, and so over the folders below. (dbt 1.10 finds no name that lies
+    deeper by a wildcard that begins with letters; since 1.11, it does.)
     """
     # The last part of a versioned model is its version: customers, v2.
     versioned = node.fqn[-1:] != (node.name,)

@@ -30,7 +30,9 @@ def read_selected(settings: Settings) -> tuple[tuple[Activation, ...], tuple[Fau
         )
     manifest = read_manifest(parse_project(settings))
     activations, faults = read_activations(manifest, settings)
-    if not activations and not faults:
+    if not activations:
+        if faults:
+            return (), faults
         raise ConfigurationError(
             "the project has no activation",
             "declare one: an exposure with config.meta.selligent, see the README",

@@ -37,7 +37,10 @@ _SELECTION = (
     ),
     click.option("--selector", metavar="NAME", help="a selector of selectors.yml"),
     click.option(
-        *("--state", "state_dir"), metavar="DIR", help="artifacts of dbt for state:modified"
+        *("--state", "state_dir"),
+        type=click.Path(file_okay=False),
+        metavar="DIR",
+        help="artifacts of dbt for state:modified",
     ),
 )
 _OUTPUT = (
