@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -19,7 +20,7 @@ from dbt_selligent.manifest import read_manifest
 from dbt_selligent.project import parse_project
 from dbt_selligent.sandbox import Sandbox, SandboxConfig
 
-from .conftest import SECONDS, Done, Shop, clean_environment, exposure, load, write_project
+from .conftest import SECONDS, Done, Shop, clean_environment, exposure, load, parse, write_project
 from .test_bad_input import GOOD
 
 RAW = "select 1 as id, 'ann@acme.example' as email"
@@ -30,8 +31,9 @@ MODELS = {
     "marts/vips": "select * from {{ ref('customers') }}",
     "marts/prices_v1": RAW,
     "marts/prices_v2": RAW,
+    "calls": "select * from {{ source('desk', 'calls') }}",
 }
-# Activation and what feeds it. Two have one list, so that each writes a field of its own.
+# Activations, and what feeds them: a model, a seed, a version of a model.
 FED = [
     exposure("crm_customers", "customers", GOOD, ["crm", "crm:eu"]),
     exposure("crm_orders", "orders", {**GOOD, "list": "ORDERS"}),
@@ -55,7 +57,7 @@ PROPERTIES = {
         }
     ],
 }
-SELECTORS = [
+SELECTORS: list[dict[str, Any]] = [
     {"name": "nightly", "definition": "+news"},
     {"name": "web", "definition": {"union": ["tag:heavy", {"exclude": ["exposure:news"]}]}},
 ]
@@ -76,29 +78,17 @@ print(json.dumps(found))
 """
 
 
-def write_shop(folder: Path) -> Shop:
-    models = {name: sql for name, sql in MODELS.items() if "/" not in name}
-    write_project(folder, FED, models)
-    for name in MODELS.keys() - models.keys():
-        path = folder / "models" / f"{name}.sql"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(MODELS[name])
-    (folder / "models" / "properties.yml").write_text(yaml.safe_dump(PROPERTIES))
-    (folder / "seeds").mkdir()
-    (folder / "seeds" / "regions.csv").write_text("id,email\n1,ann@acme.example\n")
-    (folder / "models" / "calls.sql").write_text("select * from {{ source('desk', 'calls') }}")
-    shop = Shop(folder, Sandbox(SandboxConfig()), "http://127.0.0.1:9")
-    shop.profile()
-    return shop
-
-
 @pytest.fixture(scope="module")
 def parsed(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     """A project that tests may read, and select from, but not change."""
-    shop = write_shop(tmp_path_factory.mktemp("selection") / "shop")
-    (shop.folder / "selectors.yml").write_text(yaml.safe_dump({"selectors": SELECTORS}))
-    parse_project(shop.settings())
-    return shop
+    folder = tmp_path_factory.mktemp("selection") / "shop"
+    (folder / "models" / "marts" / "crm").mkdir(parents=True)
+    write_project(folder, FED, MODELS)
+    (folder / "models" / "properties.yml").write_text(yaml.safe_dump(PROPERTIES))
+    (folder / "seeds").mkdir()
+    (folder / "seeds" / "regions.csv").write_text("id,email\n1,ann@acme.example\n")
+    (folder / "selectors.yml").write_text(yaml.safe_dump({"selectors": SELECTORS}))
+    return Shop(parse(folder), Sandbox(SandboxConfig()), "http://127.0.0.1:9")
 
 
 def names_of(done: Done) -> list[str]:
@@ -279,9 +269,13 @@ def test_what_is_fresher_is_what_is_synced(own: Shop) -> None:
 
 def test_the_default_selector_applies_where_nothing_is_selected(own: Shop) -> None:
     def write(name: str, default: object) -> None:
-        web, nightly = {"name": "web", "definition": "tag:heavy"}, dict(SELECTORS[0])
-        {"web": web, "nightly": nightly}[name]["default"] = default
-        (own.folder / "selectors.yml").write_text(yaml.safe_dump({"selectors": [web, nightly]}))
+        selectors: list[dict[str, Any]] = [
+            {"name": "web", "definition": "tag:heavy"},
+            {"name": "nightly", "definition": "+news"},
+        ]
+        for each in selectors:
+            each |= {"default": default} if each["name"] == name else {}
+        (own.folder / "selectors.yml").write_text(yaml.safe_dump({"selectors": selectors}))
 
     write("web", True)
     assert names_of(own.invoke("ls")) == ["crm_customers"]

@@ -26,6 +26,24 @@ DUCKDB = ["dbt.adapters.duckdb"]
 RENDERER = ["dbt", "dbt_common", "dbt.config.renderer", "dbt.adapters"]
 
 
+def imported_by(shop: Shop, *arguments: str) -> list[str]:
+    """What a command has imported of dbt; it must end well."""
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND, *arguments],
+        cwd=shop.folder,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr + done.stdout
+    *_, last = done.stdout.splitlines()
+    said, *imported = last.split()
+    assert said == "imported:"
+    return imported
+
+
 @pytest.mark.parametrize(
     ("changed", "imported"),
     [
@@ -47,16 +65,17 @@ def test_dbt_is_imported_only_where_the_profile_needs_it(
     path.write_text(json.dumps(profiles))
     monkeypatch.setenv("SHOP_FOLDER", str(shop.folder))
     for command in ("plan", "sync"):
-        done = subprocess.run(
-            [sys.executable, "-c", COMMAND, command, "--select", "crm"],
-            cwd=shop.folder,
-            env=clean_environment(),
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-        assert (done.returncode, done.stderr) == (0, ""), done.stderr + done.stdout
-        *_, last = done.stdout.splitlines()
-        assert last.split() == ["imported:", *imported]
+        assert imported_by(shop, command, "--select", "crm") == imported
     assert shop.records() == [ANN]
+
+
+def test_a_selection_by_names_and_tags_needs_no_dbt(shop: Shop) -> None:
+    log = shop.folder / "target" / "selligent" / "logs" / "dbt.log"
+    before = log.read_bytes()
+
+    assert (
+        imported_by(shop, "ls", "-s", "tag:daily", "c*", "exposure:mails", "--exclude", "x") == []
+    )
+
+    # Nor was it started, in a process of its own.
+    assert log.read_bytes() == before
