@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import yaml
 
@@ -72,7 +72,7 @@ def _bring_freshness(settings: Settings) -> None:
         shutil.copyfile(theirs, own)
 
 
-def _unique_ids(lines: Iterable[str]) -> Iterable[str]:
+def _unique_ids(lines: Iterable[str]) -> Iterator[str]:
     for line in lines:
         try:
             found = json.loads(line)

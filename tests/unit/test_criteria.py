@@ -45,7 +45,9 @@ MANIFEST = Manifest({each.unique_id: each for each in MODELS}, EXPOSURES)
         ("CUSTOMERS", []),
         ("crm_customers", ["shop.crm_customers"]),
         ("nobody", []),
-        ("prices prices_v2", ["shop.marts.prices.v2"]),
+        ("prices", ["shop.marts.prices.v2"]),
+        ("prices_v2", ["shop.marts.prices.v2"]),
+        ("crm_orders", ["shop.marts.crm_orders"]),
         ("prices_v1 v2", []),
         # Packages and topmost folders are names too, as in dbt.
         ("base", ["base.visits"]),
