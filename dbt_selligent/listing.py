@@ -14,8 +14,8 @@ from dbt_selligent.settings import Settings, load_yaml
 
 # An exposure, and what may feed it.
 RESOURCE_TYPES = ("exposure", "model", "seed", "snapshot")
-# How dbt says that it has nothing to compare with, or not all of it.
-NO_STATE = ("comparison", "No previous state", "No current state")
+# How dbt says that there is no manifest, or no results, to compare with.
+NO_STATE = "comparison"
 
 
 def list_nodes(settings: Settings, *selection: str) -> frozenset[str]:
@@ -40,7 +40,7 @@ def list_nodes(settings: Settings, *selection: str) -> frozenset[str]:
             f"dbt cannot select:\n{words}",
             "--state DIR names the folder of dbt's artifacts to compare with; a relative one "
             f"starts at {settings.project_dir}"
-            if any(sign in words for sign in NO_STATE)
+            if NO_STATE in words
             else "mend what dbt says, `dbt ls` with the same flags shows the same",
         )
     return frozenset(_unique_ids(said.lines))
