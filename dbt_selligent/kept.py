@@ -9,7 +9,7 @@ from typing import Any
 
 from dbt_selligent.errors import LockedError, ProfileError, RunError
 from dbt_selligent.places import Place, private_folder
-from dbt_selligent.selection import list_activations
+from dbt_selligent.selection import list_activations, list_all
 from dbt_selligent.settings import Destination, Settings
 from dbt_selligent.state import open_settled
 from dbt_selligent.storage import open_storage
@@ -93,12 +93,16 @@ def show(settings: Settings) -> tuple[Kept, ...]:
             destination = settings.destination_named(each.destination)
             destinations[destination.name] = destination
             found.append(_look_at(destination, storage.place(each, destination), True))
-        if settings.select or settings.exclude:
+        if settings.selects:
             return tuple(found)
         with suppress(ProfileError):  # all activations may name others than this one
             own = settings.destination_named()
             destinations.setdefault(own.name, own)
-        told = {(one.destination, one.name) for one in found}
+        # A default selector may leave out some, whose states are not those of no activation.
+        told = {
+            (settings.destination_named(each.destination).name, each.name)
+            for each in list_all(settings)
+        }
         for destination in destinations.values():
             for name in storage.named(destination, "").names:
                 if (destination.name, name) not in told:

@@ -27,6 +27,7 @@ class Model:
     """A node that an exposure may depend on: a model, snapshot or seed.
 
     ``relation_name`` is quoted by dbt, e.g. ``"shop"."main"."customers"``; None for ephemerals.
+    ``fqn`` is how dbt names it: package, folders, name and, of a versioned model, version.
     ``tests`` are those on it, unit tests too, whose failure is an error: (unique id, name).
     """
 
@@ -40,6 +41,8 @@ class Model:
     file: str
     tests: tuple[tuple[str, str], ...] = ()
     alias: str = ""
+    tags: tuple[str, ...] = ()
+    fqn: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Exposure:
     tags: tuple[str, ...]
     depends_on: tuple[str, ...]
     meta: object
+    fqn: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,8 @@ def _manifest(content: Mapping[str, Any]) -> Manifest:
             file=node["original_file_path"],
             tests=tuple(tests[unique_id]),
             alias=node["alias"],
+            tags=tuple(node["tags"]),
+            fqn=tuple(node["fqn"]),
         )
         for unique_id, node in content["nodes"].items()
         if node["resource_type"] in ("model", "snapshot", "seed")
@@ -133,6 +139,7 @@ def _manifest(content: Mapping[str, Any]) -> Manifest:
                     tags=tuple(tags),
                     depends_on=tuple(node["depends_on"]["nodes"]),
                     meta=meta["selligent"],
+                    fqn=tuple(node["fqn"]),
                 )
             )
     exposures.sort(key=lambda exposure: exposure.unique_id)

@@ -12,7 +12,7 @@ from dbt_selligent.guards import Verdict
 from dbt_selligent.jobs import Job
 from dbt_selligent.places import Place
 from dbt_selligent.planning import Plan, build_plan
-from dbt_selligent.selection import list_activations
+from dbt_selligent.selection import list_all
 from dbt_selligent.settings import Settings
 from dbt_selligent.staging import Bench, Reader, Staging
 from dbt_selligent.state import Anew, StateStore, open_state
@@ -155,8 +155,7 @@ def _find_renamed(settings: Settings, storage: Storage, job: Job, temporary: Pat
     """A state of the same list and key that no activation has."""
     others = [name for name in job.place.names if name != job.place.name]
     if others:
-        everything = list_activations(replace(settings, select=(), exclude=()))
-        there = [activation.name for activation in everything]
+        there = [activation.name for activation in list_all(settings)]
         for name in [name for name in others if name not in there]:
             place = storage.named(job.destination, name)
             with (

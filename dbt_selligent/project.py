@@ -1,9 +1,8 @@
 """Has dbt parse the project for the target and vars of this command, only when something changed.
 
-dbt runs in a process of its own and writes into ``target/selligent``, so that its own artifacts,
-and the process-wide state it keeps, stay as they are. A stamp beside the manifest says from what it
-was made: the files of the project (path, size, time), target, vars, dbt's version, what the
-warehouse profile says about names, and a digest of the environment variables the files mention.
+The manifest lies in ``target/selligent``. A stamp beside it says from what it was made: the files
+of the project (path, size, time), target, vars, dbt's version, what the warehouse profile says
+about names, and a digest of the environment variables the files mention.
 """
 
 from __future__ import annotations
@@ -12,13 +11,12 @@ import hashlib
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 from dbt_selligent.errors import ProfileError, ProjectError
+from dbt_selligent.invocation import run_dbt
 from dbt_selligent.settings import Settings, load_yaml, render
 
 PATH_KEYS = {
@@ -49,7 +47,12 @@ def parse_project(settings: Settings) -> Path:
         return manifest
     folder.mkdir(parents=True, exist_ok=True)
     stamp.unlink(missing_ok=True)
-    _run_dbt_parse(settings, folder)
+    said = run_dbt(settings, "parse")
+    if said.failed:
+        raise ProjectError(
+            f"dbt cannot parse the project:\n{said.words()}",
+            "mend what dbt says, `dbt parse` shows the same",
+        )
     names = sorted(_mentioned_variables(settings))
     stamp.write_text(
         json.dumps({"of": before, "variables": names, "environment": _environment(names)})
@@ -65,26 +68,6 @@ def _same(stamp: Path, state: str) -> bool:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return False
-
-
-def _run_dbt_parse(settings: Settings, folder: Path) -> None:
-    command = [
-        *(sys.executable, "-m", "dbt.cli.main", "--no-send-anonymous-usage-stats"),
-        *("--no-use-colors", "--log-path", str(folder / "logs"), "parse"),
-        *("--project-dir", str(settings.project_dir), "--profiles-dir", str(settings.profiles_dir)),
-        *("--target", settings.target, "--target-path", str(folder), "--vars", settings.vars),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = (done.stdout.strip() or done.stderr.strip()).splitlines()
-        words = [re.sub(r"^\d\d:\d\d:\d\d\s+", "", line) for line in said]
-        # dbt quotes a value of the profile there, which may be a secret.
-        words = [re.sub(r"(Credentials in profile .* invalid): .*", r"\1", line) for line in words]
-        useful = [line for line in words if line and not line.startswith("Running with dbt")]
-        raise ProjectError(
-            "dbt cannot parse the project:\n" + "\n".join(f"  {line}" for line in useful[-20:]),
-            "mend what dbt says, `dbt parse` shows the same",
-        )
 
 
 def _state_of(settings: Settings) -> str:

@@ -1,13 +1,19 @@
-"""The activations that a command is about: read from the project, selected as dbt selects."""
+"""The activations that a command is about: read from the project, selected as dbt selects.
+
+An activation is selected where dbt selects its exposure or the model that feeds it: what
+`dbt build -s +customers` built, `sync -s +customers` sends. Where either is excluded, it is left
+out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Collection, Sequence
 
 from dbt_selligent.activation import Activation, read_activations
-from dbt_selligent.errors import ActivationFaults, ConfigurationError, Fault
-from dbt_selligent.manifest import read_manifest
+from dbt_selligent.criteria import find_nodes, is_simple, split_criteria
+from dbt_selligent.errors import ActivationFaults, ConfigurationError, Fault, nearest
+from dbt_selligent.listing import list_nodes, may_have_default_selector
+from dbt_selligent.manifest import Manifest, read_manifest
 from dbt_selligent.project import parse_project
 from dbt_selligent.settings import Settings
 
@@ -17,22 +23,25 @@ def read_selected(settings: Settings) -> tuple[tuple[Activation, ...], tuple[Fau
 
     Raises ConfigurationError where nothing is selected, or the selection is not understood.
     """
-    unknown = unknown_methods([*settings.select, *settings.exclude])
-    if unknown:
+    if settings.selector and (settings.select or settings.exclude):
         raise ConfigurationError(
-            f"{unknown[0]}: this version selects by name, tag:, exposure: and wildcards of these",
-            "write for example --select tag:crm",
+            "--selector stands alone: dbt heeds no --select and no --exclude beside it",
+            "give one or the other",
         )
-    activations, faults = read_activations(read_manifest(parse_project(settings)), settings)
-    chosen = select(activations, settings.select, settings.exclude)
+    manifest = read_manifest(parse_project(settings))
+    activations, faults = read_activations(manifest, settings)
+    if not activations:
+        if faults:
+            return (), faults
+        raise ConfigurationError(
+            "the project has no activation",
+            "declare one: an exposure with config.meta.selligent, see the README",
+        )
+    wanted = _wanted(settings, manifest, activations)
+    excluded = _excluded(settings, manifest)
+    chosen = tuple(each for each in wanted if not _is_in(each, excluded))
     if not chosen and not faults:
-        there = ", ".join(activation.name for activation in activations)
-        raise ConfigurationError(
-            "no activation is selected" if there else "the project has no activation",
-            f"there are: {there}"
-            if there
-            else "declare one: an exposure with config.meta.selligent, see the README",
-        )
+        raise _nothing(settings, activations, wanted)
     return chosen, faults
 
 
@@ -44,38 +53,64 @@ def list_activations(settings: Settings) -> tuple[Activation, ...]:
     return chosen
 
 
-def select(
-    activations: Sequence[Activation], wanted: Sequence[str], excluded: Sequence[str]
+def list_all(settings: Settings) -> tuple[Activation, ...]:
+    """All activations, whatever is selected; raises ActivationFaults like `list_activations`."""
+    activations, faults = read_activations(read_manifest(parse_project(settings)), settings)
+    if faults:
+        raise ActivationFaults(faults)
+    return activations
+
+
+def _wanted(
+    settings: Settings, manifest: Manifest, activations: tuple[Activation, ...]
 ) -> tuple[Activation, ...]:
-    """Those named by a name, ``tag:``, ``exposure:`` or a wildcard of these, less the excluded.
-
-    A criterion may hold several, separated by blanks, as dbt's do.
-    """
-    take = [each for criterion in wanted for each in criterion.split()]
-    leave = [each for criterion in excluded for each in criterion.split()]
-    return tuple(
-        activation
-        for activation in activations
-        if (not take or any(_matches(activation, each) for each in take))
-        and not any(_matches(activation, each) for each in leave)
-    )
+    """Those that are selected, the excluded among them."""
+    if settings.select:
+        nodes = _nodes(settings, manifest, settings.select)
+    elif settings.selector:
+        nodes = list_nodes(settings, "--selector", settings.selector)
+    elif not settings.selects and may_have_default_selector(settings):
+        nodes = list_nodes(settings)
+    else:
+        return activations
+    return tuple(each for each in activations if _is_in(each, nodes))
 
 
-def _matches(activation: Activation, criterion: str) -> bool:
-    method, colon, pattern = criterion.partition(":")
-    if not colon:
-        return fnmatchcase(activation.name, criterion)
-    if method == "tag":
-        return any(fnmatchcase(tag, pattern) for tag in activation.tags)
-    return method == "exposure" and fnmatchcase(activation.name, pattern)
+def _excluded(settings: Settings, manifest: Manifest) -> frozenset[str]:
+    # dbt excludes nodes, one by one: by its own --exclude, an activation whose exposure alone is
+    # excluded would still be selected by its model.
+    return _nodes(settings, manifest, settings.exclude)
 
 
-def unknown_methods(criteria: Sequence[str]) -> tuple[str, ...]:
-    """The criteria that `select` does not know, such as graph operators: never silently nothing."""
-    each = [part for criterion in criteria for part in criterion.split()]
-    return tuple(
-        part
-        for part in each
-        if any(sign in part for sign in "+@,")
-        or (":" in part and part.partition(":")[0] not in ("tag", "exposure"))
-    )
+def _nodes(settings: Settings, manifest: Manifest, given: Sequence[str]) -> frozenset[str]:
+    """What the criteria select, whoever is asked: dbt is where one of them is not simple."""
+    criteria = split_criteria(given)
+    if all(is_simple(each) for each in criteria):
+        return find_nodes(manifest, criteria)
+    return list_nodes(settings, *(f"--select={each}" for each in criteria))
+
+
+def _is_in(activation: Activation, nodes: Collection[str]) -> bool:
+    return activation.unique_id in nodes or activation.model.unique_id in nodes
+
+
+def _nothing(
+    settings: Settings, activations: Sequence[Activation], wanted: Sequence[Activation]
+) -> ConfigurationError:
+    names = [each.name for each in activations]
+    there = f"there are: {', '.join(names)}"
+    if wanted:
+        left_out = ", ".join(each.name for each in wanted)
+        return ConfigurationError(f"--exclude leaves out all that is selected: {left_out}", there)
+    if settings.select:
+        criteria = split_criteria(settings.select)
+        legal = [*names, *(each.model.name for each in activations)]
+        like = [found for each in criteria if (found := nearest(each, legal))]
+        by = f"--select {' '.join(criteria) or repr('')}"
+        by = f"any criterion of {by}" if len(criteria) > 1 else by
+        there = f"did you mean {like[0]}? {there}" if like else there
+    elif settings.selector:
+        by = f"--selector {settings.selector}"
+    else:
+        by = "the default selector of selectors.yml"
+    return ConfigurationError(f"no activation is selected by {by}", there)

@@ -18,6 +18,7 @@ from dbt_selligent.naming import file_name, leads_elsewhere
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PROFILE = "selligent"
+OWN_FOLDER = "selligent"  # of the tool, in dbt's target path
 REQUIRED = ("url", "organization", "api_key", "api_secret")
 OPTIONAL = ("type", "state", "state_schema", "timezone", "require_state", "notify")
 
@@ -73,9 +74,10 @@ class Destination:
 class Settings:
     """What one command was asked to do, and where; paths are absolute.
 
-    ``vars`` is the YAML text given to dbt as it is. ``profiles`` is the parsed, not yet rendered
-    profiles.yml: an output is rendered only when it is used, so that a variable missing for
-    another one is no obstacle. ``macro_folders`` are those of the project's own macros.
+    ``vars`` is the YAML text given to dbt as it is, and so is ``state_dir``: a relative one starts
+    at the project. ``profiles`` is the parsed, not yet rendered profiles.yml: an output is rendered
+    only when it is used, so that a variable missing for another one is no obstacle.
+    ``macro_folders`` are those of the project's own macros.
     """
 
     project_dir: Path
@@ -87,6 +89,8 @@ class Settings:
     destination: str | None = None
     select: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    selector: str | None = None
+    state_dir: str | None = None
     threads: int = 1
     full_refresh: bool = False
     force: bool = False
@@ -100,7 +104,12 @@ class Settings:
     @property
     def own_target_path(self) -> Path:
         """Where dbt parses the project for this tool, apart from dbt's own artifacts."""
-        return self.target_path / "selligent"
+        return self.target_path / OWN_FOLDER
+
+    @property
+    def selects(self) -> bool:
+        """Whether the command says which activations it is about."""
+        return bool(self.select or self.exclude or self.selector)
 
     def warehouse_output(self) -> dict[str, Any]:
         """The dbt profile's output for the target, not rendered: it may hold secrets."""
@@ -172,14 +181,12 @@ def resolve_settings(
         raise ConfigurationError(
             "--vars is not a YAML dictionary", "write it like --vars '{as_of: 2026-01-31}'"
         )
-    relative = target_path or os.environ.get("DBT_TARGET_PATH") or description.get("target-path")
-    rendered = render(relative or "target", str(project / "dbt_project.yml"), "target-path")
     return Settings(
         project_dir=project,
         profiles_dir=folder,
         profile=profile,
         target=chosen_target,
-        target_path=(project / str(rendered)).resolve(),
+        target_path=_target_path(project, description, target_path),
         vars=vars or "{}",
         profiles=profiles,
         macro_folders=tuple(
@@ -187,6 +194,12 @@ def resolve_settings(
         ),
         **chosen,
     )
+
+
+def find_target_path(project_dir: str | None, target_path: str | None) -> Path:
+    """Where dbt's artifacts are, whatever the profiles; raises ConfigurationError."""
+    project = _find_project(project_dir)
+    return _target_path(project, _read_yaml(project / "dbt_project.yml", ProjectError), target_path)
 
 
 def render(value: Any, file: str, key: str) -> Any:
@@ -239,6 +252,12 @@ def _find_project(given: str | None) -> Path:
         f"no dbt_project.yml in {candidates[0]}" + ("" if named else " or any folder above it"),
         "run this in your dbt project, or name it with --project-dir",
     )
+
+
+def _target_path(project: Path, description: Mapping[str, Any], given: str | None) -> Path:
+    relative = given or os.environ.get("DBT_TARGET_PATH") or description.get("target-path")
+    rendered = render(relative or "target", str(project / "dbt_project.yml"), "target-path")
+    return (project / str(rendered)).resolve()
 
 
 def _find_profiles_dir(given: str | None, project: Path) -> Path:

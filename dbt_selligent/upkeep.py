@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.catalog import read_catalog
@@ -18,7 +18,7 @@ from dbt_selligent.kept import Kept, describe
 from dbt_selligent.places import Identity, Place, private_folder
 from dbt_selligent.planning import Plan
 from dbt_selligent.preparing import plan_job, prepare_state, take_over
-from dbt_selligent.selection import list_activations
+from dbt_selligent.selection import list_activations, list_all
 from dbt_selligent.settings import Destination, Settings
 from dbt_selligent.state import open_state
 from dbt_selligent.stateview import differences
@@ -166,8 +166,7 @@ def _at_once(_: float) -> None:
 
 
 def _by_name(settings: Settings) -> dict[str, Activation]:
-    everything = replace(settings, select=(), exclude=())
-    return {activation.name: activation for activation in list_activations(everything)}
+    return {activation.name: activation for activation in list_all(settings)}
 
 
 def _destination(settings: Settings, activation: Activation | None) -> Destination:

@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 import click
 
+from dbt_selligent.cli.arguments import spread_criteria
 from dbt_selligent.cli.say import say
 from dbt_selligent.cli.signals import heed_signals
 
@@ -24,6 +25,7 @@ COMMANDS = {
     "verify": "read the lists back, and compare them with what Selligent confirmed",
     "state": "show, forget, rename or adopt what is kept of what Selligent confirmed",
     "sandbox": "serve a local Selligent, for trying and testing",
+    "completion": "print a script for the shell: it completes commands, flags and names",
 }
 
 
@@ -40,12 +42,16 @@ class _Commands(click.Group):
         command: click.Command = getattr(module, cmd_name)
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, spread_criteria(args))
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         from dbt_selligent.errors import nearest
 
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        unknown = args and args[0] not in COMMANDS and not args[0].startswith("-")
+        if unknown and not ctx.resilient_parsing:  # as it is while a shell completes a line
             like = nearest(args[0], list(COMMANDS))
             ctx.fail(f"no command {args[0]!r}" + (f"; did you mean {like}?" if like else ""))
         return super().resolve_command(ctx, args)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from dbt_selligent.cli.completion import complete_criteria
 from dbt_selligent.settings import Settings, resolve_settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -20,8 +21,27 @@ _PROJECT = (
     click.option("--destination", metavar="NAME", help="an output of the selligent profile"),
 )
 _SELECTION = (
-    click.option("-s", "--select", multiple=True, metavar="CRITERION", help="name, tag:, wildcard"),
-    click.option("--exclude", multiple=True, metavar="CRITERION", help="the same, left out"),
+    click.option(
+        *("-s", "--select"),
+        multiple=True,
+        metavar="CRITERIA",
+        help="as dbt selects: names of activations or models, tag:crm, +customers",
+        shell_complete=complete_criteria,
+    ),
+    click.option(
+        "--exclude",
+        multiple=True,
+        metavar="CRITERIA",
+        help="the same, left out",
+        shell_complete=complete_criteria,
+    ),
+    click.option("--selector", metavar="NAME", help="a selector of selectors.yml"),
+    click.option(
+        *("--state", "state_dir"),
+        type=click.Path(file_okay=False),
+        metavar="DIR",
+        help="artifacts of dbt for state:modified",
+    ),
 )
 _OUTPUT = (
     click.option("-q", "--quiet", is_flag=True, help="say nothing but errors"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from dbt_selligent.cli.completion import complete_names
 from dbt_selligent.cli.options import project_options, selection_options, settings_of
 from dbt_selligent.cli.say import say
 
@@ -35,7 +36,7 @@ def show(output: str, **flags: Any) -> None:
 
 
 @state.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_names)
 @project_options
 @yes_option
 def reset(name: str, yes: bool, **flags: Any) -> None:
@@ -46,8 +47,8 @@ def reset(name: str, yes: bool, **flags: Any) -> None:
 
 
 @state.command()
-@click.argument("old")
-@click.argument("new")
+@click.argument("old", shell_complete=complete_names)
+@click.argument("new", shell_complete=complete_names)
 @project_options
 @yes_option
 def rename(old: str, new: str, yes: bool, **flags: Any) -> None:

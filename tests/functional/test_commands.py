@@ -258,8 +258,9 @@ def test_ls_lists_the_activations_as_text_and_json(shop: Shop) -> None:
     ("arguments", "said"),
     [
         (("sync", "--select", "nobody"), "there are: crm, mails, orders, things"),
-        (("sync", "--select", "+crm"), "this version selects by name"),
-        (("plan", "--select", "state:modified"), "this version selects by name"),
+        (("sync", "--select", "+nobody"), "there are: crm, mails, orders, things"),
+        (("plan", "--select", "stage:modified"), "'stage' is not a valid method name"),
+        (("sync", "--selector", "web", "--exclude", "crm"), "--selector stands alone"),
         (("sync", "--target", "nowhere"), "no output 'nowhere'; there are: dev"),
         (("sync", "--destination", "nowhere"), "no output 'nowhere' (asked for); there are: dev"),
         (("sync", "--vars", "[1]"), "--vars is not a YAML dictionary"),

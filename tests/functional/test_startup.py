@@ -27,6 +27,24 @@ DUCKDB = ["dbt.adapters.duckdb"]
 RENDERER = ["dbt", "dbt_common", "dbt.config.renderer", "dbt.adapters"]
 
 
+def imported_by(shop: Shop, *arguments: str, code: int = 0) -> list[str]:
+    """What a command has imported of apprise and dbt."""
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND, *arguments],
+        cwd=shop.folder,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (code, ""), done.stderr + done.stdout
+    *_, last = done.stdout.splitlines()
+    said, *imported = last.split()
+    assert said == "imported:"
+    return imported
+
+
 @pytest.mark.parametrize(
     ("changed", "imported"),
     [
@@ -48,18 +66,7 @@ def test_dbt_is_imported_only_where_the_profile_needs_it(
     path.write_text(json.dumps(profiles))
     monkeypatch.setenv("SHOP_FOLDER", str(shop.folder))
     for command in ("plan", "sync"):
-        done = subprocess.run(
-            [sys.executable, "-c", COMMAND, command, "--select", "crm"],
-            cwd=shop.folder,
-            env=clean_environment(),
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-        assert (done.returncode, done.stderr) == (0, ""), done.stderr + done.stdout
-        *_, last = done.stdout.splitlines()
-        assert last.split() == ["imported:", *imported]
+        assert imported_by(shop, command, "--select", "crm") == imported
     assert shop.records() == [ANN]
 
 
@@ -71,14 +78,17 @@ def test_apprise_is_imported_only_where_there_is_something_to_tell(shop: Shop) -
         shop.profile(notify=inbox.address)
         for fault, imported in (("load:delay=0", []), ("load:401", ["apprise"])):
             shop.sandbox.faults([fault])
-            done = subprocess.run(
-                [sys.executable, "-c", COMMAND, "sync", "--full-refresh"],
-                cwd=shop.folder,
-                env=clean_environment(),
-                capture_output=True,
-                text=True,
-                timeout=SECONDS,
-                check=False,
-            )
-            assert done.stderr == ""
-            assert done.stdout.splitlines()[-1].split() == ["imported:", *imported]
+            code = int(bool(imported))
+            assert imported_by(shop, "sync", "--full-refresh", code=code) == imported
+
+
+def test_a_selection_by_names_and_tags_needs_no_dbt(shop: Shop) -> None:
+    log = shop.folder / "target" / "selligent" / "logs" / "dbt.log"
+    before = log.read_bytes()
+
+    assert (
+        imported_by(shop, "ls", "-s", "tag:daily", "c*", "exposure:mails", "--exclude", "x") == []
+    )
+
+    # Nor was it started, in a process of its own.
+    assert log.read_bytes() == before

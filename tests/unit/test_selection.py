@@ -1,5 +1,6 @@
-"""Which activations a command is about."""
+"""Which activations a command is about, where dbt need not be asked."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,115 +9,172 @@ import pytest
 from dbt_selligent import selection
 from dbt_selligent.activation import Activation
 from dbt_selligent.errors import ActivationFaults, ConfigurationError, Fault
-from dbt_selligent.manifest import Manifest, Model
-from dbt_selligent.selection import list_activations, read_selected, select, unknown_methods
+from dbt_selligent.manifest import Exposure, Manifest, Model
+from dbt_selligent.selection import list_activations, list_all, read_selected
 from dbt_selligent.settings import Settings
 
-MODEL = Model("model.shop.c", "c", "model", "table", '"s"."m"."c"', "s", "m", "models/c.sql")
-SETTINGS = Settings(Path("/p"), Path("/p"), "shop", "dev", Path("/p/target"))
 FAULT = Fault("models/crm.yml", "broken", "list", "missing")
 
 
-def make(name: str, *tags: str) -> Activation:
+def make(name: str, fed_by: str, *tags: str) -> tuple[Exposure, Activation]:
+    """An exposure with these tags, and its activation."""
     unique_id, file = f"exposure.shop.{name}", "models/crm.yml"
-    return Activation(
-        name, unique_id, file, tags, MODEL, "dev", "L", (("ID", "id"),), (("A", "a"),)
+    exposure = Exposure(unique_id, name, "shop", file, tags, (fed_by,), {}, ("shop", name))
+    model = MODELS[f"model.shop.{fed_by}"]
+    return exposure, Activation(
+        name, unique_id, file, tags, model, "dev", "L", (("ID", "id"),), (("A", "a"),)
     )
 
 
-ALL = (make("crm_customers", "crm", "daily"), make("crm_orders", "crm"), make("web_visits", "web"))
+def model(name: str, *tags: str) -> Model:
+    relation, file = f'"s"."m"."{name}"', f"models/{name}.sql"
+    unique_id, fqn = f"model.shop.{name}", ("shop", name)
+    return Model(unique_id, name, "model", "table", relation, "s", "m", file, tags=tags, fqn=fqn)
 
 
-def names(wanted: list[str], excluded: list[str] | None = None) -> list[str]:
-    return [activation.name for activation in select(ALL, wanted, excluded or [])]
+MODELS = {
+    each.unique_id: each for each in (model("customers", "heavy"), model("orders"), model("spare"))
+}
+BOTH = (
+    make("crm_customers", "customers", "crm", "daily"),
+    make("crm_orders", "orders", "crm"),
+    make("vips", "customers", "web"),
+)
+ALL = tuple(activation for _, activation in BOTH)
+MANIFEST = Manifest(MODELS, tuple(exposure for exposure, _ in BOTH))
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(tmp_path, tmp_path, "shop", "dev", tmp_path / "target")
+
+
+@pytest.fixture(autouse=True)
+def found(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[object, ...]]:
+    """What is found in the project: activations and faults; dbt must not be asked."""
+    there: dict[str, tuple[object, ...]] = {"activations": ALL, "faults": ()}
+    read: Callable[..., object] = lambda *_: (there["activations"], there["faults"])  # noqa: E731
+    monkeypatch.setattr(selection, "parse_project", lambda _: Path("/p/manifest.json"))
+    monkeypatch.setattr(selection, "read_manifest", lambda _: MANIFEST)
+    monkeypatch.setattr(selection, "read_activations", read)
+    monkeypatch.setattr(selection, "list_nodes", lambda *_: pytest.fail("dbt was asked"))
+    return there
 
 
 @pytest.mark.parametrize(
     ("wanted", "excluded", "chosen"),
     [
-        ([], [], ["crm_customers", "crm_orders", "web_visits"]),
+        ([], [], ["crm_customers", "crm_orders", "vips"]),
         (["crm_orders"], [], ["crm_orders"]),
-        (["CRM_ORDERS"], [], []),
-        (["crm"], [], []),
-        (["crm_*"], [], ["crm_customers", "crm_orders"]),
-        (["*_?rders"], [], ["crm_orders"]),
-        (["tag:crm"], [], ["crm_customers", "crm_orders"]),
-        (["tag:d*"], [], ["crm_customers"]),
-        (["tag:nothing"], [], []),
-        (["exposure:web_visits"], [], ["web_visits"]),
+        # The name of a model, and its tags: all that it feeds.
+        (["customers"], [], ["crm_customers", "vips"]),
+        (["tag:heavy"], [], ["crm_customers", "vips"]),
         (["exposure:crm_*"], [], ["crm_customers", "crm_orders"]),
-        (["web_visits", "crm_customers"], [], ["crm_customers", "web_visits"]),
-        (["web_visits crm_customers"], [], ["crm_customers", "web_visits"]),
-        (["crm_orders", "tag:crm"], [], ["crm_customers", "crm_orders"]),
-        ([], ["tag:daily"], ["crm_orders", "web_visits"]),
+        (["exposure:customers", "vips"], [], ["vips"]),
+        (["vips crm_orders"], [], ["crm_orders", "vips"]),
+        (["spare", "vips"], [], ["vips"]),
+        ([], ["tag:daily"], ["crm_orders", "vips"]),
+        ([], ["customers"], ["crm_orders"]),
         (["tag:crm"], ["crm_orders"], ["crm_customers"]),
-        (["tag:crm"], ["crm_orders tag:daily"], []),
-        (["crm_orders"], ["exposure:*"], []),
+        # Either of the two is excluded.
+        (["customers"], ["exposure:vips"], ["crm_customers"]),
+        (["exposure:*"], ["tag:heavy"], ["crm_orders"]),
     ],
 )
-def test_select(wanted: list[str], excluded: list[str], chosen: list[str]) -> None:
-    assert names(wanted, excluded) == chosen
+def test_an_activation_is_its_exposure_and_its_model(
+    settings: Settings, wanted: list[str], excluded: list[str], chosen: list[str]
+) -> None:
+    selected = list_activations(replace(settings, select=tuple(wanted), exclude=tuple(excluded)))
+    assert [activation.name for activation in selected] == chosen
 
 
-def test_what_is_not_understood_is_said() -> None:
-    known = ["crm_*", "tag:crm", "exposure:crm"]
-    unknown = ["+crm", "crm+", "@crm", "a,b", "model:x", "tags:crm", "path:models"]
+def test_the_faults_of_all_come_with_the_selected(
+    settings: Settings, found: dict[str, tuple[object, ...]]
+) -> None:
+    found["faults"] = (FAULT,)
 
-    assert unknown_methods(known) == ()
-    assert unknown_methods([" ".join(known + unknown)]) == tuple(unknown)
-
-
-@pytest.fixture
-def project(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[object, ...]]:
-    """A project whose activations and faults are these."""
-    found: dict[str, tuple[object, ...]] = {"activations": ALL, "faults": ()}
-    monkeypatch.setattr(selection, "parse_project", lambda _: Path("/p/manifest.json"))
-    monkeypatch.setattr(selection, "read_manifest", lambda _: Manifest({}, ()))
-    monkeypatch.setattr(
-        selection, "read_activations", lambda *_: (found["activations"], found["faults"])
-    )
-    return found
-
-
-def test_the_faults_of_all_come_with_the_selected(project: dict[str, tuple[object, ...]]) -> None:
-    project["faults"] = (FAULT,)
-
-    chosen, faults = read_selected(replace(SETTINGS, select=("crm_orders",)))
+    chosen, faults = read_selected(replace(settings, select=("crm_orders",)))
 
     assert [activation.name for activation in chosen] == ["crm_orders"]
     assert faults == (FAULT,)
-    with pytest.raises(ActivationFaults, match="exposure broken: list: missing"):
-        list_activations(SETTINGS)
+    for read in (list_activations, list_all):
+        with pytest.raises(ActivationFaults, match="exposure broken: list: missing"):
+            read(settings)
 
 
-@pytest.mark.usefixtures("project")
-def test_nothing_is_selected() -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        read_selected(replace(SETTINGS, select=("nobody",)))
-
-    assert caught.value.message == "no activation is selected"
-    assert "crm_customers, crm_orders, web_visits" in (caught.value.next_step or "")
-
-
-def test_there_is_nothing_to_select(project: dict[str, tuple[object, ...]]) -> None:
-    project["activations"] = ()
-
-    with pytest.raises(ConfigurationError, match="the project has no activation"):
-        read_selected(SETTINGS)
-
-
-@pytest.mark.usefixtures("project")
-@pytest.mark.parametrize("flag", ["select", "exclude"])
-def test_an_operator_is_an_error_before_dbt_is_asked(
-    flag: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("wanted", "excluded", "message", "step"),
+    [
+        (["crm_oders"], [], "no activation is selected by --select crm_oders",
+         "did you mean crm_orders? there are: crm_customers, crm_orders, vips"),
+        (["x y", "z"], [], "no activation is selected by any criterion of --select x y z",
+         "there are: crm_customers, crm_orders, vips"),
+        ([""], [], "no activation is selected by --select ''",
+         "there are: crm_customers, crm_orders, vips"),
+        (["spare"], ["vips"], "no activation is selected by --select spare",
+         "there are: crm_customers, crm_orders, vips"),
+        (["tag:heavy"], ["customers"],
+         "--exclude leaves out all that is selected: crm_customers, vips",
+         "there are: crm_customers, crm_orders, vips"),
+    ],
+)  # fmt: skip
+def test_nothing_is_selected(
+    settings: Settings, wanted: list[str], excluded: list[str], message: str, step: str
 ) -> None:
-    monkeypatch.setattr(selection, "parse_project", lambda _: pytest.fail("dbt was asked"))
-    criteria = ("crm_orders+",)
-    settings = (
-        replace(SETTINGS, select=criteria)
-        if flag == "select"
-        else replace(SETTINGS, exclude=criteria)
-    )
+    with pytest.raises(ConfigurationError) as caught:
+        read_selected(replace(settings, select=tuple(wanted), exclude=tuple(excluded)))
 
-    with pytest.raises(ConfigurationError, match=r"crm_orders\+: this version selects by"):
-        read_selected(settings)
+    assert (caught.value.message, caught.value.next_step) == (message, step)
+
+
+def test_there_is_nothing_to_select(
+    settings: Settings, found: dict[str, tuple[object, ...]]
+) -> None:
+    found["activations"] = ()
+
+    for wanted in ((), ("+crm",)):
+        with pytest.raises(ConfigurationError, match="the project has no activation"):
+            read_selected(replace(settings, select=wanted))
+    assert list_all(settings) == ()
+
+
+def test_a_selector_stands_alone(settings: Settings) -> None:
+    web = replace(settings, selector="web")
+    for beside in (replace(web, select=("crm_orders",)), replace(web, exclude=("crm_orders",))):
+        with pytest.raises(ConfigurationError, match="--selector stands alone"):
+            read_selected(beside)
+
+
+@pytest.mark.parametrize(
+    ("content", "asked"),
+    [
+        ("selectors: [{name: a, definition: x}]", False),
+        ("selectors: [{name: a, definition: x, default: false}]", False),
+        ("selectors: [{name: a, definition: x, default: true}]", True),
+        ("selectors: [{name: a, definition: x, default: \"{{ target.name == 'dev' }}\"}]", True),
+        ("selectors: [", True),
+        ("selectors: [a]", True),
+        ("", True),
+    ],
+)
+def test_dbt_judges_a_default_selector_where_there_may_be_one(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, content: str, asked: bool
+) -> None:
+    (settings.project_dir / "selectors.yml").write_text(content)
+    calls: list[tuple[str, ...]] = []
+
+    def ask(_: Settings, *flags: str) -> frozenset[str]:
+        calls.append(flags)
+        return frozenset({"model.shop.customers"})
+
+    monkeypatch.setattr(selection, "list_nodes", ask)
+
+    chosen = list_activations(settings)
+
+    assert calls == [()] * asked
+    assert len(chosen) == (2 if asked else 3)
+    # Where something is selected, or all are meant, it is of no matter.
+    list_activations(replace(settings, exclude=("crm_orders",)))
+    list_activations(replace(settings, select=("crm_orders",)))
+    assert len(list_all(settings)) == 3
+    assert calls == [()] * asked
