@@ -126,7 +126,8 @@ class Settings:
             raise ProfileError(
                 f"{self.profiles_dir / 'profiles.yml'}: profile {PROFILE}: "
                 f"no output {chosen!r} ({why}); there are: {there}",
-                "add the output, or name another with --destination NAME or `destination:`",
+                "`dbt-selligent init` adds it; or name another with --destination NAME or "
+                "`destination:`",
             )
         return _destination(chosen, outputs[chosen], self.project_dir, self.profiles_dir)
 
@@ -272,7 +273,9 @@ def _outputs(profiles: Mapping[str, Any], profile: str, folder: Path) -> dict[st
     if profile not in profiles:
         there = ", ".join(sorted(str(name) for name in profiles if name != "config")) or "none"
         mend = (
-            "add it as the README shows" if profile == PROFILE else "see `profile:` in the project"
+            "`dbt-selligent init` adds it"
+            if profile == PROFILE
+            else "`dbt init`, in the project, asks for your warehouse and adds it"
         )
         raise ProfileError(f"{where}: no profile {profile!r}; there are: {there}", mend)
     outputs = profiles[profile].get("outputs") if isinstance(profiles[profile], dict) else None
@@ -325,7 +328,7 @@ def _destination(name: str, output: Any, project: Path, folder: Path) -> Destina
         ) from None
     return Destination(
         name=name,
-        url=_checked_url(text["url"], where),
+        url=check_url(text["url"], where),
         organization=text["organization"],
         api_key=Secret(text["api_key"]),
         api_secret=Secret(text["api_secret"]),
@@ -343,7 +346,8 @@ def _state_folder(project: Path, given: str, where: str) -> Path:
         raise ProfileError(f"{where}: state: not a folder: {given!r}") from None
 
 
-def _checked_url(url: str, where: str) -> str:
+def check_url(url: str, where: str) -> str:
+    """A URL without what does not belong to it; raises ProfileError that says where it stands."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port

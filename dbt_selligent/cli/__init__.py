@@ -15,7 +15,7 @@ from dbt_selligent.cli.signals import heed_signals
 COMMANDS = {
     "sync": "send what changed since Selligent last confirmed it",
     "plan": "say what sync would do; send nothing",
-    "init": "write an exposure for a list and a model; --create makes what the list lacks",
+    "init": "ask for destination, model and list; write profile and exposure",
     "ls": "list the activations",
     "validate": "say every fault of every activation; --live, against the lists too",
     "debug": "check project, profile, warehouse, credentials, lists and fields",
