@@ -22,7 +22,10 @@ def add_output(text: str, name: str, output: Mapping[str, str]) -> str | None:
     """The text with an output that is not in it; None where it would come to say something else."""
     try:
         wanted = deepcopy(load_yaml(text)) or {}
-        wanted.setdefault(PROFILE, {}).setdefault("outputs", {})[name] = {**output}
+        outputs = wanted.setdefault(PROFILE, {}).setdefault("outputs", {})
+        if name in outputs:  # of two of one name, YAML takes the last
+            return None
+        outputs[name] = {**output}
         changed = _with_lines(text, name, output)
         return changed if load_yaml(changed) == wanted else None
     except (yaml.YAMLError, AttributeError, TypeError, ValueError, RecursionError):

@@ -22,6 +22,7 @@ COMMANDS = {
     "status": "show the last runs, and rejected, held and invalid rows",
     "verify": "read the lists back, and compare them with what Selligent confirmed",
     "state": "show, forget, rename or adopt what is kept of what Selligent confirmed",
+    "schema": "print the JSON Schema of activations, for editors",
     "sandbox": "serve a local Selligent, for trying and testing",
 }
 
