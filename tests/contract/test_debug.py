@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from contract.houses import SCHEMA, STATE_SCHEMA
+from contract.house import SCHEMA, STATE_SCHEMA
 from contract.world import ANN, World, crm
 
 ROLE = "keeper"
