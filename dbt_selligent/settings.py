@@ -21,6 +21,7 @@ PROFILE = "selligent"
 REQUIRED = ("url", "organization", "api_key", "api_secret")
 OPTIONAL = ("type", "state", "state_schema", "timezone", "require_state")
 NOT_YET = ("notify",)
+ADD_WAREHOUSE = "`dbt init`, in the project, asks for your warehouse and adds it"
 
 
 def load_yaml(text: str) -> Any:
@@ -264,7 +265,8 @@ def _read_yaml(path: Path, error: type[ConfigurationError]) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as broken:
         raise error(f"{path}: cannot be read: {broken.__class__.__name__}") from None
     if not isinstance(content, dict):
-        raise error(f"{path}: empty, or not a YAML dictionary")
+        mend = ADD_WAREHOUSE if error is ProfileError else None
+        raise error(f"{path}: empty, or not a YAML dictionary", mend)
     return content
 
 
@@ -272,11 +274,7 @@ def _outputs(profiles: Mapping[str, Any], profile: str, folder: Path) -> dict[st
     where = folder / "profiles.yml"
     if profile not in profiles:
         there = ", ".join(sorted(str(name) for name in profiles if name != "config")) or "none"
-        mend = (
-            "`dbt-selligent init` adds it"
-            if profile == PROFILE
-            else "`dbt init`, in the project, asks for your warehouse and adds it"
-        )
+        mend = "`dbt-selligent init` adds it" if profile == PROFILE else ADD_WAREHOUSE
         raise ProfileError(f"{where}: no profile {profile!r}; there are: {there}", mend)
     outputs = profiles[profile].get("outputs") if isinstance(profiles[profile], dict) else None
     if not isinstance(outputs, dict):
