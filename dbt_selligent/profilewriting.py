@@ -117,9 +117,9 @@ def _from_environment(variable: str) -> str:
 def _put(path: Path, text: str) -> None:
     """Puts a text in the place of a file, at once; its rights, and a link to it, stay."""
     there = path.resolve()
+    # A folder of its owner's alone: there may be secrets in the text.
     with tempfile.TemporaryDirectory(dir=there.parent, prefix=".profiles-") as folder:
         written = Path(folder) / there.name
-        written.touch(mode=there.stat().st_mode & 0o777)
         written.write_bytes(text.encode("utf-8"))
         written.chmod(there.stat().st_mode & 0o777)
         written.replace(there)

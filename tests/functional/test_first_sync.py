@@ -363,14 +363,14 @@ def test_the_sandbox_comes_first_and_is_written_beside_other_outputs(shop: Shop)
     (shop.folder / "kept.yml").write_text(text)
     path.unlink()
     path.symlink_to(shop.folder / "kept.yml")
-    path.chmod(0o640)
+    path.chmod(0o660)
     answers = Answers(("Where rows", None), ("Write it?", None))
     provided(shop, answers)
     assert answers.offered == [["sandbox", "instance"]]
     added = "".join(f"{line}\n" for line in OUTPUT.format(url=URL).splitlines()[3:])
     assert path.read_text() == text + added
     assert path.is_symlink()
-    assert path.stat().st_mode & 0o777 == 0o640
+    assert path.stat().st_mode & 0o777 == 0o660
     assert sorted(each.name for each in shop.folder.glob(".profiles*")) == []
     path.unlink()
     (shop.folder / "kept.yml").unlink()
