@@ -18,7 +18,7 @@ COMMANDS = {
     "init": "ask for destination, model and list; write profile and exposure",
     "ls": "list the activations",
     "validate": "say every fault of every activation; --live, against the lists too",
-    "debug": "check project, profile, warehouse, credentials, lists and fields",
+    "debug": "check project, profile, warehouse, rights, credentials, lists and fields",
     "status": "show the last runs, and rejected, held and invalid rows",
     "verify": "read the lists back, and compare them with what Selligent confirmed",
     "state": "show, forget, rename or adopt what is kept of what Selligent confirmed",

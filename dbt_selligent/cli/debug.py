@@ -17,7 +17,7 @@ COLOURS = {"ok": "green", "note": "yellow", "FAIL": "red"}
 @project_options
 @selection_options
 def debug(**flags: Any) -> None:
-    """Check project, profile, warehouse, credentials, lists and fields, one line each."""
+    """Check project, profile, warehouse, rights, credentials, lists and fields, one line each."""
     from dbt_selligent.checks import check_all
 
     good = True

@@ -393,3 +393,16 @@ def test_a_profile_that_is_missing_is_told_with_the_command_that_writes_it(shop:
     told = shop.invoke("debug", "--target", "stage").out.splitlines()
     assert told[3].startswith(f"FAIL profiles: {shop.folder / 'profiles.yml'}: profile selligent: ")
     assert told[4].startswith("     -> `dbt-selligent init` adds it; or name another")
+
+
+def test_a_model_that_cannot_be_computed_is_named_in_the_command_that_says_more(
+    shop: Shop,
+) -> None:
+    shop.write(
+        "create view customers as select error('a@acme.example')::integer as id, 'x' as email"
+    )
+    shop.declare(meta(fields={"MAIL": "email"}))
+    done = shop.invoke("plan", "--select", "crm")
+    assert done.code == 1
+    assert "-> `dbt show --select customers` says more" in done.said
+    assert "a@acme.example" not in done.said
