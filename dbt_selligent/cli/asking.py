@@ -44,7 +44,7 @@ class Prompts:
     def text(self, what: str, default: str | None = None) -> str:
         """A text that is not empty."""
         shown = None if default is None else visible(default)
-        answer = str(click.prompt(visible(what), default=shown, err=False)).strip()
+        answer = str(click.prompt(visible(what), default=shown)).strip()
         return answer or self.text(what, default)
 
     def agree(self, what: str, *, default: bool) -> bool:

@@ -246,7 +246,10 @@ class Warehouse:
             self._forget_lost(error)
             said = words(error)
             if isinstance(error, FailedToConnectError):
-                mend = f"is {self._where} right, is the server up? `dbt debug` tries the same connection"
+                mend = (
+                    f"is {self._where} right, is the server up? `dbt debug` tries the same "
+                    "connection"
+                )
             elif "permission denied" in said:
                 mend = "give the user of the profile that right"
             else:
