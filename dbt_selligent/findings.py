@@ -172,12 +172,15 @@ def init_command(settings: Settings, activation: Activation, keys: Sequence[str]
     words = ["dbt-selligent", "init", "--list", activation.list, "--model", activation.model.name]
     for key in keys:
         words += ["--key", key]
-    default = settings.profiles.get(settings.profile, {}).get("target", "default")
-    if settings.target != default:
-        words += ["--target", settings.target]
-    if activation.destination != settings.target:
-        words += ["--destination", activation.destination]
+    words += where_flags(settings, activation.destination)
     return f"`{shlex.join([*words, '--create'])}`"
+
+
+def where_flags(settings: Settings, destination: str) -> list[str]:
+    """The flags that a command needs for this target and destination, where they are not usual."""
+    usual = settings.target == settings.default_target
+    words = [] if usual else ["--target", settings.target]
+    return words + (["--destination", destination] if destination != settings.target else [])
 
 
 def is_lacking(activation: Activation, listing: Listing | None, fault: Fault) -> bool:

@@ -29,6 +29,7 @@ class Model:
     ``relation_name`` is quoted by dbt, e.g. ``"shop"."main"."customers"``; None for ephemerals.
     ``fqn`` is how dbt names it: package, folders, name and, of a versioned model, version.
     ``tests`` are those on it, unit tests too, whose failure is an error: (unique id, name).
+    ``uniques`` are the columns that tests on it say are unique together.
     """
 
     unique_id: str
@@ -43,6 +44,7 @@ class Model:
     alias: str = ""
     tags: tuple[str, ...] = ()
     fqn: tuple[str, ...] = ()
+    uniques: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def _check_schema(content: object, path: Path) -> None:
 
 
 def _manifest(content: Mapping[str, Any]) -> Manifest:
-    tests = _tests(content)
+    tests, uniques = _tests(content), _uniques(content)
     models = {
         unique_id: Model(
             unique_id=unique_id,
@@ -119,6 +121,7 @@ def _manifest(content: Mapping[str, Any]) -> Manifest:
             alias=node["alias"],
             tags=tuple(node["tags"]),
             fqn=tuple(node["fqn"]),
+            uniques=tuple(uniques[unique_id]),
         )
         for unique_id, node in content["nodes"].items()
         if node["resource_type"] in ("model", "snapshot", "seed")
@@ -164,6 +167,22 @@ def _tests(content: Mapping[str, Any]) -> Mapping[str, list[tuple[str, str]]]:
         if str(severity).lower() == "error":
             for unique_id in _tested(node):
                 found[unique_id].append((node["unique_id"], node["name"]))
+    return found
+
+
+def _uniques(content: Mapping[str, Any]) -> Mapping[str, list[tuple[str, ...]]]:
+    """Columns that are unique together by a test of all rows, by the node that it is on."""
+    found: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    for node in content["nodes"].values():
+        told = node.get("test_metadata") or {}
+        given = told.get("kwargs") or {}
+        columns = given.get("combination_of_columns")  # as dbt_utils calls it, and others after it
+        if told.get("name") == "unique":
+            columns = [given.get("column_name")]
+        some = isinstance(columns, list) and all(isinstance(each, str) for each in columns)
+        if columns and some and not (node.get("config") or {}).get("where"):
+            for unique_id in _tested(node):
+                found[unique_id].append(tuple(columns))
     return found
 
 

@@ -49,7 +49,7 @@ class _Meta(BaseModel):
 class FieldMeta(_Meta):
     """A field with options."""
 
-    column: Name
+    column: Annotated[Name, Field(description="the column that feeds it")]
     only: Annotated[
         Literal["insert"],
         Field(description="sent with a new record; never overwrites what is there"),

@@ -135,7 +135,8 @@ def plan_job(
             left_behind=where.anew.left_behind if where.anew else 0,
         )
 
-    return reader.stage(where.state, delta, build, comparing=not where.first)
+    model = job.activation.model
+    return reader.stage(model, where.state, delta, build, comparing=not where.first)
 
 
 def _prepared(state: Place, store: StateStore, verdicts: tuple[Verdict, ...]) -> Prepared:

@@ -21,6 +21,7 @@ PROFILE = "selligent"
 OWN_FOLDER = "selligent"  # of the tool, in dbt's target path
 REQUIRED = ("url", "organization", "api_key", "api_secret")
 OPTIONAL = ("type", "state", "state_schema", "timezone", "require_state", "notify")
+ADD_WAREHOUSE = "`dbt init`, in the project, asks for your warehouse and adds it"
 
 
 def load_yaml(text: str) -> Any:
@@ -135,7 +136,8 @@ class Settings:
             raise ProfileError(
                 f"{self.profiles_dir / 'profiles.yml'}: profile {PROFILE}: "
                 f"no output {chosen!r} ({why}); there are: {there}",
-                "add the output, or name another with --destination NAME or `destination:`",
+                "`dbt-selligent init` adds it; or name another with --destination NAME or "
+                "`destination:`",
             )
         return _destination(chosen, outputs[chosen], self.project_dir, self.profiles_dir)
 
@@ -282,7 +284,8 @@ def _read_yaml(path: Path, error: type[ConfigurationError]) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as broken:
         raise error(f"{path}: cannot be read: {broken.__class__.__name__}") from None
     if not isinstance(content, dict):
-        raise error(f"{path}: empty, or not a YAML dictionary")
+        mend = ADD_WAREHOUSE if error is ProfileError else None
+        raise error(f"{path}: empty, or not a YAML dictionary", mend)
     return content
 
 
@@ -290,9 +293,7 @@ def _outputs(profiles: Mapping[str, Any], profile: str, folder: Path) -> dict[st
     where = folder / "profiles.yml"
     if profile not in profiles:
         there = ", ".join(sorted(str(name) for name in profiles if name != "config")) or "none"
-        mend = (
-            "add it as the README shows" if profile == PROFILE else "see `profile:` in the project"
-        )
+        mend = "`dbt-selligent init` adds it" if profile == PROFILE else ADD_WAREHOUSE
         raise ProfileError(f"{where}: no profile {profile!r}; there are: {there}", mend)
     outputs = profiles[profile].get("outputs") if isinstance(profiles[profile], dict) else None
     if not isinstance(outputs, dict):
@@ -346,7 +347,7 @@ def _destination(name: str, output: Any, project: Path, folder: Path) -> Destina
         ) from None
     return Destination(
         name=name,
-        url=_checked_url(text["url"], where),
+        url=check_url(text["url"], where),
         organization=text["organization"],
         api_key=Secret(text["api_key"]),
         api_secret=Secret(text["api_secret"]),
@@ -383,7 +384,8 @@ def _state_folder(project: Path, given: str, where: str) -> Path:
         raise ProfileError(f"{where}: state: not a folder: {given!r}") from None
 
 
-def _checked_url(url: str, where: str) -> str:
+def check_url(url: str, where: str) -> str:
+    """A URL without what does not belong to it; raises ProfileError that says where it stands."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port

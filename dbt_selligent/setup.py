@@ -9,62 +9,112 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from dbt_selligent.errors import ConfigurationError, RefusedError, UnreachableError, nearest
+from dbt_selligent.errors import ConfigurationError, UnreachableError, nearest
 from dbt_selligent.findings import wait_briefly
+from dbt_selligent.localsandbox import is_local, start_command
 from dbt_selligent.locks import temporary_folder
-from dbt_selligent.manifest import Model, read_manifest
-from dbt_selligent.matching import Source
+from dbt_selligent.making import AGAIN, Maker, Making
+from dbt_selligent.manifest import Manifest, Model, read_manifest
+from dbt_selligent.matching import Source, match_names
 from dbt_selligent.project import parse_project
-from dbt_selligent.reading import Reader, get_with_retries, refuse
-from dbt_selligent.selligent.answer import Failure, Response, Retry, Stop, classify
-from dbt_selligent.selligent.body import read_object
+from dbt_selligent.questions import (
+    Ask,
+    Say,
+    ask_keys,
+    ask_list,
+    ask_model,
+    ask_name,
+    ask_start,
+)
+from dbt_selligent.reading import Reader, get_once, get_with_retries, refuse
 from dbt_selligent.selligent.client import Client
 from dbt_selligent.selligent.lists import Field, Listing
-from dbt_selligent.settings import Settings
+from dbt_selligent.settings import Destination, Settings
 from dbt_selligent.snippet import Snippet, build_snippet, write_snippet
 from dbt_selligent.storage import open_storage
-from dbt_selligent.suggestion import (
-    new_fields,
-    written_type,
-)
-from dbt_selligent.wish import Context, Wish, read_context
+from dbt_selligent.suggestion import new_fields, possible_keys
+from dbt_selligent.wish import Context, Wish, find_model, read_context
 
-Say = Callable[[str], None]
-AGAIN = "run this again: what was made is not made twice"
+DEBUG = "run `dbt-selligent debug`, then this again"
 
 
 @dataclass(frozen=True)
-class Making:
-    """Something to be made in Selligent; ``mend`` where it is refused."""
+class Proposal:
+    """An exposure as YAML; ``declared`` if it is to take the place of one that is there."""
 
-    what: str
-    how: str
-    call: Callable[[], Response | Failure]
-    mend: str = AGAIN
+    text: str
+    name: str
+    model: Model
+    declared: bool
 
 
 def set_up(
-    settings: Settings, wish: Wish, say: Say, sleep: Callable[[float], None] = wait_briefly
-) -> str:
-    """The YAML of an exposure that feeds the list from the model; makes what it lacks, if told to.
+    settings: Settings,
+    wish: Wish,
+    say: Say,
+    ask: Ask | None = None,
+    sleep: Callable[[float], None] = wait_briefly,
+) -> Proposal:
+    """An exposure that feeds the list from the model; makes what the list lacks, if told to.
 
+    ``ask`` is asked for what the wish leaves open; without it, the wish names list and model.
     ``say`` is told what is to be made, each thing that is made, and what the YAML leaves open.
     Raises ConfigurationError, RunError.
     """
-    manifest = read_manifest(parse_project(settings))
     destination = settings.destination_named()
-    context = read_context(settings, manifest, wish, destination.name)
-    columns = _read_columns(settings, context.model, measured=wish.create)
-    try:
-        with Client(destination, sleep=sleep) as client:
-            # Of a wrong one, no list is there either: it is not the list that is missing then.
-            answer = get_with_retries(client.organization, sleep)
-            if answer.status != 200:
-                raise refuse(answer, f"organization {destination.organization}")
-            return _Setup(wish, context, columns, client, Reader(client, sleep), say).run()
-    except UnreachableError as error:
-        step = AGAIN if wish.create else "run `dbt-selligent debug`, then this again"
-        raise UnreachableError(error.message, step) from None
+    with Client(destination, sleep=sleep) as client:
+        _reach(client, destination, sleep, say, ask)
+        manifest = read_manifest(parse_project(settings))
+        model = find_model(manifest, wish.model or (ask_model(ask, manifest) if ask else ""))
+        columns = _read_columns(settings, model, measured=wish.create or ask is not None)
+        reader = Reader(client, sleep)
+        list_name, new = wish.list or "", False
+        if ask and not list_name:
+            list_name, new = ask_list(ask, reader.names(), model.name)
+        wish = replace(wish, create=wish.create or new)
+        context = read_context(settings, manifest, wish, model, list_name)
+        try:
+            made = _Setup(wish, context, columns, client, reader, say, ask).run()
+        except UnreachableError as error:
+            raise UnreachableError(error.message, AGAIN if wish.create else DEBUG) from None
+    name = context.name
+    if ask and not wish.name and not context.declared:
+        name = ask_name(ask, name, _names(manifest), say)
+    return Proposal(
+        write_snippet(replace(made, name=name)), name, model, context.declared is not None
+    )
+
+
+def _names(manifest: Manifest) -> list[str]:
+    return [exposure.name for exposure in manifest.exposures]
+
+
+def _reach(
+    client: Client,
+    destination: Destination,
+    sleep: Callable[[float], None],
+    say: Say,
+    ask: Ask | None,
+) -> None:
+    """Raises UnreachableError, RefusedError where the organization cannot be read.
+
+    Of a wrong one, no list is there either: it is not the list that is missing then.
+    """
+    local = is_local(destination.url)
+    while True:
+        try:
+            # Whoever is asked need not wait: it is they who start it.
+            answer = (get_once if ask and local else get_with_retries)(client.organization, sleep)
+        except UnreachableError as error:
+            if ask and local and ask_start(ask, destination.url, say):
+                continue
+            start = f"start one with {start_command(destination.url)}, then run this again"
+            raise UnreachableError(
+                f"{destination.url}: {error.message}", start if local else DEBUG
+            ) from None
+        if answer.status != 200:
+            raise refuse(answer, f"organization {destination.organization}")
+        return
 
 
 def _read_columns(settings: Settings, model: Model, *, measured: bool) -> list[Source]:
@@ -101,18 +151,21 @@ class _Setup:
         client: Client,
         reader: Reader,
         say: Say,
+        ask: Ask | None,
     ) -> None:
         self._wish, self._context, self._columns = wish, context, columns
-        self._client, self._reader, self._say = client, reader, say
+        self._maker, self._reader = Maker(client, context.list), reader
+        self._say, self._ask = say, ask
+        self._keys = wish.keys
 
-    def run(self) -> str:
-        """Asks, makes what is to be made, and writes the exposure."""
-        wish = self._wish
-        listing = self._reader.listing(wish.list, wish.segment)
+    def run(self) -> Snippet:
+        """Asks, makes what is to be made, and says what the exposure leaves open."""
+        wish, name = self._wish, self._context.list
+        listing = self._reader.listing(name, wish.segment)
         if listing is None and not wish.create:
-            like = nearest(wish.list, self._reader.names())
+            like = nearest(name, self._reader.names())
             raise ConfigurationError(
-                f"there is no list {wish.list} in the organization",
+                f"there is no list {name} in the organization",
                 (f"did you mean {like}? " if like else "") + "--create makes it",
             )
         if listing and listing.segment_type not in (None, "Static"):
@@ -120,109 +173,93 @@ class _Setup:
                 f"segment {wish.segment} is of type {listing.segment_type}",
                 "only static segments take members: name another one",
             )
-        if wish.create:
+        self._decide(listing or Listing(name, ()), new=listing is None)
+        if self._wish.create:
             listing = self._create(listing)
         elif listing and wish.segment and listing.segment_type is None:
             self._say(f"segment {wish.segment}: not there, the first sync makes it")
-        return self._write(listing or Listing(wish.list, ()))
+        return self._told(listing or Listing(name, ()))
+
+    def _decide(self, listing: Listing, *, new: bool) -> None:
+        """Settles what the wish leaves open: fields that are made, and the matching key."""
+        if self._context.declared:
+            return
+        if self._ask and not self._wish.create:
+            lacking = [field.name for field in self._new_fields(listing)]
+            fed = match_names(self._columns, listing.fields, self._context.hints).pairs
+            if lacking and self._ask.agree(
+                f"List {listing.name} has no field for {', '.join(lacking)}: make "
+                + ("them?" if len(lacking) > 1 else "it?"),
+                default=len(fed) < 2,
+            ):
+                self._wish = replace(self._wish, create=True)
+        if self._wish.keys:
+            return
+        made = self._new_fields(listing) if self._wish.create else []
+        fields = (*listing.fields, *made)
+        pairs = match_names(self._columns, fields, self._context.hints).pairs
+        keys = possible_keys(pairs, self._context.model.uniques)
+        chosen: tuple[str, ...] = ()
+        if self._ask:
+            chosen = ask_keys(self._ask, pairs, keys, self._say)
+        elif new and keys and keys[0].tested:
+            chosen = tuple(pair.field.name for pair in keys[0].pairs)
+        self._keys = chosen
+
+    def _new_fields(self, listing: Listing) -> list[Field]:
+        """The fields that the list lacks."""
+        asked, hints = self._asked()[0], self._context.hints
+        return new_fields(self._columns, listing.fields, asked, hints)
 
     def _create(self, listing: Listing | None) -> Listing:
         """Makes what is missing, having said it all before; gives the list as it is then."""
         new = listing is None
-        makings = self._makings(listing or Listing(self._wish.list, ()), new)
-        create = Making(
-            f"list {self._wish.list}",
-            f"made, a {self._wish.kind}",
-            lambda: self._client.create_list(self._wish.list, self._wish.list, self._wish.kind),
-            "API names are of letters, digits and underscores",
-        )
+        makings = self._makings(listing or Listing(self._context.list, ()), new)
+        create = self._maker.list(self._wish.kind)
         for making in [create, *makings] if new else makings:
             self._say(f"{making.what}: will be {making.how}")
         if not self._wish.keys and not new:
-            self._say(f"unique key of list {self._wish.list}: left as it is; --key FIELD sets it")
+            unique = f"unique key of list {self._context.list}"
+            self._say(f"{unique}: left as it is; --key FIELD sets it")
+        if self._ask and (new or makings) and not self._ask.agree("Make this?", default=True):
+            raise ConfigurationError("nothing was made", "run this again")
         if new:
-            self._make(create)
+            create.make(self._say)
             left = self._makings(self._reread(), new)
             for making in makings:
                 if making.what not in [each.what for each in left]:
                     self._say(f"{making.what}: came with the list")
             makings = left
         for making in makings:
-            self._make(making)
+            making.make(self._say)
         if not makings and not new:
             self._say("nothing to make: it is all there")
         return self._reread()
 
     def _makings(self, listing: Listing, new: bool) -> list[Making]:
         """What the list lacks: fields, unique key, segment."""
-        wish, name = self._wish, listing.name
-        fields = new_fields(self._columns, listing.fields, self._asked()[0], self._context.hints)
+        fields = self._new_fields(listing)
         # What could not be written in the end is an error now, before anything is made.
         snippet = self._build(replace(listing, fields=(*listing.fields, *fields)))
-        makings = [self._field(name, field) for field in fields]
-        if wish.keys or (new and not snippet.guess):
-            names = [pair.field.name for pair in snippet.keys]
-            makings.append(
-                Making(
-                    f"unique key of list {name}",
-                    f"set over {', '.join(names)}",
-                    lambda: self._client.set_business_key(name, names),
-                    "do records of the list share a key, or have none?",
-                )
-            )
-        if wish.segment and listing.segment_type is None:
-            segment = wish.segment
-            makings.append(
-                Making(
-                    f"segment {segment} of list {name}",
-                    "made",
-                    lambda: self._client.create_segment(name, segment),
-                )
-            )
+        makings = [self._maker.field(field) for field in fields]
+        if self._wish.keys or (new and not snippet.guess):
+            makings.append(self._maker.unique_key([pair.field.name for pair in snippet.keys]))
+        if self._wish.segment and listing.segment_type is None:
+            makings.append(self._maker.segment(self._wish.segment))
         return makings
 
-    def _field(self, list_name: str, field: Field) -> Making:
-        content: dict[str, object] = {
-            "name": field.name,
-            "data_type": field.data_type,
-            "allow_null": field.allow_null,
-        }
-        if field.length is not None:
-            content["length"] = field.length
-        mend = "a list that holds records may take no new key: name one that it has with --key"
-        return Making(
-            f"field {field.name} of list {list_name}",
-            f"made, {written_type(field)}" + ("" if field.allow_null else ", takes no null"),
-            lambda: self._client.create_fields(list_name, [content]),
-            AGAIN if field.allow_null else mend,
-        )
-
-    def _make(self, making: Making) -> None:
-        """Makes it, says so; raises UnreachableError, RefusedError where it cannot be said."""
-        answer = making.call()
-        if _is_done(answer):
-            self._say(f"{making.what}: {making.how}")
-            return
-        decision = classify(answer, 1, frozenset())
-        if isinstance(decision, Retry):
-            raise UnreachableError(f"it is not known if {making.what} is made: {decision.reason}")
-        if isinstance(decision, Stop):
-            unauthorized = isinstance(answer, Response) and answer.status == 401
-            mend = decision.mend if unauthorized else making.mend
-            raise RefusedError(f"{making.what} is not made: {decision.reason}", mend)
-        raise RefusedError(f"{making.what} is not made: refused by Selligent", making.mend)
-
     def _reread(self) -> Listing:
-        listing = self._reader.listing(self._wish.list, self._wish.segment)
+        name = self._context.list
+        listing = self._reader.listing(name, self._wish.segment)
         if listing is None:
-            raise UnreachableError(f"list {self._wish.list} is made, and cannot be read yet")
+            raise UnreachableError(f"list {name} is made, and cannot be read yet")
         return listing
 
     def _asked(self) -> tuple[Sequence[str], str]:
         """The fields of the key as they are asked for, and where."""
         declared = self._context.declared
-        if self._wish.keys or declared is None:
-            return self._wish.keys, "--key"
+        if self._keys or declared is None:
+            return self._keys, "--key"
         return [name for name, _ in declared.keys], f"matching_key of exposure {declared.name}:"
 
     def _build(self, listing: Listing) -> Snippet:
@@ -233,13 +270,14 @@ class _Setup:
             context.ref,
             listing,
             self._columns,
-            self._context.hints,
+            context.hints,
             self._asked(),
             segment=self._wish.segment or (context.declared.segment if context.declared else None),
             created=self._wish.create,
+            uniques=context.model.uniques,
         )
 
-    def _write(self, listing: Listing) -> str:
+    def _told(self, listing: Listing) -> Snippet:
         """The exposure; what it leaves open is said."""
         snippet = self._build(listing)
         if snippet.guess:
@@ -253,14 +291,4 @@ class _Setup:
                 f"exposure {declared.name} feeds the list from this model already: put this in its "
                 "place, and keep what else it says"
             )
-        return write_snippet(snippet)
-
-
-def _is_done(answer: Response | Failure) -> bool:
-    """A status of 200 is not success: the body has to say nothing else."""
-    if isinstance(answer, Failure) or answer.status not in (200, 201, 204):
-        return False
-    if not answer.body.strip():
-        return True
-    body = read_object(answer.body)
-    return body is not None and body.get("result_code", "Succeeded") == "Succeeded"
+        return snippet

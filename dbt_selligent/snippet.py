@@ -56,15 +56,17 @@ def build_snippet(
     *,
     segment: str | None = None,
     created: bool = False,
+    uniques: Sequence[Sequence[str]] = (),
 ) -> Snippet:
     """The exposure that maps all that can be mapped.
 
     ``asked`` are the fields of the key, none where it is to be guessed, and where they stand;
-    ``created`` says that fields were made for the columns that can have one. Raises
-    ConfigurationError where there is no key, or nothing beside it.
+    ``created`` says that fields were made for the columns that can have one; ``uniques`` are
+    columns that are unique together. Raises ConfigurationError where there is no key, or nothing
+    beside it.
     """
     matching = match_names(columns, listing.fields, hints)
-    keys, guess = choose_keys(matching.pairs, *asked)
+    keys, guess = choose_keys(matching.pairs, *asked, uniques)
     rest = [pair for pair in matching.pairs if pair not in keys]
     taken = [pair for pair in rest if pair.field.name.casefold() in hints.taken]
     fields = [pair for pair in rest if pair not in taken]

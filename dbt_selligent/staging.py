@@ -72,9 +72,16 @@ class Reader(Protocol):
         """UTF-16 units of the longest text of each of these columns, None where there is none."""
 
     def stage(
-        self, state: Place, delta: Delta, build: Callable[[Bench], Result], *, comparing: bool
+        self,
+        model: Model,
+        state: Place,
+        delta: Delta,
+        build: Callable[[Bench], Result],
+        *,
+        comparing: bool,
     ) -> Result:
-        """Gives ``build`` a bench over a state and a new delta; ``comparing`` if it compares.
+        """Gives ``build`` a bench over a model, its state and a new delta; ``comparing`` if it
+        compares.
 
         It may be called again, with more memory. Raises WarehouseError, StateError.
         """

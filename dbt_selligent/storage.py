@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from dbt_selligent.activation import Activation
-from dbt_selligent.errors import ProfileError
+from dbt_selligent.errors import ProfileError, StateError
 from dbt_selligent.places import Files, Place
 from dbt_selligent.settings import Destination, Settings
 from dbt_selligent.staging import Reader
@@ -28,6 +29,12 @@ class Storage(Protocol):
     def named(self, destination: Destination, name: str) -> Place:
         """Where a state of any name is kept, which may be of no activation."""
 
+    def rehearse(self, destination: Destination) -> str:
+        """Where the states of a destination are kept, to be told, having seen that they can be.
+
+        Leaves all as it was; raises StateError, WarehouseError.
+        """
+
 
 class FileStorage:
     """DuckDB files: the user's, and the tool's own for states."""
@@ -46,6 +53,19 @@ class FileStorage:
     def named(self, destination: Destination, name: str) -> Place:
         """Files in the destination's folder."""
         return Files.named(destination, name)
+
+    def rehearse(self, destination: Destination) -> str:
+        """A folder that can be written, or be made; raises StateError."""
+        folder = destination.state
+        there = next(each for each in (folder, *folder.parents) if each.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            what = "cannot be written" if there.is_dir() else "is no folder"
+            raise StateError(
+                f"folder {folder}, for the state: {there} {what}",
+                "give yourself the right to write there, or name another folder: `state` of the "
+                "output in profiles.yml",
+            )
+        return f"folder {folder}"
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from dbt_selligent.errors import ConfigurationError, nearest
 from dbt_selligent.fieldtypes import KEYLESS
@@ -34,6 +35,20 @@ _MADE = {
 }
 
 
+@dataclass(frozen=True)
+class Key:
+    """What may be a matching key, and why; ``tested`` if a test of the model says so."""
+
+    pairs: tuple[Pair, ...]
+    why: str
+    tested: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its fields, to be told."""
+        return ", ".join(pair.field.name for pair in self.pairs)
+
+
 def new_fields(
     columns: Sequence[Source], there: Sequence[Field], keys: Sequence[str], hints: Hints
 ) -> list[Field]:
@@ -59,11 +74,17 @@ def new_fields(
     return made
 
 
-def choose_keys(pairs: Sequence[Pair], asked: Sequence[str], why: str) -> tuple[list[Pair], str]:
+def choose_keys(
+    pairs: Sequence[Pair],
+    asked: Sequence[str],
+    why: str,
+    uniques: Sequence[Sequence[str]] = (),
+) -> tuple[list[Pair], str]:
     """The pairs of the matching key, and, where it is guessed, what the guess is; else "".
 
-    ``why`` says where ``asked`` stands. Raises ConfigurationError that lists what could be the key,
-    where one that is asked for cannot be, or where there is nothing to go by.
+    ``why`` says where ``asked`` stands; ``uniques`` are the columns that tests of the model say are
+    unique together. Raises ConfigurationError that lists what could be the key, where one that is
+    asked for cannot be, or where there is nothing to go by.
     """
     able = [pair for pair in pairs if can_be_key(pair)]
     names = [pair.field.name for pair in able]
@@ -84,17 +105,66 @@ def choose_keys(pairs: Sequence[Pair], asked: Sequence[str], why: str) -> tuple[
                 f"{why}: {len(found)} fields", f"a matching key has {MOST_KEYS} at most"
             )
         return list(found.values()), ""
-    sure = [pair for pair in able if not pair.field.allow_null]
-    ranked = sorted(sure, key=lambda pair: _rank(pair.field.name))
-    if not ranked or (len(ranked) > 1 and _rank(ranked[0].field.name) == len(KEY_ENDINGS)):
-        some = "several fields take" if ranked else "no field that a column feeds takes"
+    sure = _sure(able)
+    first = next(iter(possible_keys(pairs, uniques)), None)
+    if first and first.tested:
+        return list(first.pairs), first.why
+    if not sure or (len(sure) > 1 and _rank(sure[0].field.name) == len(KEY_ENDINGS)):
+        some = "several fields take" if sure else "no field that a column feeds takes"
         raise ConfigurationError(
             f"the matching key cannot be guessed: {some} no null",
             f"name it with --key FIELD, one to three times; fields that can be: {listed}",
         )
-    others = ", ".join(pair.field.name for pair in ranked[1:])
+    others = ", ".join(pair.field.name for pair in sure[1:])
     guess = "a guess: it takes no null" + (f", and so do {others}" if others else "")
-    return [ranked[0]], guess
+    return [sure[0]], guess
+
+
+def possible_keys(pairs: Sequence[Pair], uniques: Sequence[Sequence[str]] = ()) -> list[Key]:
+    """What may be the matching key, the likeliest first, each once.
+
+    First what tests of the model say is unique, if the list has a field of it that takes no null;
+    then fields that take no null, each and together; then what else tests say is unique, and fields
+    that are called as keys are.
+    """
+    found: dict[frozenset[str], Key] = {}
+    able = [pair for pair in pairs if can_be_key(pair)]
+    tested = _tested(able, uniques)
+    surely = [key for key in tested if any(not pair.field.allow_null for pair in key.pairs)]
+    for key in (*surely, *_by_nulls(able), *tested, *_by_names(able)):
+        found.setdefault(frozenset(pair.field.name for pair in key.pairs), key)
+    return list(found.values())
+
+
+def _tested(able: Sequence[Pair], uniques: Sequence[Sequence[str]]) -> list[Key]:
+    keys = []
+    for columns in uniques:
+        fed = [find_named(name, able, lambda each: each.column.name) for name in columns]
+        some = tuple(pair for pair in fed if pair is not None)
+        if len(some) == len(columns) <= MOST_KEYS:
+            together = "unique together" if len(some) > 1 else "unique"
+            keys.append(Key(some, f"{together} by a test of the model", tested=True))
+    return sorted(keys, key=lambda key: _rank(key.pairs[0].field.name))
+
+
+def _by_nulls(able: Sequence[Pair]) -> Iterator[Key]:
+    sure = _sure(able)
+    yield from (Key((pair,), "takes no null") for pair in sure)
+    if 1 < len(sure) <= MOST_KEYS:
+        in_order = tuple(pair for pair in able if pair in sure)
+        yield Key(in_order, "take no null, as one key")
+
+
+def _by_names(able: Sequence[Pair]) -> Iterator[Key]:
+    named = [pair for pair in able if _rank(pair.field.name) < len(KEY_ENDINGS)]
+    for pair in sorted(named, key=lambda pair: _rank(pair.field.name)):
+        yield Key((pair,), "")
+
+
+def _sure(able: Sequence[Pair]) -> list[Pair]:
+    """Those that take no null, the likeliest first."""
+    sure = [pair for pair in able if not pair.field.allow_null]
+    return sorted(sure, key=lambda pair: _rank(pair.field.name))
 
 
 def can_be_key(pair: Pair) -> bool:

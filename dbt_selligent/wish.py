@@ -16,12 +16,12 @@ MOST_NAMES = 20  # of those there are, in an error
 
 @dataclass(frozen=True)
 class Wish:
-    """What is asked for. ``kind`` is the type of a list that is to be made; ``name`` is that of the
-    exposure, None for one of our own.
+    """What flags ask for; None is for what they leave open. ``kind`` is the type of a list that is
+    to be made; ``name`` is that of the exposure.
     """
 
-    list: str
-    model: str
+    list: str | None = None
+    model: str | None = None
     keys: tuple[str, ...] = ()
     segment: str | None = None
     create: bool = False
@@ -31,11 +31,12 @@ class Wish:
 
 @dataclass(frozen=True)
 class Context:
-    """What is known before Selligent is asked.
+    """What is known of a model and a list before its fields are read.
 
     ``declared`` is the exposure that feeds the list from the model already.
     """
 
+    list: str
     model: Model
     ref: str
     name: str
@@ -43,14 +44,16 @@ class Context:
     hints: Hints
 
 
-def read_context(settings: Settings, manifest: Manifest, wish: Wish, destination: str) -> Context:
-    """The model, and what exposures say of the list; raises ConfigurationError."""
-    model = find_model(manifest, wish.model)
+def read_context(
+    settings: Settings, manifest: Manifest, wish: Wish, model: Model, list_name: str
+) -> Context:
+    """What exposures say of the list; raises ConfigurationError."""
+    destination = settings.destination_named().name
     activations, _ = read_activations(manifest, settings)
     beside = [
         each
         for each in activations
-        if each.destination == destination and each.list.casefold() == wish.list.casefold()
+        if each.destination == destination and each.list.casefold() == list_name.casefold()
     ]
     declared = next((each for each in beside if each.model.unique_id == model.unique_id), None)
     others = [each for each in beside if each is not declared]
@@ -72,14 +75,18 @@ def read_context(settings: Settings, manifest: Manifest, wish: Wish, destination
         for name, _ in (*each.fields, *each.removed_set)
     }
     mapped = (*declared.keys, *declared.fields) if declared else ()
-    name = wish.name or (declared.name if declared else _free_name(manifest, wish.list))
+    name = wish.name or (declared.name if declared else _free_name(manifest, list_name))
+    check_name(name)
+    hints = Hints(declared=mapped, taken=taken)
+    return Context(list_name, model, ref_of(model, manifest), name, declared, hints)
+
+
+def check_name(name: str) -> None:
+    """Raises ConfigurationError where an exposure cannot be called so."""
     if not re.fullmatch(r"\w+", name):
         raise ConfigurationError(
-            f"--name {name}: not the name of an exposure", "letters, digits and underscores alone"
+            f"{name}: not the name of an exposure", "letters, digits and underscores alone"
         )
-    return Context(
-        model, ref_of(model, manifest), name, declared, Hints(declared=mapped, taken=taken)
-    )
 
 
 def find_model(manifest: Manifest, name: str) -> Model:
@@ -88,7 +95,7 @@ def find_model(manifest: Manifest, name: str) -> Model:
     found = [model for model in models if name in (model.name, model.unique_id)]
     if not found:
         like = nearest(name, [model.name for model in models])
-        there = ", ".join(sorted(model.name for model in models)[:20]) or "none"
+        there = ", ".join(sorted(model.name for model in models)[:MOST_NAMES]) or "none"
         raise ConfigurationError(
             f"--model {name}: the project has no such model",
             f"did you mean {like}?" if like else f"there are: {there}",

@@ -16,14 +16,15 @@ from dbt_selligent.cli.signals import heed_signals
 COMMANDS = {
     "sync": "send what changed since Selligent last confirmed it",
     "plan": "say what sync would do; send nothing",
-    "init": "write an exposure for a list and a model; --create makes what the list lacks",
+    "init": "ask for destination, model and list; write profile and exposure",
     "ls": "list the activations",
     "validate": "say every fault of every activation; --live, against the lists too",
-    "debug": "check project, profile, warehouse, credentials, lists and fields",
+    "debug": "check project, profile, warehouse, rights, credentials, lists and fields",
     "status": "show the last runs, and rejected, held and invalid rows",
     "report": "write one HTML page of what went out, what did not, and why",
     "verify": "read the lists back, and compare them with what Selligent confirmed",
     "state": "show, forget, rename or adopt what is kept of what Selligent confirmed",
+    "schema": "print the JSON Schema of activations, for editors",
     "sandbox": "serve a local Selligent, for trying and testing",
     "completion": "print a script for the shell: it completes commands, flags and names",
 }

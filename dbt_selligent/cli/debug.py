@@ -19,7 +19,7 @@ COLOURS = {"ok": "green", "note": "yellow", "FAIL": "red"}
 @selection_options
 @click.option("--notify", is_flag=True, help="send a test message to each address of `notify:`")
 def debug(notify: bool, **flags: Any) -> None:
-    """Check project, profile, warehouse, credentials, lists and fields, one line each."""
+    """Check project, profile, warehouse, rights, credentials, lists and fields, one line each."""
     from dbt_selligent.checks import check_all
     from dbt_selligent.notifycheck import check_notify
 

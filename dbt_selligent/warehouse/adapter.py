@@ -17,6 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 from dbt.adapters.contracts.connection import QueryComment
+from dbt.adapters.exceptions.connection import FailedToConnectError
 from dbt.adapters.factory import FACTORY
 from dbt.adapters.sql.connections import SQLConnectionManager
 from dbt.mp_context import get_mp_context
@@ -74,6 +75,7 @@ class Warehouse:
                 f"pip install dbt-{kind}",
             ) from None
         self._credentials = read_credentials(settings, output, credentials)
+        self._where = where(settings)
         self._settings = spark.SETTINGS if kind == "spark" else {}
         if kind == "spark":
             spark.prepare(self._credentials)
@@ -243,8 +245,15 @@ class Warehouse:
         except Exception as error:  # noqa: BLE001  (drivers have no class of errors in common)
             self._forget_lost(error)
             said = words(error)
-            refused = "permission denied" in said
-            mend = "give the user of the profile that right" if refused else "see `dbt debug`"
+            if isinstance(error, FailedToConnectError):
+                mend = (
+                    f"is {self._where} right, is the server up? `dbt debug` tries the same "
+                    "connection"
+                )
+            elif "permission denied" in said:
+                mend = "give the user of the profile that right"
+            else:
+                mend = "`dbt-selligent debug` checks what the user of the profile may do"
             raise WarehouseError(
                 f"the warehouse ({self.dialect.name}) says: {said}", mend
             ) from None

@@ -83,7 +83,12 @@ def _cannot_open(error: Exception) -> WarehouseError:
             "run `dbt build` first, and this in the folder where you run dbt: a relative path of "
             "the profile starts there",
         )
-    return WarehouseError(f"the warehouse cannot be opened: {words}", "see `dbt debug`")
+    mend = (
+        "put the file back from a copy, or move it away and run `dbt build`"
+        if isinstance(error, duckdb.Error) and engine.is_damaged(error)
+        else "`dbt debug` opens the same: mend what it says"
+    )
+    return WarehouseError(f"the warehouse cannot be opened: {words}", mend)
 
 
 def _path_in(words: str) -> str:

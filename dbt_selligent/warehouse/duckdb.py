@@ -33,8 +33,9 @@ class DuckDBBench:
     delta, groups = DELTA, GROUPS
     fleeting = False  # whoever writes to the file waits until it is let go
 
-    def __init__(self, cursor: Any) -> None:
+    def __init__(self, cursor: Any, model: Model) -> None:
         self._cursor = cursor
+        self._model = model
 
     def scratch(self, name: str) -> str:
         """A table in memory."""
@@ -54,7 +55,7 @@ class DuckDBBench:
                 raise _not_staged(error) from None
             raise WarehouseError(
                 f"the model cannot be read: {engine.words(error)}",
-                "`dbt show --select <model>` says more",
+                f"`dbt show --select {self._model.name}` says more",
             ) from None
 
 
@@ -86,7 +87,8 @@ class DuckDBReader:
             return None
         except duckdb.Error as error:
             raise WarehouseError(
-                f"{relation}: {engine.words(error)}", "does `dbt show` read it?"
+                f"{relation}: {engine.words(error)}",
+                f"does `dbt show --select {model.name}` read it?",
             ) from None
         return [(str(name), str(sql_type)) for name, sql_type, *_ in rows]
 
@@ -95,11 +97,17 @@ class DuckDBReader:
         sql = render_sql(
             "longest", relation=model.relation_name, columns=[quote(name) for name in columns]
         )
-        [lengths] = DuckDBBench(self._cursor).query(sql)
+        [lengths] = DuckDBBench(self._cursor, model).query(sql)
         return list(lengths)
 
     def stage(
-        self, state: Place, delta: Delta, build: Callable[[Bench], Result], *, comparing: bool
+        self,
+        model: Model,
+        state: Place,
+        delta: Delta,
+        build: Callable[[Bench], Result],
+        *,
+        comparing: bool,
     ) -> Result:
         """Gives ``build`` a bench over the files of a state and a new delta.
 
@@ -109,13 +117,18 @@ class DuckDBReader:
         assert isinstance(delta, Path)  # noqa: S101
         *limits, last = engine.memory_limits(comparing=comparing)
         for megabytes in limits:
-            with suppress(MemoryLimitError), self.staging(state.state, delta, megabytes) as bench:
+            with (
+                suppress(MemoryLimitError),
+                self.staging(model, state.state, delta, megabytes) as bench,
+            ):
                 return build(bench)
-        with self.staging(state.state, delta, last) as bench:
+        with self.staging(model, state.state, delta, last) as bench:
             return build(bench)
 
     @contextmanager
-    def staging(self, state: Path, delta: Path, megabytes: int) -> Iterator[DuckDBBench]:
+    def staging(
+        self, model: Model, state: Path, delta: Path, megabytes: int
+    ) -> Iterator[DuckDBBench]:
         """Attaches the state to read, the delta's file, a new one, to write, and room for between.
 
         Memory is limited to ``megabytes``: see `engine.memory_limits`.
@@ -123,10 +136,10 @@ class DuckDBReader:
         try:
             engine.limit_memory(self._cursor, megabytes)
             with self._attached(state, delta):
-                yield DuckDBBench(self._cursor)
+                yield DuckDBBench(self._cursor, model)
         except WarehouseError as error:
             if isinstance(error.__context__, duckdb.Error) and engine.is_damaged(error.__context__):
-                raise _damaged(state) from None
+                raise _damaged(model, state) from None
             raise
         except duckdb.OutOfMemoryException as error:
             raise _too_little(error) from None
@@ -157,11 +170,11 @@ def _not_staged(error: duckdb.Error) -> StateError:
     )
 
 
-def _damaged(state: Path) -> WarehouseError:
+def _damaged(model: Model, state: Path) -> WarehouseError:
     return WarehouseError(
         f"the model, or its state {state}, cannot be read: a file of them is damaged",
-        "`dbt show --select <model>` says whether it is the model; a state is put back from a copy "
-        "without the `.wal` beside it, or forgotten with `dbt-selligent state reset`",
+        f"`dbt show --select {model.name}` says whether it is the model; a state is put back from "
+        "a copy without the `.wal` beside it, or forgotten with `dbt-selligent state reset`",
     )
 
 

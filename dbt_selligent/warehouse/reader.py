@@ -71,7 +71,13 @@ class AdapterReader:
         return list(lengths)
 
     def stage(
-        self, state: Place, delta: Delta, build: Callable[[Bench], Result], *, comparing: bool
+        self,
+        model: Model,
+        state: Place,
+        delta: Delta,
+        build: Callable[[Bench], Result],
+        *,
+        comparing: bool,
     ) -> Result:
         """Gives ``build`` a bench over the tables of a state and a new delta.
 
@@ -83,7 +89,7 @@ class AdapterReader:
             with self._warehouse.transaction(frozen=True):
                 return build(bench)
         except WarehouseError as error:
-            step = "`dbt show --select <model>` says more"
+            step = f"`dbt show --select {model.name}` says more"
             raise WarehouseError(f"the model cannot be read: {error.message}", step) from None
         finally:
             state.schema.drop_passing()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,10 @@ class Entry:
     destination: str
     name: str
     prefix: str
+
+
+class _UndoneError(Exception):
+    """Ends a transaction that is to leave nothing."""
 
 
 class Schema:
@@ -115,6 +120,46 @@ class Schema:
         if REGISTRY not in there:
             self.create(REGISTRY, "create_registry")
         self._ensured = True
+
+    def rehearse(self) -> None:
+        """Makes what a sync makes, as far as rights go, and takes it back.
+
+        Raises StateError where it may not, WarehouseError.
+        """
+        registered = REGISTRY in self.tables("")
+        probe = f"selligent_probe_{uuid.uuid4().hex[:12]}"
+        try:
+            if self.dialect.transactional:
+                with suppress(_UndoneError), self.warehouse.transaction():
+                    self._probe(probe, registered=registered)
+                    raise _UndoneError  # nobody ever sees what was made
+            else:
+                try:
+                    self._probe(probe, registered=False)
+                finally:
+                    self._take_back(probe)
+        except WarehouseError as error:
+            raise StateError(
+                f"schema {self.name}, for the state: {error.message}",
+                f"{error.next_step}; or name another schema: `state_schema` of the output in "
+                "profiles.yml",
+            ) from None
+
+    def _probe(self, probe: str, *, registered: bool) -> None:
+        if not self._there:
+            self.warehouse.create_schema(self.name)
+        self.run("create_registry", target=self[probe], types=self.dialect.types)
+        if self.dialect.transactional:
+            self.warehouse.run(f"create temporary table {probe}_scratch (one integer)")
+        if registered:
+            there = self[REGISTRY]
+            self.warehouse.run(f"insert into {there} select * from {there} where 1 = 0")
+
+    def _take_back(self, probe: str) -> None:
+        with suppress(WarehouseError):
+            self.drop([probe])
+            if not self._there:  # one that another sync has filled meanwhile stays
+                self.warehouse.run(f"drop schema {self.dialect.quote(self.name)} restrict")
 
     def create(self, table: str, macro: str, /, **arguments: Any) -> None:
         """Makes a table by a macro, if it is not there; raises WarehouseError."""

@@ -66,11 +66,21 @@ class AdapterStorage:
                 f"{dialect.name}__selligent_folded of your own: docs/warehouses.md",
             )
 
+    def rehearse(self, destination: Destination) -> str:
+        """A schema in which tables can be made; raises StateError, WarehouseError."""
+        schema = self._schema_of(destination)
+        schema.rehearse()
+        return f"schema {schema.name}"
+
     def _place(self, destination: Destination, name: str, key: str) -> SchemaPlace:
+        schema = self._schema_of(destination)
+        kind = TransactionalPlace if self._warehouse.dialect.transactional else VersionedPlace
+        return kind(schema, self._schemas[schema.name][1], destination.name, name, key)
+
+    def _schema_of(self, destination: Destination) -> Schema:
         # Developers have each a schema of their own for models, and do not share a state.
         wanted = destination.state_schema or f"{self._warehouse.schema}_dbt_selligent"
         if wanted not in self._schemas:
             schema = Schema(self._warehouse, wanted)
             self._schemas[wanted] = schema, Leases(schema)
-        kind = TransactionalPlace if self._warehouse.dialect.transactional else VersionedPlace
-        return kind(*self._schemas[wanted], destination.name, name, key)
+        return self._schemas[wanted][0]

@@ -159,7 +159,8 @@ def measure_diff(folder: Path) -> float:
             assert figures == {model: 1_000_000, known: 1_000_000}, figures
 
         for _ in range(2 * RUNS + 1):
-            with reader.staging(files.state, folder / "delta.duckdb", 512) as bench:
+            delta = folder / "delta.duckdb"
+            with reader.staging(activation.model, files.state, delta, 512) as bench:
                 pairs.append((clocked(lambda: bench.query(bare)), clocked(whole)))
     first, second = (statistics.median(each) for each in zip(*pairs, strict=True))
     print(f"diff     bare EXCEPT {first:.3f} s, the whole SQL {second:.3f} s")

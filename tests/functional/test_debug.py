@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import platform
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +21,10 @@ from .test_sync import A_ORDER, ANN
 FILE = "models/exposures.yml: exposure crm"
 INIT = "`dbt-selligent init --list {} --model customers --create`"
 KEY_ADVICE = [
-    "note unique key of list CUSTOMERS: cannot be read; large requests need one over CUSTOMER_ID",
+    (
+        "note crm: unique key of list CUSTOMERS: cannot be read; large requests need one over "
+        "CUSTOMER_ID"
+    ),
     (
         "     -> `dbt-selligent init --list CUSTOMERS --model customers --key CUSTOMER_ID "
         "--create` sets it"
@@ -25,12 +32,12 @@ KEY_ADVICE = [
 ]
 SUM_ADVICE = [
     (
-        "note column lifetime_value of model customers: floating point: the last digits of a "
+        "note crm: column lifetime_value of model customers: floating point: the last digits of a "
         "rebuilt sum change, so 12 significant ones count"
     ),
     "     -> for all digits, cast to decimal in the model, before it is summed",
 ]
-ALL_THERE = "ok   list CUSTOMERS: 5 fields, all that are mapped are there"
+ALL_THERE = "ok   crm: list CUSTOMERS: 5 fields, all that are mapped are there"
 
 
 def meta(**changed: Any) -> dict[str, Any]:
@@ -39,24 +46,36 @@ def meta(**changed: Any) -> dict[str, Any]:
 
 
 def debugged(shop: Shop) -> list[str]:
-    """The lines of a `debug`, but for the first ones, which speak of the project."""
+    """The lines of a `debug`, but for those on versions, profiles and states."""
     done = shop.invoke("debug", "--select", "crm")
     assert "Traceback" not in done.said
     assert (done.code == 1) == any(line.startswith("FAIL") for line in done.out.splitlines())
     assert shop.sandbox.bulk() == []
     assert not any(one.method in ("PUT", "DELETE") for one in shop.sandbox.received)
-    return done.out.splitlines()
+    lines = done.out.splitlines()
+    assert [line.split(":")[0] for line in lines[:2]] == ["ok   versions", "ok   profiles"]
+    return [line for line in lines[2:] if not re.match(r"ok   (state of|crm: state)", line)]
 
 
 def test_debug_says_ok_of_everything_and_its_advice_is_no_failure(shop: Shop) -> None:
     shop.customers(ANN)
     done = shop.invoke("debug", "--select", "crm")
     assert done.code == 0
-    assert done.out.splitlines() == [
+    versions, *others = done.out.splitlines()
+    assert versions.startswith("ok   versions: dbt-selligent ")
+    assert [f"{name} {version(name)}" in versions for name in ("dbt-core", "dbt-duckdb")] == [
+        True,
+        True,
+    ]
+    assert versions.endswith(f", Python {platform.python_version()}")
+    assert others == [
+        f"ok   profiles: {shop.folder / 'profiles.yml'}, profile shop",
         f"ok   project: {shop.folder}, target dev",
         "ok   activations: crm",
         "ok   warehouse: opened, read-only",
-        "ok   model customers: 5 columns",
+        "ok   crm: model customers: 5 columns",
+        f"ok   state of destination dev: folder {shop.state}: can be written",
+        "ok   crm: state: none yet, the first sync makes it",
         f"ok   destination dev: {shop.url} is up",
         "ok   organization DEMO: the key is accepted",
         ALL_THERE,
@@ -71,10 +90,10 @@ def test_decimals_need_no_advice_and_a_key_of_two_fields_is_told_whole(shop: Sho
     done = shop.invoke("debug", "--select", "orders")
     assert done.code == 0
     assert done.out.splitlines()[-3:] == [
-        "ok   list ORDERS: 4 fields, all that are mapped are there",
+        "ok   orders: list ORDERS: 4 fields, all that are mapped are there",
         (
-            "note unique key of list ORDERS: cannot be read; large requests need one over STORE, "
-            "ORDER_NO"
+            "note orders: unique key of list ORDERS: cannot be read; large requests need one over "
+            "STORE, ORDER_NO"
         ),
         (
             "     -> `dbt-selligent init --list ORDERS --model orders --key STORE --key ORDER_NO "
@@ -105,7 +124,7 @@ def test_a_static_segment_that_is_not_there_is_advice_and_one_that_is_is_nothing
     shop = open_shop(lists={"CUSTOMERS": {**CUSTOMERS, "segments": ["OLD"]}})
     shop.customers(ANN)
     shop.declare(meta(segment="VIP"))
-    note = "note segment VIP of list CUSTOMERS: not there: the first sync makes it"
+    note = "note crm: segment VIP of list CUSTOMERS: not there: the first sync makes it"
     assert debugged(shop)[6:] == [ALL_THERE, *KEY_ADVICE, note, *SUM_ADVICE]
     shop.declare(meta(segment="OLD"))
     assert debugged(shop)[6:] == [ALL_THERE, *KEY_ADVICE, *SUM_ADVICE]
@@ -172,7 +191,7 @@ def test_what_a_list_lacks_is_told_with_the_command_that_mends_it(
     shop.customers(ANN)
     shop.declare(meta(**changed))
     told = debugged(shop)
-    assert told[3] == "ok   model customers: 5 columns"
+    assert told[3] == "ok   crm: model customers: 5 columns"
     assert told[6:8] == lines
     assert [line for line in told if line.startswith("FAIL")] == lines[:1]
 
@@ -237,13 +256,13 @@ WRONG: dict[str, tuple[Callable[[Shop], object], str, str]] = {
     ),
     "organization": (
         lambda shop: shop.profile(organization="ACME"),
-        "FAIL organization ACME: 404: no such organization or list",
-        "run `dbt-selligent debug`",
+        "FAIL organization ACME: 404: no such organization",
+        "is `organization:` right?",
     ),
     "address": (
         lambda shop: shop.profile(url="http://127.0.0.1:9"),
         "FAIL destination dev: http://127.0.0.1:9: Selligent cannot be reached: no connection",
-        "is `url:` right? For the local one, start `dbt-selligent sandbox`",
+        "start the sandbox in another terminal: `dbt-selligent sandbox --port 9`",
     ),
     "another server": (
         lambda shop: shop.sandbox.faults(["any:503"]),
@@ -252,13 +271,13 @@ WRONG: dict[str, tuple[Callable[[Shop], object], str, str]] = {
     ),
     "right on fields": (
         lambda shop: shop.sandbox.faults(["fields:401"]),
-        "FAIL list CUSTOMERS: 401: the key is refused",
+        "FAIL crm: list CUSTOMERS: 401: the key is refused",
         "check api_key and api_secret",
     ),
     "fields": (
         lambda shop: shop.sandbox.faults(["fields:503"]),
-        "FAIL list CUSTOMERS: the fields of list CUSTOMERS cannot be read: 503 of the server",
-        "run `dbt-selligent debug`",
+        "FAIL crm: list CUSTOMERS: the fields of list CUSTOMERS cannot be read: 503 of the server",
+        "try again later: the organization answers",
     ),
     "column": (
         lambda shop: shop.table("customers", "select 1 as id, 'a@acme.example' as e_mail"),
@@ -313,3 +332,77 @@ def test_a_fault_is_told_once(shop: Shop) -> None:
             "record is found again"
         )
     ]
+
+
+def test_lines_on_models_lists_and_advice_name_their_activations(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.table("spare", "select 1 as id, true as opt_in")
+    fields = {"MAIL": "email", "LTV": "lifetime_value"}
+    other = {"list": "CUSTOMERS", "matching_key": {"CUSTOMER_ID": "id"}, "fields": {"X": "opt_in"}}
+    shop.declare(meta(fields=fields), exposure("other", "spare", other))
+    told = shop.invoke("debug").out.splitlines()
+    about = [line for line in told if re.search(": model | list CUSTOMERS", line)]
+    about = [line for line in about if not line.startswith("     ->")]
+    assert about == [
+        "ok   crm: model customers: 5 columns",
+        "ok   other: model spare: 2 columns",
+        "ok   crm: list CUSTOMERS: 5 fields, all that are mapped are there",
+        "FAIL models/exposures.yml: exposure other: fields.X: list CUSTOMERS has no field X",
+        KEY_ADVICE[0],
+        KEY_ADVICE[0].replace("note crm", "note other"),
+    ]
+
+
+def test_a_state_that_is_there_is_told_and_one_that_is_required_and_gone(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    state = shop.state / "dev" / "crm.duckdb"
+    assert f"ok   crm: state: there, {state}" in shop.invoke("debug", "-s", "crm").out.splitlines()
+    state.unlink()
+    shop.profile(require_state=True)
+    done = shop.invoke("debug", "-s", "crm")
+    assert done.code == 1
+    assert (
+        f"FAIL crm: state: none at {state}, and dev has require_state\n"
+        "     -> put it back where it was; if there was none, `dbt-selligent sync --force`\n"
+    ) in done.out
+
+
+def test_a_folder_of_the_state_that_cannot_be_one_is_told(shop: Shop, tmp_path: Path) -> None:
+    shop.customers(ANN)
+    (tmp_path / "file").write_text("")
+    shop.profile(state=str(tmp_path / "file" / "state"))
+    done = shop.invoke("debug", "-s", "crm")
+    assert done.code == 1
+    assert (
+        f"FAIL state of destination dev: folder {tmp_path}/file/state, for the state: " in done.out
+    )
+    assert f"{tmp_path}/file is no folder\n     -> give yourself the right" in done.out
+
+
+def test_without_an_activation_the_destination_is_checked_all_the_same(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.declare()
+    told = shop.invoke("debug").out.splitlines()
+    assert told[3] == "FAIL activations: the project has no activation"
+    assert told[-1] == "ok   organization DEMO: the key is accepted"
+
+
+def test_a_profile_that_is_missing_is_told_with_the_command_that_writes_it(shop: Shop) -> None:
+    shop.profile(more={"prod": OTHER | {"url": shop.url}}, targets=("dev", "stage"))
+    told = shop.invoke("debug", "--target", "stage").out.splitlines()
+    assert told[3].startswith(f"FAIL profiles: {shop.folder / 'profiles.yml'}: profile selligent: ")
+    assert told[4].startswith("     -> `dbt-selligent init` adds it; or name another")
+
+
+def test_a_model_that_cannot_be_computed_is_named_in_the_command_that_says_more(
+    shop: Shop,
+) -> None:
+    shop.write(
+        "create view customers as select error('a@acme.example')::integer as id, 'x' as email"
+    )
+    shop.declare(meta(fields={"MAIL": "email"}))
+    done = shop.invoke("plan", "--select", "crm")
+    assert done.code == 1
+    assert "-> `dbt show --select customers` says more" in done.said
+    assert "a@acme.example" not in done.said

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -338,7 +337,7 @@ def test_the_name_of_the_exposure_is_free_or_as_asked_for(shop: Shop) -> None:
     assert "  - name: crm\n" in asked(shop, "--name", "crm", model="spare").out
     wrong = asked(shop, "--name", "c r m", model="spare")
     assert (wrong.code, wrong.out) == (2, "")
-    assert "--name c r m: not the name of an exposure" in wrong.err
+    assert "c r m: not the name of an exposure" in wrong.err
 
 
 ERRORS: dict[str, tuple[tuple[str, ...], str, str]] = {
@@ -412,8 +411,8 @@ def test_a_selligent_that_cannot_be_reached_is_an_error(shop: Shop) -> None:
     done = asked(shop)
     assert (done.code, done.out) == (1, "")
     assert done.err == (
-        "Error: Selligent cannot be reached: no connection\n"
-        "  -> run `dbt-selligent debug`, then this again\n"
+        "Error: http://127.0.0.1:9: Selligent cannot be reached: no connection\n"
+        "  -> start one with `dbt-selligent sandbox --port 9`, then run this again\n"
     )
 
 
@@ -523,10 +522,14 @@ def test_fields_that_come_with_a_list_are_taken_as_they_are(
     assert shop.invoke("validate", "--live").code == 0
 
 
-def test_the_options_that_are_needed_are_asked_for(shop: Shop, tmp_path: Path) -> None:
+def test_flags_that_are_missing_are_named_where_nobody_can_be_asked(shop: Shop) -> None:
     done = shop.invoke("init", "--model", "customers")
     assert done.code == 2
     assert "Missing option '--list'" in done.err
     done = shop.invoke("init", "--list", "CUSTOMERS")
     assert done.code == 2
     assert "Missing option '--model'" in done.err
+    done = shop.invoke("init", "--yes")
+    assert done.code == 2
+    assert "Missing options '--list' and '--model': on a terminal, they are asked for" in done.err
+    assert shop.sandbox.received == []

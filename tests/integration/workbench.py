@@ -82,7 +82,7 @@ class Workbench:
             full_refresh=full,
             retried=tuple(retried),
         )
-        with self.reader.staging(self.files.state, self.files.delta, 512) as bench:
+        with self.reader.staging(MODEL, self.files.state, self.files.delta, 512) as bench:
             watched = watch(bench) if watch else bench
             return build_plan(watched, self.activation, staging, self.files.delta, limit=limit)
 

@@ -190,7 +190,7 @@ def test_a_schema_that_another_makes_meanwhile_is_there(
 
     def late(name: str) -> None:
         create(name)
-        raise WarehouseError("duplicate key value violates unique constraint", "see `dbt debug`")
+        raise WarehouseError("duplicate key value violates unique constraint")
 
     monkeypatch.setattr(schema.warehouse, "create_schema", late)
     schema.ensure()
