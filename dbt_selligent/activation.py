@@ -10,7 +10,15 @@ from dbt_selligent.errors import Fault, ProfileError, nearest
 from dbt_selligent.grammar import mapping_of, read_keys, validate_keys
 from dbt_selligent.guards import UNGUARDED, Guard, Limit
 from dbt_selligent.manifest import Exposure, Manifest, Model
-from dbt_selligent.meta import ActivationMeta, FieldMeta, RemovedMeta, Value, read_bytes
+from dbt_selligent.meta import (
+    ActivationMeta,
+    FieldMeta,
+    RemovedMeta,
+    ScheduleMeta,
+    Value,
+    read_bytes,
+)
+from dbt_selligent.schedules import Schedule
 from dbt_selligent.settings import Settings
 
 # At most so many of the records are deleted or set at once, where nothing else is said.
@@ -25,6 +33,7 @@ class Activation:
     records are written, ``removed`` what becomes of one whose row left the model: where it is
     `set`, ``removed_set`` are the fields and their values. ``batch_rows`` is None where answers
     are to decide how many rows a request takes.
+    Without a ``schedule`` it is never due.
     """
 
     name: str
@@ -48,6 +57,7 @@ class Activation:
     max_groups: int = 50
     guard: Guard = UNGUARDED
     gate: Literal["last", "require", "off"] = "last"
+    schedule: Schedule | None = None
 
     def fault(self, key: str, problem: str, mend: str = "") -> Fault:
         """A fault of this activation."""
@@ -70,12 +80,13 @@ def read_activations(
         faults += wrong
         writers.append(_writer(exposure, destination, given))
         if meta and model and destination and not wrong:
-            activations.append(_activation(exposure, meta, model, destination))
+            zone = settings.destination_named(destination).timezone
+            activations.append(_activation(exposure, meta, model, destination, zone))
     return tuple(activations), (*faults, *find_conflicts(writers))
 
 
 def _activation(
-    exposure: Exposure, meta: ActivationMeta, model: Model, destination: str
+    exposure: Exposure, meta: ActivationMeta, model: Model, destination: str, zone: str
 ) -> Activation:
     fields = {
         field: (found.column, True) if isinstance(found, FieldMeta) else (found, False)
@@ -108,6 +119,7 @@ def _activation(
         max_groups=meta.max_groups,
         guard=_guard(meta, removed),
         gate=meta.gate or "off",  # as YAML reads a bare off
+        schedule=_schedule(meta, zone),
     )
 
 
@@ -121,6 +133,15 @@ def _guard(meta: ActivationMeta, removed: str) -> Guard:
         max_removed=None if most_removed is None else Limit.read(most_removed),
         max_rejected=Limit.read(given.max_rejected),
     )
+
+
+def _schedule(meta: ActivationMeta, zone: str) -> Schedule | None:
+    given = meta.schedule
+    if given is None:
+        return None
+    if isinstance(given, str):
+        given = ScheduleMeta(cron=given)
+    return Schedule(" ".join(given.cron.split()), given.timezone or zone)
 
 
 def _mode(meta: ActivationMeta) -> Literal["upsert", "insert", "update"]:

@@ -14,7 +14,7 @@ from dbt_selligent.meta import ActivationMeta, BatchMeta, GuardMeta
 
 MakeFault = Callable[..., Fault]
 # Keys of the grammar that this version does not carry out: a fault, never ignored.
-KEYS_TO_COME = ("schedule", "warnings")
+KEYS_TO_COME = ("warnings",)
 # Keys with keys of their own.
 PARTS: dict[str, type[BaseModel]] = {"batch": BatchMeta, "guard": GuardMeta}
 # How a bare key of YAML comes here: dbt writes the manifest as JSON.
@@ -175,6 +175,8 @@ def _from_pydantic(error: Any, exposure: Exposure) -> Fault:
         problem, mend = "missing", "every activation needs it"
     elif kind == "literal_error":
         problem, mend = f"must be {error['ctx']['expected']}", ""
+    elif kind == "schedule":
+        problem, mend = error["ctx"]["problem"], error["ctx"]["mend"]
     elif kind == "extra_forbidden" and error["loc"][0] in PARTS:
         like = nearest(str(error["loc"][-1]), [*PARTS[error["loc"][0]].model_fields])
         problem, mend = "no such key", f"did you mean {like}?" if like else ""

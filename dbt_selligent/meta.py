@@ -18,8 +18,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from dbt_selligent.errors import nearest
 from dbt_selligent.guards import LIMIT
 from dbt_selligent.naming import leads_elsewhere
+from dbt_selligent.schedules import EXAMPLE, ZONE_EXAMPLE, find_fault, find_zone_fault
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -35,6 +37,8 @@ Value = bool | int | float | str | None
 MetaLimit = Annotated[int, Field(ge=0)] | Annotated[str, StringConstraints(pattern=LIMIT)]
 SIZES = {"B": 1, "KB": 1_000, "MB": 1_000_000}
 MOST_BYTES = 100_000_000
+CRON_LINE = r"^\s*\S+(\s+\S+){4}\s*$"
+CronLine = Annotated[str, Field(pattern=CRON_LINE)]
 
 
 class _Meta(BaseModel):
@@ -117,6 +121,15 @@ class GuardMeta(_Meta):
         return found
 
 
+class ScheduleMeta(_Meta):
+    """When an activation falls due."""
+
+    cron: Annotated[CronLine, Field(description='a cron line, like "0 6 * * *"')]
+    timezone: Annotated[
+        Name | None, Field(description="of its times, like Europe/Brussels (the output's)")
+    ] = None
+
+
 class ActivationMeta(_Meta):
     """What stands under `config.meta.selligent`; its JSON Schema is what editors check against."""
 
@@ -167,6 +180,10 @@ class ActivationMeta(_Meta):
             "require: only if they are known and passed; off, which YAML reads as false"
         ),
     ] = "last"
+    schedule: Annotated[
+        CronLine | ScheduleMeta | None,
+        Field(description='when `sync --due` and `schedule` sync it: a cron line, "0 6 * * *"'),
+    ] = None
     model: Annotated[
         Name | None, Field(description="the model, where the exposure depends on several")
     ] = None
@@ -182,6 +199,33 @@ class ActivationMeta(_Meta):
         ):
             raise PydanticCustomError("removed", "must be keep, delete or {set: {FIELD: value}}")
         return found
+
+    @field_validator("schedule", mode="before")
+    @classmethod
+    def _schedule_comes(cls, found: object) -> object:
+        if found is not None and (fault := _schedule_fault(found)):
+            problem, mend = fault
+            raise PydanticCustomError("schedule", "{problem}", {"problem": problem, "mend": mend})
+        return found
+
+
+def _schedule_fault(found: object) -> tuple[str, str] | None:
+    """What is wrong with a schedule, and its mend; None if nothing is."""
+    if isinstance(found, str):
+        return find_fault(found)
+    if not isinstance(found, dict):
+        return "not a cron line", f"{EXAMPLE}, in quotes"
+    legal = [*ScheduleMeta.model_fields]
+    for key in found:
+        if key not in legal:
+            like = nearest(str(key), legal)
+            return f"{key}: no such key", f"did you mean {like}?" if like else ""
+    cron, zone = found.get("cron"), found.get("timezone")
+    if not isinstance(cron, str):
+        return "cron: missing" if cron is None else "cron: not a cron line", EXAMPLE
+    if zone is not None and not isinstance(zone, str):
+        return "timezone: not the name of a time zone", ZONE_EXAMPLE
+    return find_fault(cron) or (find_zone_fault(zone.strip()) if zone is not None else None)
 
 
 def _are_constants(found: object) -> bool:

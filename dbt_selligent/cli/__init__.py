@@ -14,6 +14,7 @@ from dbt_selligent.cli.signals import heed_signals
 
 COMMANDS = {
     "sync": "send what changed since Selligent last confirmed it",
+    "schedule": "stay in the foreground, and sync what falls due",
     "plan": "say what sync would do; send nothing",
     "init": "write an exposure for a list and a model; --create makes what the list lacks",
     "ls": "list the activations",

@@ -35,6 +35,11 @@ RIGHT: list[dict[str, Any]] = [
     {"guard": {"max_changed": None, "max_removed": 7, "max_rejected": "1%"}},
     {"gate": "require"},
     {"gate": False},
+    {"schedule": "0 6 * * *"},
+    {"schedule": {"cron": "*/15 6-20 * * MON-FRI"}},
+    {"schedule": {"cron": "0 6 L * *", "timezone": "Europe/Brussels"}},
+    {"schedule": {"cron": "0 6 29 2 *", "timezone": None}},
+    {"schedule": None},
 ]
 WRONG: list[dict[str, Any]] = [
     {"list": ""},
@@ -67,7 +72,17 @@ WRONG: list[dict[str, Any]] = [
     {"guard": {"most": 1}},
     {"gate": "on"},
     {"gate": True},
-    {"schedule": "0 6 * * *"},
+    {"schedule": ""},
+    {"schedule": "0 6 * *"},
+    {"schedule": "0 0 6 * * *"},
+    {"schedule": "@daily"},
+    {"schedule": 6},
+    {"schedule": ["0 6 * * *"]},
+    {"schedule": {}},
+    {"schedule": {"timezone": "Europe/Brussels"}},
+    {"schedule": {"cron": "0 6 * * *", "zone": "Europe/Brussels"}},
+    {"schedule": {"cron": "0 6 * * *", "timezone": 2}},
+    {"schedule": {"cron": "0 6 * * *", "timezone": ""}},
 ]
 
 
