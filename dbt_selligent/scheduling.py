@@ -131,25 +131,29 @@ class Scheduler:
         self._seen: tuple[Settings, str] | None = None
         self._agenda: Agenda | None = None
         self._wrong = ""
+        self._syncing = False
 
     def run(self) -> int:
         """Runs until a KeyboardInterrupt; the exit code, of a sync that this ended or else 0.
 
-        Raises ConfigurationError where the project is wrong at its start.
+        Where one ends a sync that has not begun to send, it goes on to the caller. Raises
+        ConfigurationError where the project is wrong at its start.
         """
-        self._take_project()
-        while True:
-            now = self._clock()
-            if self._seen and self._agenda and not self._agenda.seconds(now):
-                settings, _ = self._seen
-                code, self._agenda = self._round(settings, self._agenda, now)
-                if self._stopped():
-                    return code
-            try:
+        try:
+            self._take_project()
+            while True:
+                now = self._clock()
+                if self._seen and self._agenda and not self._agenda.seconds(now):
+                    settings, _ = self._seen
+                    code, self._agenda = self._round(settings, self._agenda, now)
+                    if self._stopped():
+                        return code
                 self._nap()
                 self._look()
-            except KeyboardInterrupt:
-                return 0
+        except KeyboardInterrupt:
+            if self._syncing:
+                raise
+            return 0
 
     def _nap(self) -> None:
         left = self._agenda.seconds(self._clock()) if self._agenda else LONGEST_NAP
@@ -176,6 +180,7 @@ class Scheduler:
     def _round(self, settings: Settings, agenda: Agenda, now: datetime) -> tuple[int, Agenda]:
         self._note("looks at what is due")
         postponed = agenda.postponed(now)
+        self._syncing = True
         try:
             results, found = sync_at(settings, now, postponed=postponed, emit=self._emit)
         except (DbtSelligentError, OSError) as error:
@@ -187,6 +192,7 @@ class Scheduler:
             failed |= {name for name, _ in found.under_way}
             if results.results:
                 self._close(results)
+        self._syncing = False
         after = agenda.after(now, self._clock(), sorted(failed & set(agenda.schedules)))
         self._note(after.told())
         return code, after
