@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
@@ -30,8 +30,6 @@ SHORT = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
-# No clock of a zone is set back by more at once. A time that comes twice counts the first time.
-MOST_SET_BACK = timedelta(hours=4)
 SOME_TIME = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
@@ -66,8 +64,9 @@ def next_time(schedule: Schedule, after: datetime) -> datetime:
     Clocks that are set forward or back are dealt with as Debian's cron does: a fixed time that is
     left out comes when the clock is set, one that comes twice counts the first time.
     """
-    start = (after - MOST_SET_BACK).astimezone(ZoneInfo(schedule.timezone))
-    times = (at.astimezone(timezone.utc) for at in CronSim(schedule.cron, start))
+    coming = CronSim(schedule.cron, after.astimezone(ZoneInfo(schedule.timezone)))
+    times = (at.astimezone(timezone.utc) for at in coming)
+    # In an hour that comes twice it begins with those of the first.
     return next(at for at in times if at > after)
 
 

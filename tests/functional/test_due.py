@@ -157,6 +157,13 @@ def test_a_sync_with_refused_rows_came_to_its_end(crm: Shop) -> None:
     assert (done.code, done.out[:14]) == (0, "nothing is due")
 
 
+def test_what_was_adopted_is_due_at_its_next_time(crm: Shop) -> None:
+    assert crm.invoke("state", "adopt", "--select", "crm", "--yes").code == 0
+    assert crm.invoke("sync", "--due").out.startswith("nothing is due")
+    began(crm, DAY)
+    assert crm.invoke("sync", "--due").out.startswith("due: crm")
+
+
 def test_a_canary_is_no_success(crm: Shop) -> None:
     crm.customers(ANN, BEN)
     assert crm.sync_one(limit=1).status == "limited"
@@ -235,14 +242,21 @@ def test_a_state_that_cannot_be_read_is_told_by_the_sync(crm: Shop) -> None:
     assert "crm: failed" in done.out
 
 
-def test_a_fault_of_what_is_not_due_stops_what_is(shop: Shop) -> None:
+@pytest.mark.parametrize("command", ["sync", "plan"])
+def test_a_fault_of_any_activation_is_told_also_where_nothing_is_due(
+    shop: Shop, command: str
+) -> None:
     broken = exposure("broken", "orders", {"list": "ORDERS", "schedule": "0 6 30 2 *"})
-    shop.declare(scheduled(CRM, far()), broken)
+    shop.declare(scheduled(CRM, far()))
     shop.customers(ANN)
-    done = shop.invoke("sync", "--due", "--select", "crm")
-    assert done.code == 2
-    assert "exposure broken: schedule: this day never comes" in done.err
-    assert shop.sent() == []
+    for requests in (0, 1):
+        shop.declare(scheduled(CRM, far()), broken)
+        done = shop.invoke(command, "--due", "--select", "crm")
+        assert done.code == 2
+        assert "exposure broken: schedule: this day never comes" in done.err
+        assert len(shop.sandbox.bulk()) == requests
+        shop.declare(scheduled(CRM, far()))
+        shop.in_step()
 
 
 def test_plan_shows_what_is_due_and_makes_no_state(crm: Shop) -> None:
