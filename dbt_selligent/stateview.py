@@ -124,7 +124,7 @@ class StateView:
             f"select cast(started_at as {text}) from {self.tables.names['runs']} "
             f"where run_id = {run}"
         )
-        return datetime.fromisoformat(found[0][0]).replace(tzinfo=timezone.utc) if found else None
+        return read_time(found[0][0]).replace(tzinfo=timezone.utc) if found else None
 
     def listed(self, table: str, most: int, where: str = "true") -> list[dict[str, Any]]:
         """Rows of ``rejected`` or ``invalid``, each with its matching key and what is wrong."""
@@ -186,6 +186,12 @@ def identity_text(identity: Identity) -> str:
     return json.dumps(asdict(identity), sort_keys=True)
 
 
+def read_time(text: str) -> datetime:
+    """A time as engines write it, without zeros at its end, which Python 3.10 does not read."""
+    whole, _, fraction = text.partition(".")
+    return datetime.fromisoformat(whole).replace(microsecond=int(fraction.ljust(6, "0")))
+
+
 def differences(noted: Mapping[str, Any], now: Identity) -> list[str]:
     """In what an identity differs from one that was noted, in words."""
     return [
@@ -203,6 +209,6 @@ def _as_run(row: Sequence[Any]) -> dict[str, Any]:
     found = dict(zip(RUN, row, strict=True))
     for name, family in RUN.items():
         if family == "time" and found[name] is not None:
-            found[name] = datetime.fromisoformat(found[name])
+            found[name] = read_time(found[name])
     found["target"] = found.pop("dbt_target")
     return found

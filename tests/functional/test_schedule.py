@@ -22,7 +22,7 @@ from dbt_selligent.places import Files
 from dbt_selligent.results import RunResults
 from dbt_selligent.scheduling import LONGEST_NAP, Scheduler
 
-from .conftest import Shop, wait_until
+from .conftest import TEMPORARY, Shop, wait_until
 from .test_due import CRM, ORDERS, far, scheduled
 from .test_sync import A_ORDER, ANN
 
@@ -341,6 +341,21 @@ def test_told_to_end_while_a_sync_is_under_way_it_ends_as_that_does(
     assert result["confirmed"] in (5000, 5001)
     shop.sandbox.faults([])
     shop.in_step()
+
+
+def test_told_to_end_while_the_model_is_read_it_ends_as_a_sync_does(shop: Shop) -> None:
+    shop.declare(scheduled(CRM, far()))
+    shop.write(
+        "create view customers as select 1 as id, 'x' as email, 'x' as first_name, "
+        "(select count(*) from range(1000000000000))::double as lifetime_value, true as opt_in"
+    )
+    with shop.started("schedule") as process:
+        staged = f"{TEMPORARY}*/crm.delta.duckdb*"
+        wait_until(lambda: list(shop.state.glob(staged)), "the model is read")
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err.strip()) == (1, "Aborted!")
+    assert shop.sent() == []
 
 
 def test_in_json_each_line_is_an_event(shop: Shop) -> None:
