@@ -19,6 +19,7 @@ from dbt_selligent.settings import Settings
 # Seconds. It wakes by the clock on the wall: machines sleep, and clocks are set.
 LONGEST_NAP = 60.0
 LONGEST_PAUSE = timedelta(minutes=60)
+LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True)
@@ -37,26 +38,26 @@ class Agenda:
     """
 
     schedules: Mapping[str, Schedule]
-    since: datetime | None = None
+    since: datetime = LONG_AGO
     retries: Mapping[str, Retry] = field(default_factory=dict)
 
-    def next(self, since: datetime) -> tuple[str, datetime]:
-        """Which is the first to be looked at after a round that began then, and when."""
+    @property
+    def next(self) -> tuple[str, datetime]:
+        """Which is the first to be looked at, and when."""
         times = {
-            name: self.retries[name].at if name in self.retries else next_time(schedule, since)
+            name: self.retries[name].at if name in self.retries else next_time(schedule, self.since)
             for name, schedule in self.schedules.items()
         }
         return min(times.items(), key=lambda each: (each[1], each[0]))
 
     def seconds(self, now: datetime) -> float:
         """To wait for the next round; none where the clock was set back behind the last one."""
-        if self.since is None or now < self.since:
-            return 0.0
-        return max(0.0, (self.next(self.since)[1] - now).total_seconds())
+        _, at = self.next
+        return 0.0 if now < self.since else max(0.0, (at - now).total_seconds())
 
     def postponed(self, now: datetime) -> frozenset[str]:
         """Those that are not tried yet, although they are due."""
-        if self.since is None or now < self.since:
+        if now < self.since:
             return frozenset()
         return frozenset(name for name, retry in self.retries.items() if retry.at > now)
 
@@ -75,9 +76,7 @@ class Agenda:
 
     def told(self) -> str:
         """What is next, in words."""
-        if self.since is None:
-            return "next: at once"
-        name, at = self.next(self.since)
+        name, at = self.next
         said = f"next: {name} at {self.schedules[name].local(at)}"
         if name not in self.retries:
             return said

@@ -109,7 +109,7 @@ def test_nothing_is_looked_at_later_than_its_schedule_says_nor_sooner_than_its_p
         began, now = now, now + timedelta(seconds=seconds)
         failed = sorted(failing - agenda.postponed(began))
         agenda = agenda.after(began, now, failed)
-        name, at = agenda.next(began)
+        name, at = agenda.next
         assert at <= min(next_time(each, began) for each in schedules.values())
         for each in failed:
             again = agenda.retries[each].at
