@@ -15,10 +15,12 @@ from dbt_selligent.meta import (
     ActivationMeta,
     FieldMeta,
     RemovedMeta,
+    ScheduleMeta,
     StaleMeta,
     Value,
     read_bytes,
 )
+from dbt_selligent.schedules import Schedule
 from dbt_selligent.settings import Settings
 
 # At most so many of the records are deleted or set at once, where nothing else is said.
@@ -33,6 +35,7 @@ class Activation:
     records are written, ``removed`` what becomes of one whose row left the model: where it is
     `set`, ``removed_set`` are the fields and their values. ``batch_rows`` is None where answers
     are to decide how many rows a request takes.
+    Without a ``schedule`` it is never due.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Activation:
     guard: Guard = UNGUARDED
     gate: Literal["last", "require", "off"] = "last"
     warnings: Wanted = NOTHING_WANTED
+    schedule: Schedule | None = None
 
     def fault(self, key: str, problem: str, mend: str = "") -> Fault:
         """A fault of this activation."""
@@ -79,12 +83,13 @@ def read_activations(
         faults += wrong
         writers.append(_writer(exposure, destination, given))
         if meta and model and destination and not wrong:
-            activations.append(_activation(exposure, meta, model, destination))
+            zone = settings.destination_named(destination).timezone
+            activations.append(_activation(exposure, meta, model, destination, zone))
     return tuple(activations), (*faults, *find_conflicts(writers))
 
 
 def _activation(
-    exposure: Exposure, meta: ActivationMeta, model: Model, destination: str
+    exposure: Exposure, meta: ActivationMeta, model: Model, destination: str, zone: str
 ) -> Activation:
     fields = {
         field: (found.column, True) if isinstance(found, FieldMeta) else (found, False)
@@ -118,6 +123,7 @@ def _activation(
         guard=_guard(meta, removed),
         gate=meta.gate or "off",  # as YAML reads a bare off
         warnings=_wanted(meta),
+        schedule=_schedule(meta, zone),
     )
 
 
@@ -141,6 +147,15 @@ def _wanted(meta: ActivationMeta) -> Wanted:
         recovered="recovered" in names,
         stale=ages[0] if ages else None,
     )
+
+
+def _schedule(meta: ActivationMeta, zone: str) -> Schedule | None:
+    given = meta.schedule
+    if given is None:
+        return None
+    if isinstance(given, str):
+        given = ScheduleMeta(cron=given)
+    return Schedule(" ".join(given.cron.split()), given.timezone or zone)
 
 
 def _mode(meta: ActivationMeta) -> Literal["upsert", "insert", "update"]:

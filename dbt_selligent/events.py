@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
+from dbt_selligent.due import Due
 from dbt_selligent.planning import Plan
 from dbt_selligent.results import ActivationResult
 
@@ -51,7 +53,16 @@ class Untold:
     reason: str
 
 
-Event = Planned | Waiting | Progress | Finished | Untold
+@dataclass(frozen=True)
+class Noted:
+    """What `schedule` says, and when; ``wrong`` if it is a failure."""
+
+    at: datetime
+    said: str
+    wrong: bool = False
+
+
+Event = Planned | Waiting | Progress | Finished | Untold | Due | Noted
 Emit = Callable[[Event], None]
 
 

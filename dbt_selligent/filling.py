@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from dbt_selligent.errors import LockedError, RunError
@@ -25,6 +26,7 @@ def fill_lists(
     planned: Sequence[tuple[Job, Plan]],
     temporary: Path,
     run_id: str,
+    started: datetime,
     emit: Emit,
     sleep: Sleep | None,
     stop_now: bool,
@@ -70,7 +72,7 @@ def fill_lists(
             error = RunError(f"not tried: {why}", "")
             result = failure_of(job.activation, error, "skipped")
         else:
-            result = send_plan(settings, job, made, temporary, run_id, emit, means)
+            result = send_plan(settings, job, made, temporary, run_id, started, emit, means)
         if result.status == "failed":
             failed.set()
         emit(Finished(result))

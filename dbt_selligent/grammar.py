@@ -13,8 +13,6 @@ from dbt_selligent.manifest import Exposure
 from dbt_selligent.meta import ActivationMeta, BatchMeta, GuardMeta
 
 MakeFault = Callable[..., Fault]
-# Keys of the grammar that this version does not carry out: a fault, never ignored.
-KEYS_TO_COME = ("schedule",)
 # Keys with keys of their own.
 PARTS: dict[str, type[BaseModel]] = {"batch": BatchMeta, "guard": GuardMeta}
 # How a bare key of YAML comes here: dbt writes the manifest as JSON.
@@ -36,10 +34,8 @@ def read_keys(exposure: Exposure) -> tuple[dict[str, Any], list[Fault]]:
     faults: list[Fault] = []
     given: dict[str, Any] = {}
     for key, value in exposure.meta.items():
-        if key in KEYS_TO_COME:
-            faults.append(fault(str(key), "not supported by this version", "remove the key"))
-        elif key not in ActivationMeta.model_fields:
-            like = nearest(str(key), [*ActivationMeta.model_fields, *KEYS_TO_COME])
+        if key not in ActivationMeta.model_fields:
+            like = nearest(str(key), [*ActivationMeta.model_fields])
             faults.append(fault(str(key), "no such key", f"did you mean {like}?" if like else ""))
         else:
             given[key] = value.strip() if isinstance(value, str) else value
@@ -175,6 +171,8 @@ def _from_pydantic(error: Any, exposure: Exposure) -> Fault:
         problem, mend = "missing", "every activation needs it"
     elif kind == "literal_error":
         problem, mend = f"must be {error['ctx']['expected']}", ""
+    elif kind == "schedule":
+        problem, mend = error["ctx"]["problem"], error["ctx"]["mend"]
     elif kind == "extra_forbidden" and error["loc"][0] in PARTS:
         like = nearest(str(error["loc"][-1]), [*PARTS[error["loc"][0]].model_fields])
         problem, mend = "no such key", f"did you mean {like}?" if like else ""

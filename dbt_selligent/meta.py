@@ -22,6 +22,7 @@ from dbt_selligent.conditions import DURATION
 from dbt_selligent.errors import nearest
 from dbt_selligent.guards import LIMIT
 from dbt_selligent.naming import leads_elsewhere
+from dbt_selligent.schedules import EXAMPLE, ZONE_EXAMPLE, find_fault, find_zone_fault
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -40,6 +41,8 @@ MetaLimit = (
 )
 SIZES = {"B": 1, "KB": 1_000, "MB": 1_000_000}
 MOST_BYTES = 100_000_000
+CRON_LINE = r"^\s*\S+(\s+\S+){4}\s*$"
+CronLine = Annotated[str, Field(pattern=CRON_LINE)]
 
 
 class _Meta(BaseModel):
@@ -136,6 +139,15 @@ Warnings = list[Literal["failed", "rejected", "guard", "recovered"] | StaleMeta]
 PLAIN_WARNINGS = ("failed", "rejected", "guard", "recovered")
 
 
+class ScheduleMeta(_Meta):
+    """When an activation falls due."""
+
+    cron: Annotated[CronLine, Field(description='a cron line, like "0 6 * * *"')]
+    timezone: Annotated[
+        Name | None, Field(description="of its times, like Europe/Brussels (the output's)")
+    ] = None
+
+
 class ActivationMeta(_Meta):
     """What stands under `config.meta.selligent`; its JSON Schema is what editors check against."""
 
@@ -189,6 +201,10 @@ class ActivationMeta(_Meta):
     warnings: Annotated[
         Warnings, Field(description="of what the addresses under `notify:` of the output are told")
     ] = []
+    schedule: Annotated[
+        CronLine | ScheduleMeta | None,
+        Field(description='when `sync --due` and `schedule` sync it: a cron line, "0 6 * * *"'),
+    ] = None
     model: Annotated[
         Name | None, Field(description="the model, where the exposure depends on several")
     ] = None
@@ -217,6 +233,14 @@ class ActivationMeta(_Meta):
             raise PydanticCustomError("warnings", "stale stands twice")
         return found
 
+    @field_validator("schedule", mode="before")
+    @classmethod
+    def _schedule_comes(cls, found: object) -> object:
+        if found is not None and (fault := _schedule_fault(found)):
+            problem, mend = fault
+            raise PydanticCustomError("schedule", "{problem}", {"problem": problem, "mend": mend})
+        return found
+
 
 def _warning_fault(found: object) -> str | None:
     """What is wrong with one of the conditions."""
@@ -232,6 +256,25 @@ def _warning_fault(found: object) -> str | None:
     like = nearest(str(found), names) if isinstance(found, str) else None
     mend = f"did you mean {like}?" if like else f"there are {', '.join(names)}"
     return f"{found!r} is no condition; {mend}"
+
+
+def _schedule_fault(found: object) -> tuple[str, str] | None:
+    """What is wrong with a schedule, and its mend; None if nothing is."""
+    if isinstance(found, str):
+        return find_fault(found)
+    if not isinstance(found, dict):
+        return "not a cron line", f"{EXAMPLE}, in quotes"
+    legal = [*ScheduleMeta.model_fields]
+    for key in found:
+        if key not in legal:
+            like = nearest(str(key), legal)
+            return f"{key}: no such key", f"did you mean {like}?" if like else ""
+    cron, zone = found.get("cron"), found.get("timezone")
+    if not isinstance(cron, str):
+        return "cron: missing" if cron is None else "cron: not a cron line", EXAMPLE
+    if zone is not None and not isinstance(zone, str):
+        return "timezone: not the name of a time zone", ZONE_EXAMPLE
+    return find_fault(cron) or (find_zone_fault(zone.strip()) if zone is not None else None)
 
 
 def _are_constants(found: object) -> bool:

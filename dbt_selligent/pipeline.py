@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime, timezone
 from pathlib import Path
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.catalog import read_catalog
+from dbt_selligent.due import Due, find_due, refuse_canary
 from dbt_selligent.errors import (
     ActivationFaults,
     DbtSelligentError,
@@ -54,8 +55,16 @@ def plan(settings: Settings, *, sample: int = 0, emit: Emit = silent) -> tuple[P
     with (
         _folder(settings, activations) as temporary,
         open_storage(settings) as storage,
-        open_reader(storage, temporary, faults) as reader,
+        ExitStack() as stack,
     ):
+        if settings.due:
+            now = datetime.now(timezone.utc)
+            found = find_due(settings, storage, activations, temporary, now, None)
+            emit(found)
+            activations = found.due
+        if not activations:
+            return ()
+        reader = stack.enter_context(open_reader(storage, temporary, faults))
         catalog = read_catalog(settings, activations, time.sleep, offline=True)
         gates = Gates(settings, state_folders(settings, activations), keep=False)
         for job in make_jobs(settings, storage, reader, activations, catalog, faults):
@@ -76,10 +85,28 @@ def sync(settings: Settings, *, emit: Emit = silent, sleep: Sleep | None = None)
 
     What goes wrong with one activation stands in its result; the others go on. A KeyboardInterrupt
     ends the requests under way, keeps what they confirmed, and stands in the results too. ``sleep``
-    waits between attempts; it has to be given by tests alone.
+    waits between attempts; it has to be given by tests alone. Where nothing is due, there are no
+    results, and the results file stays as it is.
     """
-    started, clock, run_id = datetime.now(timezone.utc), time.monotonic(), uuid.uuid4().hex
+    return sync_at(settings, datetime.now(timezone.utc), emit=emit, sleep=sleep)[0]
+
+
+def sync_at(
+    settings: Settings,
+    started: datetime,
+    *,
+    postponed: Collection[str] = (),
+    emit: Emit = silent,
+    sleep: Sleep | None = None,
+) -> tuple[RunResults, Due]:
+    """A sync that ``started`` then, in UTC, and what it found due: without `due`, all of it.
+
+    ``postponed`` are names of activations that are left alone although they are due.
+    """
+    clock, run_id = time.monotonic(), uuid.uuid4().hex
     activations, faults = _read(settings)
+    found = Due(activations)
+    ended: list[ActivationResult] = []
 
     def tell(results: Sequence[ActivationResult]) -> None:
         moment = Moment(run_id, started, datetime.now(timezone.utc))
@@ -91,13 +118,24 @@ def sync(settings: Settings, *, emit: Emit = silent, sleep: Sleep | None = None)
             ExitStack() as locks,
             _folder(settings, activations) as temporary,
         ):
-            gates = Gates(settings, state_folders(settings, activations), keep=True)
-            planner = _Planner(settings, storage, gates, temporary, run_id, locks, emit)
-            planned = planner.plan_all(activations, faults, sleep or time.sleep)
-            stop_now = settings.fail_fast and bool(planner.ended)
-            sent = fill_lists(settings, planned, temporary, run_id, emit, sleep, stop_now)
+            if settings.due:
+                found = find_due(
+                    settings, storage, activations, temporary, started, locks, postponed
+                )
+                emit(found)
+            if found.due:
+                gates = Gates(settings, state_folders(settings, found.due), keep=True)
+                planner = _Planner(
+                    settings, storage, gates, temporary, run_id, locks, found.held, emit
+                )
+                planned = planner.plan_all(found.due, faults, sleep or time.sleep)
+                stop_now = settings.fail_fast and bool(planner.ended)
+                sent = fill_lists(
+                    settings, planned, temporary, run_id, started, emit, sleep, stop_now
+                )
+                ended = [*planner.ended, *sent]
     except DbtSelligentError as error:
-        tell(failures_of(activations, error))
+        tell(failures_of(found.due, error))
         raise
     run = RunResults(
         run_id=run_id,
@@ -105,26 +143,30 @@ def sync(settings: Settings, *, emit: Emit = silent, sleep: Sleep | None = None)
         target=settings.target,
         started_at=started.isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - clock, 3),
-        results=tuple(sorted([*planner.ended, *sent], key=lambda result: result.name)),
+        results=tuple(sorted(ended, key=lambda result: result.name)),
     )
     try:
-        run.write(settings.target_path)
+        if ended:
+            run.write(settings.target_path)
     finally:
         tell(run.results)  # which may take a while: no lock is held any more
-    return run
+    return run, found
 
 
 def _read(settings: Settings) -> tuple[tuple[Activation, ...], tuple[Fault, ...]]:
+    refuse_canary(settings)
     activations, faults = read_selected(settings)
-    if not activations:
-        raise ActivationFaults(faults)  # no model to look at: these are all there are
+    if not activations or (settings.due and faults):
+        # There is no model to look at, or there may be none: these are all there are.
+        raise ActivationFaults(faults)
     return activations, faults
 
 
 class _Planner:
     """Stages every delta under the lock of its activation; then lets the warehouse go.
 
-    What cannot be planned, or is not to be sent, has its result in ``ended``.
+    Those of ``held`` ids have theirs taken already. What cannot be planned, or is not to be sent,
+    has its result in ``ended``.
     """
 
     def __init__(
@@ -135,6 +177,7 @@ class _Planner:
         temporary: Path,
         run_id: str,
         locks: ExitStack,
+        held: Collection[str],
         emit: Emit,
     ) -> None:
         self.ended: list[ActivationResult] = []
@@ -144,6 +187,7 @@ class _Planner:
         self._temporary = temporary
         self._run_id = run_id
         self._locks = locks
+        self._held = held
         self._emit = emit
 
     def plan_all(
@@ -198,6 +242,8 @@ class _Planner:
 
     def _hold(self, activation: Activation) -> bool:
         """Takes the lock of an activation; if it cannot be had, that is its result."""
+        if activation.unique_id in self._held:
+            return True
         try:
             self._locks.enter_context(self._place(activation).hold())
         except RunError as wrong:

@@ -42,7 +42,7 @@ def parse_project(settings: Settings) -> Path:
     """
     folder = settings.own_target_path
     manifest, stamp = folder / "manifest.json", folder / "parsed.json"
-    before = _state_of(settings)
+    before = fingerprint(settings)
     if manifest.is_file() and _same(stamp, before):
         return manifest
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,9 +70,9 @@ def _same(stamp: Path, state: str) -> bool:
         return False
 
 
-def _state_of(settings: Settings) -> str:
+def fingerprint(settings: Settings) -> str:
     """A digest of what a manifest is made of, vars and names of the profile included: there may be
-    secrets in them.
+    secrets in them. Raises OSError, yaml.YAMLError.
     """
     digest = hashlib.sha256()
     for path in _files(settings):

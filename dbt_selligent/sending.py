@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from dbt_selligent.absent import AbsentFinder
@@ -52,6 +53,7 @@ def send_plan(
     plan: Plan,
     temporary: Path,
     run_id: str,
+    started: datetime,
     emit: Emit,
     means: Means,
 ) -> ActivationResult:
@@ -75,6 +77,7 @@ def send_plan(
                 run_id,
                 settings.target,
                 plan.columns,
+                started=started,
                 forgotten=[kind for kind in plan.counts.gone if kind not in removed],
                 invalid=plan.counts.invalid > 0,
                 keyless=plan.keyless,

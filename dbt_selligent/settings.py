@@ -99,6 +99,7 @@ class Settings:
     retry_rejected: bool = False
     retry_not_found: bool = False
     limit: int | None = None
+    due: bool = False
     profiles: Mapping[str, Any] = field(default_factory=dict, repr=False)
     macro_folders: tuple[Path, ...] = ()
 

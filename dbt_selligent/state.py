@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,7 @@ class StateStore(StateView):
         target: str,
         columns: Columns,
         *,
+        started: datetime,
         forgotten: Sequence[str],
         invalid: bool,
         full_refresh: bool,
@@ -136,10 +138,11 @@ class StateStore(StateView):
         known: int = 0,
         forced: Sequence[str] = (),
     ) -> RunLedger:
-        """Opens a run: its delta is attached; ``forgotten`` are kinds of rows that left the model,
-        ``invalid`` if there are some that cannot be sent; ``keyless`` have no key. None is sent of
-        a number above ``upto``. ``known`` records were sent before; ``forced`` is what spoke
-        against it.
+        """Opens a run that ``started``, in UTC, before its model was read: its delta is attached.
+
+        ``forgotten`` are kinds of rows that left the model, ``invalid`` if there are some that
+        cannot be sent; ``keyless`` have no key. None is sent of a number above ``upto``. ``known``
+        records were sent before; ``forced`` is what spoke against it.
         """
         tables, quoted = self.tables, self.tables.dialect.literal
         tables.attach_delta()
@@ -172,7 +175,7 @@ class StateStore(StateView):
                 tables,
                 {
                     "run_id": run_id,
-                    "started_at": now(),
+                    "started_at": started.replace(tzinfo=None),
                     "status": RUNNING,
                     "dbt_target": target,
                     "forced": "; ".join(forced) or None,

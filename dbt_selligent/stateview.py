@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 import duckdb
@@ -117,6 +117,16 @@ class StateView:
             f"order by started_at desc limit {int(most)}"
         )
         return [_as_run(row) for row in rows]
+
+    def last_success(self) -> datetime | None:
+        """When the run began, in UTC, that was the last to come to its end; None without one."""
+        run = self.tables.dialect.literal(self.tables.meta("complete") or "")
+        text = self.tables.dialect.types["text"]
+        found = self.tables.rows(
+            f"select cast(started_at as {text}) from {self.tables.names['runs']} "
+            f"where run_id = {run}"
+        )
+        return read_time(found[0][0]).replace(tzinfo=timezone.utc) if found else None
 
     def listed(self, table: str, most: int, where: str = "true") -> list[dict[str, Any]]:
         """Rows of ``rejected`` or ``invalid``, each with its matching key and what is wrong."""

@@ -15,6 +15,7 @@ from dbt_selligent.cli.signals import heed_signals
 
 COMMANDS = {
     "sync": "send what changed since Selligent last confirmed it",
+    "schedule": "stay in the foreground, and sync what falls due",
     "plan": "say what sync would do; send nothing",
     "init": "ask for destination, model and list; write profile and exposure",
     "ls": "list the activations",

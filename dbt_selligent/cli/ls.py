@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timezone
 from typing import Any
 
 import click
@@ -16,14 +17,20 @@ from dbt_selligent.cli.say import say
 @selection_options
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def ls(output: str, **flags: Any) -> None:
-    """List the activations: name, model, list, destination."""
+    """List the activations: name, model, list, destination, schedule."""
+    from dbt_selligent.schedules import next_time
     from dbt_selligent.selection import list_activations
 
+    now = datetime.now(timezone.utc)
     found = list_activations(settings_of(flags))
     if output == "json":
         keys = ("name", "unique_id", "file", "tags", "list", "destination")
         rows = [
-            {**{key: getattr(each, key) for key in keys}, "model": each.model.name}
+            {
+                **{key: getattr(each, key) for key in keys},
+                "model": each.model.name,
+                "schedule": each.schedule and each.schedule.as_dict(next_time(each.schedule, now)),
+            }
             for each in found
         ]
         say(json.dumps(rows, indent=1))
@@ -31,4 +38,7 @@ def ls(output: str, **flags: Any) -> None:
     width = max(len(each.name) for each in found)
     for each in found:
         tags = f"  [{', '.join(each.tags)}]" if each.tags else ""
-        say(f"{each.name:<{width}}  {each.model.name} -> {each.list} ({each.destination}){tags}")
+        due = each.schedule.local(next_time(each.schedule, now)) if each.schedule else ""
+        coming = f"  {each.schedule.cron}, next {due}" if each.schedule else ""
+        line = f"{each.name:<{width}}  {each.model.name} -> {each.list} ({each.destination})"
+        say(line + tags + coming)

@@ -20,6 +20,7 @@ from dbt_selligent.cli.say import say
 @project_options
 @selection_options
 @click.option("--full-refresh", is_flag=True, help="as if every row were to be sent whole")
+@click.option("--due", is_flag=True, help="only what is due by its schedule; see ls")
 @click.option("--show-values", is_flag=True, help="show keys and values of the sample")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @output_options

@@ -5,6 +5,8 @@ from __future__ import annotations
 import atexit
 import signal
 import sys
+import threading
+from types import FrameType
 from typing import Any
 
 SECONDS_TO_TRY_AGAIN = 0.01
@@ -30,3 +32,20 @@ def heed_signals() -> None:
             tell(unraisable)
 
     sys.unraisablehook = tell_or_try_again
+
+
+def note_signals() -> threading.Event:
+    """Set once SIGTERM or Ctrl-C came, each of which stays a KeyboardInterrupt.
+
+    A sync that one ends tells what became of it; whoever calls one after the other is to end too.
+    """
+    came = threading.Event()
+
+    def heed(number: int, frame: FrameType | None) -> None:
+        came.set()
+        signal.default_int_handler(number, frame)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is signal.default_int_handler:  # one may be ignored
+            signal.signal(number, heed)
+    return came

@@ -27,6 +27,7 @@ from dbt_selligent.cli.options import (
 @click.option("--retry-rejected", is_flag=True, help="send rows again that are held")
 @click.option("--retry-not-found", is_flag=True, help="send rows again that were not found")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="send N rows at most: a canary")
+@click.option("--due", is_flag=True, help="only what is due by its schedule; see ls")
 @click.option("--dry-run", is_flag=True, help="the same as plan")
 @output_options
 def sync(quiet: bool, log_format: str, dry_run: bool, **flags: Any) -> None:
@@ -40,5 +41,6 @@ def sync(quiet: bool, log_format: str, dry_run: bool, **flags: Any) -> None:
             pipeline.plan(settings, emit=terminal.show)
             return
         results = pipeline.sync(settings, emit=terminal.show)
-        terminal.close(results)
+        if results.results:
+            terminal.close(results)
     sys.exit(results.exit_code)

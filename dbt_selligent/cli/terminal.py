@@ -15,7 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 
 from dbt_selligent.cli.say import say
-from dbt_selligent.events import Event, Finished, Planned, Progress, Untold, Waiting
+from dbt_selligent.due import Due
+from dbt_selligent.events import Event, Finished, Noted, Planned, Progress, Untold, Waiting
 from dbt_selligent.naming import visible
 from dbt_selligent.planning import Plan
 from dbt_selligent.results import ActivationResult, RunResults, totals
@@ -78,8 +79,12 @@ class Terminal:
         """Shows an event; may be called by several threads."""
         with self._lock:
             if self._as_json:
-                failed = isinstance(event, Finished) and event.result.status != "in step"
-                if failed or isinstance(event, Untold) or not self._quiet:
+                failed = (
+                    isinstance(event, Untold)
+                    or (isinstance(event, Noted) and event.wrong)
+                    or (isinstance(event, Finished) and event.result.status != "in step")
+                )
+                if failed or not self._quiet:
                     say(json.dumps(_as_dict(event), default=str))
             elif isinstance(event, Planned):
                 if not self._quiet:
@@ -92,6 +97,13 @@ class Terminal:
             elif isinstance(event, Untold):
                 said = f"{event.address} at {event.destination}: {event.reason}"
                 self._line(f"warning: {said}", style="yellow")
+            elif isinstance(event, Due):
+                if not self._quiet:
+                    self._show_due(event)
+            elif isinstance(event, Noted):
+                if event.wrong or not self._quiet:
+                    style = "red" if event.wrong else None
+                    self._line(f"{event.at:%Y-%m-%d %H:%M:%S} UTC: {event.said}", style=style)
             else:
                 self._show_result(event)
 
@@ -158,6 +170,17 @@ class Terminal:
                 self._line(f"  {stops}{verdict.guard}: {verdict.said}")
         for row in made.sample:
             self._line(f"  {row['kind']}: {_shown(row, made, self._show_values)}")
+
+    def _show_due(self, event: Due) -> None:
+        for name, why in event.under_way:
+            self._line(f"{name} is under way: {why}")
+        if event.due:
+            said = f"due: {', '.join(each.name for each in event.due)}"
+        else:
+            said = "nothing is due" + (f"; next: {event.next.said}" if event.next else "")
+        if event.unscheduled:
+            said += f"; left out, without `schedule:`: {event.unscheduled:,}"
+        self._line(said)
 
     def _show_progress(self, event: Progress) -> None:
         now = time.monotonic()
@@ -284,4 +307,18 @@ def _as_dict(event: Event) -> dict[str, Any]:
         return {"event": "waiting", **asdict(event)}
     if isinstance(event, Untold):
         return {"event": "untold", **asdict(event)}
+    if isinstance(event, Due):
+        return {"event": "due", **_due_as_dict(event)}
+    if isinstance(event, Noted):
+        return {"event": "noted", **asdict(event), "at": event.at.isoformat(timespec="seconds")}
     return {"event": "finished", **asdict(event.result)}
+
+
+def _due_as_dict(event: Due) -> dict[str, Any]:
+    coming = event.next
+    return {
+        "due": [each.name for each in event.due],
+        "under_way": dict(event.under_way),
+        "without_schedule": event.unscheduled,
+        "next": coming and {"name": coming.name, **coming.schedule.as_dict(coming.at)},
+    }

@@ -264,6 +264,7 @@ class Shop:
             manifest["exposures"][f"exposure.shop.{each['name']}"] = {
                 **example,
                 "name": each["name"],
+                "fqn": ["shop", each["name"]],
                 "unique_id": f"exposure.shop.{each['name']}",
                 "tags": each["config"]["tags"],
                 "config": {"enabled": True, **each["config"]},

@@ -64,7 +64,7 @@ def test_every_fault_of_every_activation_is_told_at_once_as_dbt_parsed_them(
         "other_model": {"model": "custmers"},
         "thin_air": {},
         "unknown_keys": {"feilds": {"MAIL": "email"}, "colour": "red"},
-        "to_come": {"schedule": "0 6 * * *"},
+        "february": {"schedule": "0 6 30 2 *"},
         "options": {"fields": {"LTV": {"column": "x", "only": "sometimes"}}},
         "missing": {"matching_key": None, "fields": None},
         "four_keys": {"matching_key": dict.fromkeys("ABCD", "id")},
@@ -95,7 +95,6 @@ def test_every_fault_of_every_activation_is_told_at_once_as_dbt_parsed_them(
     found = [(one.exposure, one.key, one.problem, one.mend) for one in raised.value.faults]
     bare = 'quote it, like "NO"'
     reads = "YAML reads a bare on, yes, no, off or null so"
-    not_yet = "not supported by this version"
     twice = "twice, but for case and blanks"
     four_keys = "dictionary should have at most 3 items after validation, not more"
     nowhere = (
@@ -108,6 +107,7 @@ def test_every_fault_of_every_activation_is_told_at_once_as_dbt_parsed_them(
         ("bare", "fields.false", reads, bare),
         ("bare", "fields.true", reads, bare),
         ("comma", "fields.A,B", "a comma separates fields in the API", "rename the field"),
+        ("february", "schedule", "this day never comes", "is there such a day in that month?"),
         ("four_keys", "matching_key", four_keys, ""),
         ("key_too", "fields.customer_id", "already the matching key", "name it in one place only"),
         ("missing", "fields", "missing", "every activation needs it, or a segment"),
@@ -132,7 +132,6 @@ def test_every_fault_of_every_activation_is_told_at_once_as_dbt_parsed_them(
             "fleeting is ephemeral: there is no table to read",
             "materialize it",
         ),
-        ("to_come", "schedule", not_yet, "remove the key"),
         ("twice", "fields.MAIL", twice, "name it once"),
         ("twice", "fields.Mail", twice, "name it once"),
         ("two_models", "depends_on", "2 models: customers, things", "name one with `model:`"),

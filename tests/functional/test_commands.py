@@ -250,6 +250,7 @@ def test_ls_lists_the_activations_as_text_and_json(shop: Shop) -> None:
         "list": "CUSTOMERS",
         "destination": "dev",
         "model": "customers",
+        "schedule": None,
     }
     assert [one["name"] for one in others] == ["mails", "orders", "things"]
 

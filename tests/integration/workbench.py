@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,7 @@ class Workbench:
             "run",
             "dev",
             plan.columns,
+            started=datetime.now(timezone.utc),
             forgotten=() if removals else ("removed",),
             invalid=plan.counts.invalid > 0,
             full_refresh=plan.full_refresh,

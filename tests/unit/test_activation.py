@@ -16,6 +16,7 @@ from dbt_selligent.errors import ActivationFaults, Fault
 from dbt_selligent.guards import Guard, Limit
 from dbt_selligent.manifest import Exposure, Manifest, Model
 from dbt_selligent.meta import json_schema
+from dbt_selligent.schedules import Schedule
 from dbt_selligent.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -350,13 +351,99 @@ def test_the_warnings_of_an_activation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value"),
+    ("given", "schedule"),
     [
-        ("schedule", "0 6 * * *"),
+        (None, None),
+        ("0 6 * * *", Schedule("0 6 * * *", "UTC")),
+        ("  0   6 * * MON ", Schedule("0 6 * * MON", "UTC")),
+        ({"cron": "0 6 * * *"}, Schedule("0 6 * * *", "UTC")),
+        (
+            {"cron": "0 6 * * *", "timezone": " Europe/Brussels "},
+            Schedule("0 6 * * *", "Europe/Brussels"),
+        ),
     ],
 )
-def test_a_key_to_come_is_a_fault(key: str, value: object) -> None:
-    assert read_one({key: value}) == [(key, "not supported by this version", "remove the key")]
+def test_a_schedule_is_a_line_in_a_time_zone(given: object, schedule: Schedule | None) -> None:
+    assert made({"schedule": given}).schedule == schedule
+
+
+def test_the_times_of_a_schedule_are_those_of_the_output_where_it_names_no_zone() -> None:
+    outputs = {"dev": {**OUTPUT, "timezone": "Asia/Tokyo"}, "prod": OUTPUT}
+    profiles = {"selligent": {"outputs": outputs}}
+    line = {"schedule": "0 6 * * *"}
+
+    [dev, prod], faults = read(
+        make_exposure(META | line, "one"),
+        make_exposure(META | line | {"list": "OTHERS", "destination": "prod"}, "other"),
+        profiles=profiles,
+    )
+
+    assert faults == []
+    assert (dev.schedule, prod.schedule) == (
+        Schedule("0 6 * * *", "Asia/Tokyo"),
+        Schedule("0 6 * * *", "UTC"),
+    )
+
+
+CRON_EXAMPLE = 'write it like "0 6 * * *": minute, hour, day of the month, month, day of the week'
+
+
+@pytest.mark.parametrize(
+    ("given", "problem", "mend"),
+    [
+        ("", "0 fields, and a cron line has five", CRON_EXAMPLE),
+        ("daily", "1 field, and a cron line has five", CRON_EXAMPLE),
+        (
+            "0 0 6 * * *",
+            "six fields, and a cron line has five",
+            'times are to the minute: write "0 6 * * *"',
+        ),
+        ("@daily", "@daily: no such form", 'write "0 0 * * *"'),
+        ("@dialy", "@dialy: no such form", 'write "0 0 * * *"'),
+        ("@reboot", "@reboot: no such form", CRON_EXAMPLE),
+        ("61 6 * * *", "61 is no minute", "0 to 59, like *, 6, */2 or 1,15"),
+        ("0 25 * * *", "25 is no hour", "0 to 23, like *, 6, */2 or 1,15"),
+        (
+            "0 6 ? * *",
+            "? is no day of the month",
+            "1 to 31, or L for the last, like *, 6, */2 or 1,15",
+        ),
+        ("0 6 * 13 *", "13 is no month", "1 to 12, or JAN to DEC, like *, 6, */2 or 1,15"),
+        (
+            "0 6 * * MONDAY",
+            "MONDAY is no day of the week",
+            "0 to 7, or SUN to SAT, like 1-5 or MON,THU",
+        ),
+        ("0 6 30 2 *", "this day never comes", "is there such a day in that month?"),
+        ("0 6 31 2,4,6 *", "this day never comes", "is there such a day in that month?"),
+        (6, "not a cron line", f"{CRON_EXAMPLE}, in quotes"),
+        ({}, "cron: missing", CRON_EXAMPLE),
+        ({"cron": 6}, "cron: not a cron line", CRON_EXAMPLE),
+        ({"cron": "0 6 * *"}, "4 fields, and a cron line has five", CRON_EXAMPLE),
+        (
+            {"cron": "0 6 * * *", "time_zone": "Europe/Brussels"},
+            "time_zone: no such key",
+            "did you mean timezone?",
+        ),
+        (
+            {"cron": "0 6 * * *", "timezone": "Europe/Brussel"},
+            "no time zone 'Europe/Brussel'",
+            "did you mean Europe/Brussels?",
+        ),
+        (
+            {"cron": "0 6 * * *", "timezone": "../Brussels"},
+            "no time zone '../Brussels'",
+            "did you mean Europe/Brussels?",
+        ),
+        (
+            {"cron": "0 6 * * *", "timezone": 2},
+            "timezone: not the name of a time zone",
+            "write it like Europe/Brussels",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_schedule(given: object, problem: str, mend: str) -> None:
+    assert read_one({"schedule": given}) == [("schedule", problem, mend)]
 
 
 @pytest.mark.parametrize(
@@ -762,6 +849,7 @@ VALUES = st.recursive(
                 "batch",
                 "max_groups",
                 "model",
+                "schedule",
                 "x",
             ),
             VALUES,

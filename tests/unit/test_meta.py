@@ -38,6 +38,11 @@ RIGHT: list[dict[str, Any]] = [
     {"warnings": []},
     {"warnings": ["failed", "rejected", "guard", "recovered", {"stale": "26h"}]},
     {"warnings": [{"stale": "90m"}]},
+    {"schedule": "0 6 * * *"},
+    {"schedule": {"cron": "*/15 6-20 * * MON-FRI"}},
+    {"schedule": {"cron": "0 6 L * *", "timezone": "Europe/Brussels"}},
+    {"schedule": {"cron": "0 6 29 2 *", "timezone": None}},
+    {"schedule": None},
 ]
 WRONG: list[dict[str, Any]] = [
     {"list": ""},
@@ -70,7 +75,6 @@ WRONG: list[dict[str, Any]] = [
     {"guard": {"most": 1}},
     {"gate": "on"},
     {"gate": True},
-    {"schedule": "0 6 * * *"},
     {"warnings": "failed"},
     {"warnings": None},
     {"warnings": ["fail"]},
@@ -78,6 +82,17 @@ WRONG: list[dict[str, Any]] = [
     {"warnings": [{"stale": 26}]},
     {"warnings": [{"stale": "0h"}]},
     {"warnings": [{"stale": "26h", "failed": True}]},
+    {"schedule": ""},
+    {"schedule": "0 6 * *"},
+    {"schedule": "0 0 6 * * *"},
+    {"schedule": "@daily"},
+    {"schedule": 6},
+    {"schedule": ["0 6 * * *"]},
+    {"schedule": {}},
+    {"schedule": {"timezone": "Europe/Brussels"}},
+    {"schedule": {"cron": "0 6 * * *", "zone": "Europe/Brussels"}},
+    {"schedule": {"cron": "0 6 * * *", "timezone": 2}},
+    {"schedule": {"cron": "0 6 * * *", "timezone": ""}},
 ]
 
 

@@ -1,0 +1,40 @@
+"""`dbt-selligent schedule`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from dbt_selligent.cli.options import (
+    output_options,
+    project_options,
+    selection_options,
+    settings_of,
+)
+
+
+@click.command()
+@project_options
+@selection_options
+@click.option(
+    "--threads", type=click.IntRange(1), default=4, show_default=True, help="lists at once"
+)
+@output_options
+def schedule(quiet: bool, log_format: str, **flags: Any) -> None:
+    """Stay in the foreground, and do what sync --due does whenever something falls due."""
+    from dbt_selligent.cli.signals import note_signals
+    from dbt_selligent.cli.terminal import Terminal
+    from dbt_selligent.scheduling import Scheduler
+
+    stopped = note_signals()
+    with Terminal(quiet=quiet, as_json=log_format == "json") as terminal:
+        scheduler = Scheduler(
+            lambda: settings_of({**flags, "due": True}),
+            terminal.show,
+            terminal.close,
+            stopped.is_set,
+        )
+        code = scheduler.run()
+    sys.exit(code)
