@@ -23,7 +23,9 @@ def read_selected(settings: Settings) -> tuple[tuple[Activation, ...], tuple[Fau
             f"{unknown[0]}: this version selects by name, tag:, exposure: and wildcards of these",
             "write for example --select tag:crm",
         )
-    activations, faults = read_activations(read_manifest(parse_project(settings)), settings)
+    with parse_project(settings) as path:
+        manifest = read_manifest(path)
+    activations, faults = read_activations(manifest, settings)
     chosen = select(activations, settings.select, settings.exclude)
     if not chosen and not faults:
         there = ", ".join(activation.name for activation in activations)

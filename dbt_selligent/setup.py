@@ -51,7 +51,8 @@ def set_up(
     ``say`` is told what is to be made, each thing that is made, and what the YAML leaves open.
     Raises ConfigurationError, RunError.
     """
-    manifest = read_manifest(parse_project(settings))
+    with parse_project(settings) as path:
+        manifest = read_manifest(path)
     destination = settings.destination_named()
     context = read_context(settings, manifest, wish, destination.name)
     columns = _read_columns(settings, context.model, measured=wish.create)

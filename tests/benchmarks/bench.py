@@ -169,7 +169,9 @@ def measure_diff(folder: Path) -> float:
 def understand(folder: Path) -> tuple[Settings, Activation, Columns]:
     os.chdir(folder)
     settings = resolve_settings()
-    activations, _ = read_activations(read_manifest(parse_project(settings)), settings)
+    with parse_project(settings) as path:
+        manifest = read_manifest(path)
+    activations, _ = read_activations(manifest, settings)
     [activation] = activations
     with open_warehouse(settings, folder) as reader:
         there = reader.columns(activation.model) or []

@@ -1,5 +1,6 @@
 """Which activations a command is about."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,7 +71,7 @@ def test_what_is_not_understood_is_said() -> None:
 def project(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[object, ...]]:
     """A project whose activations and faults are these."""
     found: dict[str, tuple[object, ...]] = {"activations": ALL, "faults": ()}
-    monkeypatch.setattr(selection, "parse_project", lambda _: Path("/p/manifest.json"))
+    monkeypatch.setattr(selection, "parse_project", lambda _: nullcontext(Path("/p/manifest.json")))
     monkeypatch.setattr(selection, "read_manifest", lambda _: Manifest({}, ()))
     monkeypatch.setattr(
         selection, "read_activations", lambda *_: (found["activations"], found["faults"])
