@@ -8,9 +8,10 @@ EXTRAS ?=
 COMMA := ,
 READY := $(VENV)/ready$(EXTRAS:%=-%)
 PEERS := .venv-peers
-SOURCES := dbt_selligent tests sample_project
+EXAMPLES := .venv-examples
+SOURCES := dbt_selligent tests sample_project examples
 
-.PHONY: demo test check format lint types bench peers soak schema clean
+.PHONY: demo test check examples format lint types bench peers soak schema clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -29,6 +30,22 @@ check: $(READY)         ## what CI runs: format, lint, types, tests
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(MAKE) test
+
+$(EXAMPLES)/airflow/ready: tests/examples/airflow.txt
+	$(PYTHON) -m venv $(EXAMPLES)/airflow
+	$(EXAMPLES)/airflow/bin/python -m pip install --quiet --quiet --disable-pip-version-check \
+		--requirement tests/examples/airflow.txt
+	touch $@
+
+$(EXAMPLES)/dagster/ready: tests/examples/dagster.txt pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(EXAMPLES)/dagster
+	$(EXAMPLES)/dagster/bin/python -m pip install --quiet --quiet --disable-pip-version-check \
+		--constraint constraints.txt --requirement tests/examples/dagster.txt --editable .
+	touch $@
+
+# With Airflow and Dagster, each in an environment of its own: 900 MB.
+examples: $(READY) $(EXAMPLES)/airflow/ready $(EXAMPLES)/dagster/ready  ## the examples, carried out
+	$(BIN)/python -m pytest -n auto tests/examples
 
 format: $(READY)        ## formats the code
 	$(BIN)/ruff format $(SOURCES)
@@ -59,4 +76,4 @@ schema: $(READY)        ## writes the JSON Schema of an activation
 	$(BIN)/python -m dbt_selligent.meta > dbt_selligent/activation.schema.json
 
 clean:
-	rm -rf $(VENV) $(PEERS) dist
+	rm -rf $(VENV) $(PEERS) $(EXAMPLES) dist

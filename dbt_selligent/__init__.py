@@ -1,16 +1,17 @@
 """Keeps Selligent lists in step with dbt models, and sends only what changed.
 
 `sync`, `plan` and `verify` do from Python what the commands of these names do, and return what came
-of it. Each takes the `Settings` of `resolve_settings`, whose keywords are the commands' flags::
+of it; `list_activations` is `ls`. Each takes the `Settings` of `resolve_settings`, whose keywords
+are the commands' flags::
 
     from dbt_selligent import resolve_settings, sync
 
     results = sync(resolve_settings(project_dir="shop", target="prod", select="tag:crm"))
     results.raise_for_status()
 
-They may be called in any thread, and by several at once: they leave the working directory, the
-environment and logging alone, and nothing of dbt or DuckDB open. ``emit`` is called with each event
-of a run as it comes, by several threads.
+They may be called in any thread, and by several at once, and leave nothing of dbt or DuckDB open.
+``emit`` is called with each event of a run as it comes, by several threads. See
+docs/orchestrators.md.
 """
 
 from __future__ import annotations
@@ -41,14 +42,17 @@ from dbt_selligent.errors import (
 )
 
 if TYPE_CHECKING:
+    from dbt_selligent.activation import Activation
     from dbt_selligent.events import Emit, Event, Finished, Planned, Progress, Waiting
     from dbt_selligent.pipeline import plan, sync
     from dbt_selligent.planning import Counts, Plan
     from dbt_selligent.results import ActivationResult, RunResults
+    from dbt_selligent.selection import list_activations
     from dbt_selligent.settings import Settings, resolve_settings
     from dbt_selligent.verification import Verification, verify
 
 __all__ = [
+    "Activation",
     "ActivationFaults",
     "ActivationResult",
     "ConfigurationError",
@@ -80,6 +84,7 @@ __all__ = [
     "Verification",
     "Waiting",
     "WarehouseError",
+    "list_activations",
     "plan",
     "resolve_settings",
     "sync",
@@ -88,6 +93,7 @@ __all__ = [
 
 # Where the others are: what they import takes a second, and is not imported before it is needed.
 _MODULES = {
+    "Activation": "activation",
     "Emit": "events",
     "Event": "events",
     "Finished": "events",
@@ -100,6 +106,7 @@ _MODULES = {
     "Plan": "planning",
     "ActivationResult": "results",
     "RunResults": "results",
+    "list_activations": "selection",
     "Settings": "settings",
     "resolve_settings": "settings",
     "Verification": "verification",
