@@ -40,7 +40,7 @@ def selligent() -> None:
     )
 
     # The Python API, in the same environment; what it returns goes to XCom.
-    @task.external_python(python=f"{BIN}/python", expect_airflow=False, expect_pendulum=False)
+    @task.external_python(python=f"{BIN}/python", expect_airflow=False)
     def sync_loyalty_vips(project: str) -> dict[str, int]:
         import os
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -24,7 +25,7 @@ EXAMPLES = REPOSITORY / "examples"
 SAMPLE = REPOSITORY / "sample_project"
 BIN = Path(sys.executable).parent
 ENVIRONMENTS = REPOSITORY / ".venv-examples"
-SECONDS = 300
+SECONDS = 600
 LEFTOVERS = shutil.ignore_patterns("target", "logs", ".dbt_selligent", "*.duckdb", "*.wal")
 LAST_DAY, FIRST_DAY = 'as_of: "1998-06-30"', 'as_of: "1997-09-30"'
 SECRET = "demo"
@@ -73,20 +74,12 @@ class Project:
             check=False,
         )
 
-    def side_by_side(self, *commands: Sequence[str | Path], **more: str) -> list[int]:
-        """The exit codes of commands that are started at once."""
-        started = [
-            subprocess.Popen(
-                command,
-                cwd=self.folder,
-                env=self.environment(**more),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            for command in commands
-        ]
-        return [each.wait(SECONDS) for each in started]
+    def side_by_side(
+        self, *commands: Sequence[str | Path], **more: str
+    ) -> list[subprocess.CompletedProcess[str]]:
+        """Commands that were started at once, when all have ended."""
+        with ThreadPoolExecutor(len(commands)) as pool:
+            return list(pool.map(lambda command: self.run(*command, **more), commands))
 
     def go_back(self) -> None:
         """The shop as it was nine months before."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from types import ModuleType
 
@@ -36,13 +37,18 @@ def test_airflow_builds_and_syncs(project: Project, home: dict[str, str], demo: 
         assert f"end task task_id={task} " in said
     assert "crm_customers: in step" in said
     assert "Done. Returned value was: {'loyalty_vips': " in said
-    assert "demo" not in [word for line in said.splitlines() for word in line.split()]
     check(demo, project)
 
-    # As a worker runs what may run at once: each task in a process of its own.
+    # As workers run what may run at once: each task in a process of its own. Airflow's own database
+    # is a file here, which two of them do not share well.
     project.go_on()
     assert project.run(BIN / "dbt", "build").returncode == 0
-    tasks = ("sync_crm_customers", "sync_loyalty_vips")
-    commands = [(AIRFLOW, "tasks", "test", "selligent", task) for task in tasks]
-    assert project.side_by_side(*commands, **home) == [0, 0]
+    database = Path(home["AIRFLOW_HOME"]) / "airflow.db"
+    commands = []
+    for task in ("sync_crm_customers", "sync_loyalty_vips"):
+        own = shutil.copy(database, database.with_name(f"{task}.db"))
+        connection = f"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=sqlite:///{own}"
+        commands.append(("env", connection, AIRFLOW, "tasks", "test", "selligent", task))
+    for ended in project.side_by_side(*commands, **home):
+        assert ended.returncode == 0, ended.stdout + ended.stderr
     check(demo, project)

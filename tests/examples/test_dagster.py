@@ -53,7 +53,6 @@ def home(tmp_path: Path) -> dict[str, str]:
         "DAGSTER_HOME": str(folder),
         "PATH": f"{HERE}:/usr/bin:/bin",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "DAGSTER_IS_DEV_CLI": "1",
     }
 
 
@@ -66,6 +65,8 @@ def materializations(project: Project, home: dict[str, str]) -> dict[str, Any]:
 
 def test_dagster_builds_and_syncs(project: Project, home: dict[str, str], demo: ModuleType) -> None:
     project.go_back()
+    # What `dagster dev` does by itself, and a deployment once.
+    assert project.run(HERE / "dbt", "parse", **home).returncode == 0
     valid = project.run(HERE / "dagster", "definitions", "validate", "-f", DEFINITIONS, **home)
     assert valid.returncode == 0, valid.stdout + valid.stderr
     # Each step is a process of its own; the activations come side by side, after their models.
