@@ -8,9 +8,10 @@ EXTRAS ?=
 COMMA := ,
 READY := $(VENV)/ready$(EXTRAS:%=-%)
 PEERS := .venv-peers
-SOURCES := dbt_selligent docs tests sample_project
+EXAMPLES := .venv-examples
+SOURCES := dbt_selligent docs examples tests sample_project
 
-.PHONY: demo test check format lint types bench peers soak schema docs clean
+.PHONY: demo test check examples format lint types bench peers soak schema docs clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -29,6 +30,22 @@ check: $(READY)         ## what CI runs: format, lint, types, tests
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(MAKE) test
+
+$(EXAMPLES)/airflow/ready: tests/examples/airflow.txt
+	$(PYTHON) -m venv $(EXAMPLES)/airflow
+	$(EXAMPLES)/airflow/bin/python -m pip install --quiet --quiet --disable-pip-version-check \
+		--requirement tests/examples/airflow.txt
+	touch $@
+
+$(EXAMPLES)/dagster/ready: tests/examples/dagster.txt pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(EXAMPLES)/dagster
+	$(EXAMPLES)/dagster/bin/python -m pip install --quiet --quiet --disable-pip-version-check \
+		--constraint constraints.txt --requirement tests/examples/dagster.txt --editable .
+	touch $@
+
+# With Airflow and Dagster, each in an environment of its own: 900 MB.
+examples: $(READY) $(EXAMPLES)/airflow/ready $(EXAMPLES)/dagster/ready  ## the examples, carried out
+	$(BIN)/python -m pytest -n auto tests/examples
 
 format: $(READY)        ## formats the code
 	$(BIN)/ruff format $(SOURCES)
@@ -62,4 +79,4 @@ docs: $(READY)          ## writes what the code knows better into the pages of d
 	$(BIN)/python docs/generate.py
 
 clean:
-	rm -rf $(VENV) $(PEERS) dist
+	rm -rf $(VENV) $(PEERS) $(EXAMPLES) dist

@@ -9,11 +9,13 @@
     │   └── ActivationFaults      what is wrong with the activations, all of it
     └── RunError                  exit 1: an activation could not be carried out
         ├── WarehouseError        the warehouse, or the model in it
+        │   └── MemoryLimitError  rows of it are too wide
         ├── StateError            the tool's own tables
         │   └── LockedError       another run, or another program, holds them
         ├── GuardError            the change is not one to send unasked
         ├── GateError             dbt's last run of the model, or a test on it, failed
         ├── InterruptedRunError   someone stopped it
+        ├── NotInStepError        what a whole sync came to, where it is asked to raise
         └── DestinationError      Selligent
             ├── UnreachableError  no answer that says anything, for long enough
             │   └── LongAnswerError   one that is too long to be read
@@ -95,6 +97,10 @@ class InterruptedRunError(RunError):
     """Someone stopped the run: what was confirmed is kept, the rest is for the next sync."""
 
     default_step = "sync again: it goes on where this run stopped"
+
+
+class NotInStepError(RunError):
+    """A sync came to its end, and not everything is in step; raised by `raise_for_status` alone."""
 
 
 class DestinationError(RunError):

@@ -33,8 +33,9 @@ def fill_lists(
 ) -> list[ActivationResult]:
     """Fills the lists, one request under way on each; activations of one list take turns.
 
-    A KeyboardInterrupt ends what is under way; the results say what was not tried. With
-    ``stop_now``, as where one failed before, none is.
+    A KeyboardInterrupt ends what is under way; the results say what was not tried. So does any
+    other exception of a signal's handler, which is raised again then. With ``stop_now``, as where
+    one failed before, none is tried.
     """
     by_list: dict[Hashable, list[tuple[Job, Plan]]] = defaultdict(list)
     for job, made in planned:
@@ -86,6 +87,9 @@ def fill_lists(
             wait(filling)
         except KeyboardInterrupt:
             halt.set()
+        except BaseException:
+            halt.set()  # an orchestrator ends a task by an exception of its own
+            raise
         return [result for each in filling for result in each.result()]
 
 

@@ -268,14 +268,38 @@ def protect(folder: Path) -> None:
         ignore.write_text("*\n")
 
 
+class _Umask:
+    """077 for as long as one needs it; it is the process's, and several threads may need it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._holders = 0
+        self._before = 0
+
+    @contextmanager
+    def private(self) -> Iterator[None]:
+        """The last to leave puts back what the first has found."""
+        with self._lock:
+            if not self._holders:
+                self._before = os.umask(0o077)
+            self._holders += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._holders -= 1
+                if not self._holders:
+                    os.umask(self._before)
+
+
+_umask = _Umask()
+
+
 @contextmanager
 def private_folder(state: Path, *others: Path) -> Iterator[Path]:
     """A temporary folder beside the states; what is written meanwhile is its owner's alone."""
-    before = os.umask(0o077)
-    try:
+    with _umask.private():
         for folder in (state, *others):
             protect(folder)
         with temporary_folder(state) as temporary:
             yield temporary
-    finally:
-        os.umask(before)

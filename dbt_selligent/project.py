@@ -11,12 +11,16 @@ import hashlib
 import json
 import os
 import re
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
 from dbt_selligent.errors import ProfileError, ProjectError
 from dbt_selligent.invocation import run_dbt
+from dbt_selligent.locks import take_turn
+from dbt_selligent.manifest import Manifest, read_manifest
 from dbt_selligent.settings import Settings, load_yaml, render
 
 PATH_KEYS = {
@@ -35,29 +39,35 @@ SECRET_PREFIX = "DBT_ENV_SECRET"  # noqa: S105
 SOURCE_SUFFIXES = (".sql", ".yml", ".yaml", ".py", ".md", ".csv")
 
 
-def parse_project(settings: Settings) -> Path:
+@contextmanager
+def parse_project(settings: Settings) -> Iterator[Path]:
     """The path of a manifest that is true for ``settings``; runs `dbt parse` if there is none.
 
-    Raises ProjectError with dbt's own words where dbt cannot parse the project.
+    As long as the context lasts, no other command has the project parsed, which may be for another
+    target. Raises ProjectError with dbt's own words where dbt cannot parse the project.
     """
     folder = settings.own_target_path
     manifest, stamp = folder / "manifest.json", folder / "parsed.json"
-    before = fingerprint(settings)
-    if manifest.is_file() and _same(stamp, before):
-        return manifest
-    folder.mkdir(parents=True, exist_ok=True)
-    stamp.unlink(missing_ok=True)
-    said = run_dbt(settings, "parse")
-    if said.failed:
-        raise ProjectError(
-            f"dbt cannot parse the project:\n{said.words()}",
-            "mend what dbt says, `dbt parse` shows the same",
-        )
-    names = sorted(_mentioned_variables(settings))
-    stamp.write_text(
-        json.dumps({"of": before, "variables": names, "environment": _environment(names)})
-    )
-    return manifest
+    with take_turn(folder / "parsed.lock", "the project", threading.Event(), lambda _: None):
+        before = fingerprint(settings)
+        if not (manifest.is_file() and _same(stamp, before)):
+            stamp.unlink(missing_ok=True)
+            said = run_dbt(settings, "parse")
+            if said.failed:
+                raise ProjectError(
+                    f"dbt cannot parse the project:\n{said.words()}",
+                    "mend what dbt says, `dbt parse` shows the same",
+                )
+            names = sorted(_mentioned_variables(settings))
+            noted = {"of": before, "variables": names, "environment": _environment(names)}
+            stamp.write_text(json.dumps(noted))
+        yield manifest
+
+
+def read_project(settings: Settings) -> Manifest:
+    """What dbt makes of the project; raises ProjectError."""
+    with parse_project(settings) as path:
+        return read_manifest(path)
 
 
 def _same(stamp: Path, state: str) -> bool:

@@ -16,6 +16,7 @@ from dbt_selligent.errors import (
     GateError,
     GuardError,
     InterruptedRunError,
+    NotInStepError,
     RunError,
 )
 from dbt_selligent.groups import Done
@@ -111,6 +112,24 @@ class RunResults:
         """0 if everything is in step, or as much as was asked for, else 1."""
         return int(any(result.status not in GOOD for result in self.results))
 
+    def raise_for_status(self) -> None:
+        """Raises NotInStepError, which says of what and why, where the exit code is not 0.
+
+        For orchestrators, whose tasks fail by an exception.
+        """
+        bad = [result for result in self.results if result.status not in GOOD]
+        if not bad:
+            return
+        lines = [
+            f"  {result.name}: {result.status}" + (f": {result.error}" if result.error else "")
+            for result in bad
+        ]
+        steps = dict.fromkeys(result.next_step for result in bad if result.next_step)
+        raise NotInStepError(
+            f"{len(bad)} of {len(self.results)} activations not in step:\n" + "\n".join(lines),
+            "; ".join(steps),
+        )
+
     def write(self, folder: Path) -> Path:
         """Writes the results file beside dbt's own; it holds no row values.
 
@@ -127,7 +146,8 @@ class RunResults:
         }
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            written = path.with_name(f"{RESULTS_FILE}.new")
+            # Of syncs side by side in one project each has its own; the last to end is kept.
+            written = path.with_name(f"{RESULTS_FILE}.{self.run_id}.new")
             written.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
             written.replace(path)
         except OSError as error:

@@ -13,8 +13,8 @@ from dbt_selligent.activation import Activation, read_activations
 from dbt_selligent.criteria import find_nodes, is_simple, split_criteria
 from dbt_selligent.errors import ActivationFaults, ConfigurationError, Fault, nearest
 from dbt_selligent.listing import list_nodes, may_have_default_selector
-from dbt_selligent.manifest import Manifest, read_manifest
-from dbt_selligent.project import parse_project
+from dbt_selligent.manifest import Manifest
+from dbt_selligent.project import read_project
 from dbt_selligent.settings import Settings
 
 
@@ -28,7 +28,7 @@ def read_selected(settings: Settings) -> tuple[tuple[Activation, ...], tuple[Fau
             "--selector stands alone: dbt heeds no --select and no --exclude beside it",
             "give one or the other",
         )
-    manifest = read_manifest(parse_project(settings))
+    manifest = read_project(settings)
     activations, faults = read_activations(manifest, settings)
     if not activations:
         if faults:
@@ -55,7 +55,7 @@ def list_activations(settings: Settings) -> tuple[Activation, ...]:
 
 def list_all(settings: Settings) -> tuple[Activation, ...]:
     """All activations, whatever is selected; raises ActivationFaults like `list_activations`."""
-    activations, faults = read_activations(read_manifest(parse_project(settings)), settings)
+    activations, faults = read_activations(read_project(settings), settings)
     if faults:
         raise ActivationFaults(faults)
     return activations

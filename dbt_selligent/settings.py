@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ OWN_FOLDER = "selligent"  # of the tool, in dbt's target path
 REQUIRED = ("url", "organization", "api_key", "api_secret")
 OPTIONAL = ("type", "state", "state_schema", "timezone", "require_state", "notify")
 ADD_WAREHOUSE = "`dbt init`, in the project, asks for your warehouse and adds it"
+DEFAULT_THREADS = 4
 
 
 def load_yaml(text: str) -> Any:
@@ -145,17 +147,34 @@ class Settings:
 
 def resolve_settings(
     *,
-    project_dir: str | None = None,
-    profiles_dir: str | None = None,
+    project_dir: str | os.PathLike[str] | None = None,
+    profiles_dir: str | os.PathLike[str] | None = None,
     target: str | None = None,
-    target_path: str | None = None,
-    vars: str | None = None,  # noqa: A002  (dbt's name of the flag)
-    **chosen: Any,
+    target_path: str | os.PathLike[str] | None = None,
+    vars: str | Mapping[str, Any] | None = None,  # noqa: A002  (dbt's name of the flag)
+    destination: str | None = None,
+    select: str | Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
+    threads: int = DEFAULT_THREADS,
+    full_refresh: bool = False,
+    force: bool = False,
+    fail_fast: bool = False,
+    retry_rejected: bool = False,
+    retry_not_found: bool = False,
+    limit: int | None = None,
+    due: bool = False,
+    selector: str | None = None,
+    state_dir: str | os.PathLike[str] | None = None,
 ) -> Settings:
     """Settings from what dbt's own flags and variables say, with dbt's own defaults.
 
-    ``chosen`` are further fields of `Settings`. Raises ConfigurationError.
+    Each keyword is the flag of that name. ``vars`` is a dictionary, or its YAML; ``select`` and
+    ``exclude`` are one criterion or several, and one may hold several, separated by blanks.
+    Nothing but project and profile is read, and nothing is asked. Raises ConfigurationError.
     """
+    for name, number in (("threads", threads), ("limit", limit)):
+        if number is not None and number < 1:
+            raise ConfigurationError(f"{name}: {number} is less than 1", "give a whole number")
     project = _find_project(project_dir)
     description = _read_yaml(project / "dbt_project.yml", ProjectError)
     folder = _find_profiles_dir(profiles_dir, project)
@@ -176,8 +195,9 @@ def resolve_settings(
             f"there are: {', '.join(sorted(map(str, outputs)))}",
             "name one of them with --target",
         )
+    written = vars if isinstance(vars, str) else _as_yaml(vars or {})
     try:
-        given = load_yaml(vars or "{}")
+        given = load_yaml(written or "{}")
     except yaml.YAMLError:
         given = None
     if not isinstance(given, dict):
@@ -190,12 +210,24 @@ def resolve_settings(
         profile=profile,
         target=chosen_target,
         target_path=_target_path(project, description, target_path),
-        vars=vars or "{}",
+        vars=written or "{}",
+        destination=destination,
+        select=_criteria(select),
+        exclude=_criteria(exclude),
+        threads=threads,
+        full_refresh=full_refresh,
+        force=force,
+        fail_fast=fail_fast,
+        retry_rejected=retry_rejected,
+        retry_not_found=retry_not_found,
+        limit=limit,
+        due=due,
+        selector=selector,
+        state_dir=os.fspath(state_dir) if state_dir else None,
         profiles=profiles,
         macro_folders=tuple(
             project / str(each) for each in description.get("macro-paths") or ["macros"]
         ),
-        **chosen,
     )
 
 
@@ -241,7 +273,15 @@ def _env_var(name: str, default: str | None = None) -> str:
     return default
 
 
-def _find_project(given: str | None) -> Path:
+def _as_yaml(given: Mapping[str, Any]) -> str:
+    return json.dumps(dict(given), default=str, ensure_ascii=False)  # JSON is YAML too
+
+
+def _criteria(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _find_project(given: str | os.PathLike[str] | None) -> Path:
     named = given or os.environ.get("DBT_PROJECT_DIR")
     if named:
         candidates = [Path(named).resolve()]
@@ -257,13 +297,19 @@ def _find_project(given: str | None) -> Path:
     )
 
 
-def _target_path(project: Path, description: Mapping[str, Any], given: str | None) -> Path:
-    relative = given or os.environ.get("DBT_TARGET_PATH") or description.get("target-path")
+def _target_path(
+    project: Path, description: Mapping[str, Any], given: str | os.PathLike[str] | None
+) -> Path:
+    relative = (
+        (given and os.fspath(given))
+        or os.environ.get("DBT_TARGET_PATH")
+        or description.get("target-path")
+    )
     rendered = render(relative or "target", str(project / "dbt_project.yml"), "target-path")
     return (project / str(rendered)).resolve()
 
 
-def _find_profiles_dir(given: str | None, project: Path) -> Path:
+def _find_profiles_dir(given: str | os.PathLike[str] | None, project: Path) -> Path:
     named = given or os.environ.get("DBT_PROFILES_DIR")
     candidates = [Path(named)] if named else [Path.cwd(), project, Path.home() / ".dbt"]
     for folder in candidates:

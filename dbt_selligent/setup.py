@@ -14,9 +14,9 @@ from dbt_selligent.findings import wait_briefly
 from dbt_selligent.localsandbox import is_local, start_command
 from dbt_selligent.locks import temporary_folder
 from dbt_selligent.making import AGAIN, Maker, Making
-from dbt_selligent.manifest import Manifest, Model, read_manifest
+from dbt_selligent.manifest import Manifest, Model
 from dbt_selligent.matching import Source, match_names
-from dbt_selligent.project import parse_project
+from dbt_selligent.project import read_project
 from dbt_selligent.questions import (
     Ask,
     Say,
@@ -64,7 +64,7 @@ def set_up(
     destination = settings.destination_named()
     with Client(destination, sleep=sleep) as client:
         _reach(client, destination, sleep, say, ask)
-        manifest = read_manifest(parse_project(settings))
+        manifest = read_project(settings)
         model = find_model(manifest, wish.model or (ask_model(ask, manifest) if ask else ""))
         columns = _read_columns(settings, model, measured=wish.create or ask is not None)
         reader = Reader(client, sleep)

@@ -13,6 +13,7 @@ from dbt_selligent.cli.options import (
     selection_options,
     settings_of,
 )
+from dbt_selligent.settings import DEFAULT_THREADS
 
 
 @click.command()
@@ -20,7 +21,11 @@ from dbt_selligent.cli.options import (
 @selection_options
 @click.option("--full-refresh", is_flag=True, help="send every valid row whole, held rows too")
 @click.option(
-    "--threads", type=click.IntRange(1), default=4, show_default=True, help="lists at once"
+    "--threads",
+    type=click.IntRange(1),
+    default=DEFAULT_THREADS,
+    show_default=True,
+    help="lists at once",
 )
 @click.option("-x", "--fail-fast", is_flag=True, help="start nothing more after a failure")
 @click.option("--force", is_flag=True, help="sync although a guard speaks against it; recorded")

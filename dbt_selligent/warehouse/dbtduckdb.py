@@ -77,6 +77,11 @@ def _cannot_open(error: Exception) -> WarehouseError:
             f"the warehouse is locked{by}: {_path_in(words)}",
             "a dbt run or another program writes to it: run this again when it has ended",
         )
+    if held := re.search(r'file handle conflict.* file "([^"]+)"', str(error)):
+        return WarehouseError(
+            f"the warehouse is open in this process: {held[1]}",
+            "close that connection, of duckdb or dbt, before the sync",
+        )
     if "does not exist" in words or "No such file" in words:
         return WarehouseError(
             f"there is no warehouse file: {_path_in(words)}",

@@ -5,6 +5,7 @@ One DuckDB serves all activations of a command, and is closed as soon as the las
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -23,6 +24,10 @@ from dbt_selligent.warehouse.dialects import DUCKDB
 from dbt_selligent.warehouse.macros import quote, render_sql
 from dbt_selligent.warehouse.plainfile import open_plain
 from dbt_selligent.warehouse.profile import read_output
+
+# Threads of one process take turns: its lock on a file is gone as soon as any of them closes it,
+# and dbt could write to what another still reads.
+_turn = threading.RLock()
 
 
 class DuckDBBench:
@@ -190,18 +195,19 @@ def open_warehouse(settings: Settings, temporary: Path) -> Iterator[DuckDBReader
     missing, or locked by a running dbt.
     """
     output = read_output(settings)
-    opened = open_plain(output)
-    if opened is None:
-        from dbt_selligent.warehouse.dbtduckdb import open_by_dbt  # and with it, much of dbt
+    with _turn:
+        opened = open_plain(output)
+        if opened is None:
+            from dbt_selligent.warehouse.dbtduckdb import open_by_dbt  # and with it, much of dbt
 
-        opened = open_by_dbt(settings, output)
-    try:
-        engine.limit(opened.cursor, temporary)
-        _require_no_collation(opened.cursor)
-        with engine.interruptible(opened.cursor):
-            yield DuckDBReader(opened.cursor, opened.databases)
-    finally:
-        opened.close()
+            opened = open_by_dbt(settings, output)
+        try:
+            engine.limit(opened.cursor, temporary)
+            _require_no_collation(opened.cursor)
+            with engine.interruptible(opened.cursor):
+                yield DuckDBReader(opened.cursor, opened.databases)
+        finally:
+            opened.close()
 
 
 def _require_no_collation(cursor: Any) -> None:

@@ -26,9 +26,8 @@ from floor import load
 from dbt_selligent import sync
 from dbt_selligent.activation import Activation, read_activations
 from dbt_selligent.columns import Columns, match_columns
-from dbt_selligent.manifest import read_manifest
 from dbt_selligent.places import Files
-from dbt_selligent.project import parse_project
+from dbt_selligent.project import read_project
 from dbt_selligent.results import RunResults
 from dbt_selligent.settings import Settings, resolve_settings
 from dbt_selligent.staging import Staging, stage_delta
@@ -170,7 +169,8 @@ def measure_diff(folder: Path) -> float:
 def understand(folder: Path) -> tuple[Settings, Activation, Columns]:
     os.chdir(folder)
     settings = resolve_settings()
-    activations, _ = read_activations(read_manifest(parse_project(settings)), settings)
+    manifest = read_project(settings)
+    activations, _ = read_activations(manifest, settings)
     [activation] = activations
     with open_warehouse(settings, folder) as reader:
         there = reader.columns(activation.model) or []

@@ -176,10 +176,12 @@ def parse(folder: Path) -> Path:
     """Has dbt parse a project; what comes of it is kept aside, for `empty`."""
     shop = Shop(folder, Sandbox(SandboxConfig()), "http://127.0.0.1:9")
     shop.profile()
-    with mock.patch.dict(os.environ, {"HOME": str(folder)}):
-        manifest = parse_project(shop.settings())
-    for name in PARSED:
-        shutil.copy(manifest.with_name(name), folder / name)
+    with (
+        mock.patch.dict(os.environ, {"HOME": str(folder)}),
+        parse_project(shop.settings()) as manifest,
+    ):
+        for name in PARSED:
+            shutil.copy(manifest.with_name(name), folder / name)
     return folder
 
 
@@ -293,8 +295,9 @@ class Shop:
                 connection.execute("insert into customers values (?, ?, ?, ?, ?)", row)
 
     def settings(self, **chosen: Any) -> Any:
-        where = str(self.folder)
-        return resolve_settings(**{"project_dir": where, "profiles_dir": where, **chosen})
+        # One list after the other, so that requests come in the same order each time.
+        fixed = {"project_dir": self.folder, "profiles_dir": self.folder, "threads": 1}
+        return resolve_settings(**{**fixed, **chosen})
 
     def sync(self, **chosen: Any) -> RunResults:
         """A sync in this process, which does not really wait; its counts must add up."""

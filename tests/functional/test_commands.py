@@ -151,7 +151,7 @@ def test_plan_text_names_the_counts_the_changed_fields_and_the_requests(shop: Sh
 def test_a_plan_before_the_first_sync_makes_no_state(shop: Shop) -> None:
     shop.customers(ANN)
     assert shop.invoke("plan", "--select", "crm").code == 0
-    assert list(shop.folder.glob("**/*.lock")) == []
+    assert list(shop.state.glob("**/*.lock")) == []
     assert list(shop.folder.glob("**/crm*.duckdb")) == []
     assert shop.writes() == []
 

@@ -16,8 +16,7 @@ import yaml
 
 from dbt_selligent.criteria import find_nodes, is_simple
 from dbt_selligent.kept import show
-from dbt_selligent.manifest import read_manifest
-from dbt_selligent.project import parse_project
+from dbt_selligent.project import read_project
 from dbt_selligent.sandbox import Sandbox, SandboxConfig
 
 from .conftest import SECONDS, Done, Shop, clean_environment, exposure, load, parse, write_project
@@ -131,7 +130,7 @@ SIMPLE = [
 
 def test_the_manifest_answers_as_dbt_does(parsed: Shop) -> None:
     assert all(is_simple(each) for criteria in SIMPLE for each in criteria)
-    manifest = read_manifest(parse_project(parsed.settings()))
+    manifest = read_project(parsed.settings())
     ours = manifest.models.keys() | {each.unique_id for each in manifest.exposures}
 
     by_dbt = ask_dbt(parsed, SIMPLE)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import stat
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from dbt_selligent.places import Files, protect
+from dbt_selligent.places import Files, private_folder, protect
 from dbt_selligent.settings import Destination, Secret
 
 
@@ -32,3 +35,18 @@ def test_states_are_found_by_their_names(tmp_path: Path) -> None:
         files.state.touch()
         files.delta.touch()
     assert sorted(Files.named(destination, "").names) == names
+
+
+def test_of_runs_side_by_side_the_last_to_end_puts_the_umask_back(tmp_path: Path) -> None:
+    """It is the process's: what another run still writes would be for all to read."""
+    before = os.umask(0o022)
+    try:
+        with ExitStack() as first, ExitStack() as second:
+            first.enter_context(private_folder(tmp_path / "a"))
+            second.enter_context(private_folder(tmp_path / "b"))
+            first.close()
+            (tmp_path / "file").touch()
+            assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
+        assert os.umask(0o022) == 0o022
+    finally:
+        os.umask(before)

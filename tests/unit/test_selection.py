@@ -54,8 +54,7 @@ def found(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[object, ...]]:
     """What is found in the project: activations and faults; dbt must not be asked."""
     there: dict[str, tuple[object, ...]] = {"activations": ALL, "faults": ()}
     read: Callable[..., object] = lambda *_: (there["activations"], there["faults"])  # noqa: E731
-    monkeypatch.setattr(selection, "parse_project", lambda _: Path("/p/manifest.json"))
-    monkeypatch.setattr(selection, "read_manifest", lambda _: MANIFEST)
+    monkeypatch.setattr(selection, "read_project", lambda _: MANIFEST)
     monkeypatch.setattr(selection, "read_activations", read)
     monkeypatch.setattr(selection, "list_nodes", lambda *_: pytest.fail("dbt was asked"))
     return there

@@ -5,6 +5,7 @@ import pprint
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict, astuple
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -459,6 +460,37 @@ def test_vars_go_to_dbt_as_they_are(make: Make, text: str) -> None:
 @pytest.mark.parametrize("text", ["", None])
 def test_no_vars(make: Make, text: str | None) -> None:
     assert make(target="dev", vars=text).vars == "{}"
+
+
+# from Python
+
+
+def test_vars_are_a_dictionary_too(make: Make) -> None:
+    given = {"as_of": date(2026, 1, 31), "name": "é \U0001f600", "n": [1, None, True]}
+    found = yaml.safe_load(make(target="dev", vars=given).vars)
+    assert found == {**given, "as_of": "2026-01-31"}
+
+
+def test_criteria_are_a_text_or_several(make: Make) -> None:
+    one = make(target="dev", select="tag:crm a", exclude="b")
+    assert (one.select, one.exclude) == (("tag:crm a",), ("b",))
+    several = make(target="dev", select=["tag:crm", "a"], exclude=("b",))
+    assert (several.select, several.exclude) == (("tag:crm", "a"), ("b",))
+
+
+def test_folders_are_paths_too(make: Make, project: Path) -> None:
+    make(target="dev")
+    settings = resolve_settings(project_dir=project, profiles_dir=project, target_path=Path("out"))
+    assert settings == resolve_settings(
+        project_dir=str(project), profiles_dir=str(project), target_path="out"
+    )
+    assert (settings.project_dir, settings.target_path) == (project, project / "out")
+
+
+@pytest.mark.parametrize("name", ["threads", "limit"])
+def test_a_number_that_is_too_small(make: Make, name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{name}: 0 is less than 1"):
+        make(target="dev", **{name: 0})
 
 
 # secrets
