@@ -8,9 +8,9 @@ EXTRAS ?=
 COMMA := ,
 READY := $(VENV)/ready$(EXTRAS:%=-%)
 PEERS := .venv-peers
-SOURCES := dbt_selligent tests sample_project
+SOURCES := dbt_selligent tests sample_project docs
 
-.PHONY: demo test check format lint types bench peers soak schema clean
+.PHONY: demo test check format lint types bench peers soak schema events screens clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -57,6 +57,12 @@ soak: $(READY)          ## syncs, kills, faults and changes of plan from one see
 
 schema: $(READY)        ## writes the JSON Schema of an activation
 	$(BIN)/python -m dbt_selligent.meta > dbt_selligent/activation.schema.json
+
+events: $(READY)        ## writes the page of the events of `--log-format json`
+	$(BIN)/python -m dbt_selligent.cli.jsonevents > docs/events.md
+
+screens: $(READY)       ## draws the pictures of the docs: what the commands show on a terminal
+	$(BIN)/python docs/screens.py
 
 clean:
 	rm -rf $(VENV) $(PEERS) dist
