@@ -11,7 +11,7 @@ PEERS := .venv-peers
 EXAMPLES := .venv-examples
 SOURCES := dbt_selligent docs examples tests sample_project
 
-.PHONY: demo test check examples format lint types bench peers soak schema docs clean
+.PHONY: demo test check examples format lint types bench peers soak schema docs screens clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -77,6 +77,10 @@ schema: $(READY)        ## writes the JSON Schema of an activation
 
 docs: $(READY)          ## writes what the code knows better into the pages of docs/
 	$(BIN)/python docs/generate.py
+	$(BIN)/python -m dbt_selligent.cli.jsonevents > docs/events.md
+
+screens: $(READY)       ## draws the pictures of the docs: what the commands show on a terminal
+	$(BIN)/python docs/screens.py
 
 clean:
 	rm -rf $(VENV) $(PEERS) $(EXAMPLES) dist

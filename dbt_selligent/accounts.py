@@ -41,6 +41,11 @@ class Tally:
     kept: int = 0
     requests: int = 0
 
+    @property
+    def done(self) -> int:
+        """Rows that are accounted for."""
+        return self.confirmed + self.rejected + self.not_found + self.removed + self.kept
+
 
 class Accounts:
     """The rows of one activation, over all calls of a run."""

@@ -21,12 +21,17 @@ class Planned:
 
 @dataclass(frozen=True)
 class Progress:
-    """An answer came in."""
+    """Rows begin to be sent, ``done`` is 0 then, or an answer came in: ``done`` rows, of those that
+    a sync sends or removes, are accounted for.
+    """
 
     name: str
-    confirmed: int
-    rejected: int
+    done: int
     of: int
+    confirmed: int = 0
+    rejected: int = 0
+    not_found: int = 0
+    removed: int = 0
 
 
 @dataclass(frozen=True)

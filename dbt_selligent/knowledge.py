@@ -5,6 +5,7 @@ hangs on it. A file that cannot be read is as good as none.
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,6 +16,7 @@ from typing import Any
 from dbt_selligent.locks import temporary_folder
 from dbt_selligent.selligent.calls import APPLIED, Call
 from dbt_selligent.selligent.lists import Field, Listing
+from dbt_selligent.selligent.pace import FIRST_ROWS
 from dbt_selligent.settings import Destination
 
 FILE = "destination.json"
@@ -22,13 +24,14 @@ FILE = "destination.json"
 
 @dataclass(frozen=True)
 class Learned:
-    """What answers have shown: what record_index counts from, what counts mean, and how many rows
-    of which list were answered in time.
+    """What answers have shown: what record_index counts from, what counts mean, how many rows of
+    which list were answered in time, and how many a second a run of its rows came to.
     """
 
     index_base: int | None = None
     applied: Mapping[Call, frozenset[str]] = field(default_factory=lambda: dict(APPLIED))
     rows: Mapping[str, int] = field(default_factory=dict)
+    speeds: Mapping[str, float] = field(default_factory=dict)
 
 
 class Knowledge:
@@ -63,6 +66,17 @@ class Knowledge:
             known = {**self._learned.rows, list_name: rows}
             self._learned = replace(self._learned, rows=known)
 
+    def learn_speed(self, list_name: str, rows: int, seconds: float) -> None:
+        """How long so many rows of a list took, from the first request to the last answer.
+
+        Fewer rows than a first request may carry say little of how long many take.
+        """
+        if rows < FIRST_ROWS or seconds <= 0:
+            return
+        with self._lock:
+            known = {**self._learned.speeds, list_name: round(rows / seconds, 3)}
+            self._learned = replace(self._learned, speeds=known)
+
     def listing(self, list_name: str) -> Listing | None:
         """The list as it was when it was last read."""
         return self._listings.get(list_name)
@@ -82,6 +96,7 @@ class Knowledge:
                     call.value: sorted(kinds) for call, kinds in self._learned.applied.items()
                 },
                 "rows": self._learned.rows,
+                "speeds": self._learned.speeds,
                 "lists": {name: asdict(listing) for name, listing in self._listings.items()},
             }
             with temporary_folder(self._path.parent) as folder:
@@ -100,8 +115,13 @@ def _read(path: Path, of: Mapping[str, str]) -> tuple[Learned, dict[str, Listing
                 for call in Call
             }
             rows = {str(name): max(1, int(count)) for name, count in content["rows"].items()}
+            speeds = {
+                str(name): float(speed)
+                for name, speed in content["speeds"].items()
+                if 0 < float(speed) < math.inf
+            }
             listings = {name: _listing(found) for name, found in content["lists"].items()}
-            return Learned(base, applied, rows), listings
+            return Learned(base, applied, rows, speeds), listings
     return Learned(), {}
 
 

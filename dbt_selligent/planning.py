@@ -26,7 +26,8 @@ class Counts:
     """Rows of a model by what is to be done with them.
 
     ``rows`` = unchanged + new + changed + invalid + held + not_found. ``in_doubt`` of the changed
-    rows are sent whole; ``removed`` rows are in the snapshot, and not in the model any more;
+    rows are sent again whole: their answer was lost or, in a full refresh, they were sent before
+    at all; ``removed`` rows are in the snapshot, and not in the model any more;
     ``joining`` rows become members of the segment; ``known`` records were sent before. ``spared``
     rows left the model too, and their records are not deleted: they were adopted, and never sent.
     """
@@ -68,7 +69,8 @@ class Problem:
 class Plan:
     """What a sync of one activation does; `plan` prints it, `sync` carries it out.
 
-    ``pace`` is that of its first request. Where no more than ``limit`` rows are to be sent,
+    ``pace`` is that of its first request, ``speed`` the rows a second that the list took when that
+    was last measured, None if it never was. Where no more than ``limit`` rows are to be sent,
     ``upto`` is the number of the last of them, None if there are no more anyway. ``verdicts`` are
     those of gate and guards; if one of them has not passed, a sync has to be forced.
     ``left_behind`` records were sent before under another key, list or address, and stay there.
@@ -85,6 +87,7 @@ class Plan:
     first_sync: bool
     full_refresh: bool
     pace: Pace
+    speed: float | None = None
     limit: int | None = None
     upto: int | None = None
     sample: tuple[dict[str, Any], ...] = ()
@@ -100,6 +103,22 @@ class Plan:
     def keyless(self) -> int:
         """Rows without a key, which are not in the delta."""
         return sum(problem.rows for problem in self.problems if problem.reason == KEYLESS)
+
+    @property
+    def to_remove(self) -> int:
+        """Rows that left the model, and of which more is to be done than to forget them."""
+        return sum(group.rows for group in self.groups if group.done is Done.REMOVAL)
+
+    @property
+    def expected_rows(self) -> int:
+        """Rows that a sync sends or removes."""
+        rows = self.counts.to_send + self.to_remove
+        return rows if self.limit is None else min(rows, self.limit)
+
+    @property
+    def expected_seconds(self) -> float | None:
+        """How long that takes at the speed that was measured, None if none was."""
+        return self.expected_rows / self.speed if self.speed else None
 
     @property
     def expected_requests(self) -> int:
@@ -120,6 +139,7 @@ def build_plan(
     delta: Delta,
     *,
     pace: Pace | None = None,
+    speed: float | None = None,
     limit: int | None = None,
     notes: Sequence[str] = (),
     verdicts: Sequence[Verdict] = (),
@@ -189,6 +209,7 @@ def build_plan(
         first_sync=staging.first_sync,
         full_refresh=staging.full_refresh,
         pace=pace or Pace(),
+        speed=speed,
         limit=limit,
         upto=upto,
         sample=_sample(bench, columns, sample) if sample else (),

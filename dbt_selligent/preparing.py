@@ -126,6 +126,7 @@ def plan_job(
             staging,
             delta,
             pace=job.pace,
+            speed=job.knowledge.learned.speeds.get(job.activation.list),
             limit=settings.limit,
             notes=[*where.notes(job), *notes],
             verdicts=where.verdicts,

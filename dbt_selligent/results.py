@@ -19,7 +19,6 @@ from dbt_selligent.errors import (
     NotInStepError,
     RunError,
 )
-from dbt_selligent.groups import Done
 from dbt_selligent.planning import Counts, Plan
 
 RESULTS_FILE = "selligent_run_results.json"
@@ -168,7 +167,7 @@ def result_of(
     elif refused := tally.rejected + plan.counts.held + tally.kept:
         tolerated = plan.activation.guard.max_rejected.allows(refused, plan.counts.rows)
         status = "rows tolerated" if tolerated else "rows refused"
-    to_remove = sum(group.rows for group in plan.groups if group.done is Done.REMOVAL)
+    to_remove = plan.to_remove
     left = plan.counts.to_send - tally.confirmed - tally.rejected - tally.not_found
     if status in ("in step", "rows tolerated") and left + to_remove > tally.removed + tally.kept:
         status = "limited"
@@ -228,6 +227,7 @@ def totals(results: Sequence[ActivationResult]) -> dict[str, int]:
         "not_found": sum(result.not_found for result in results),
         "removed": sum(result.removed for result in results),
         "not_sent": sum(result.not_sent for result in results),
+        "held": sum(result.counts.held for result in results if result.counts),
         "invalid": sum(result.counts.invalid for result in results if result.counts),
         "failed": sum(result.status == "failed" for result in results),
         "kept_back": sum(result.status == "kept back" for result in results),

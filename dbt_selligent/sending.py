@@ -143,9 +143,17 @@ def _deliver(
         return _whole_again(store, plan, batch)
 
     def progress(so_far: Tally) -> None:
-        to_send = plan.counts.to_send
-        to_send = to_send if plan.limit is None else min(to_send, plan.limit)
-        emit(Progress(activation.name, so_far.confirmed, so_far.rejected, to_send))
+        emit(
+            Progress(
+                activation.name,
+                done=so_far.done,
+                of=plan.expected_rows,
+                confirmed=so_far.confirmed,
+                rejected=so_far.rejected + so_far.kept,
+                not_found=so_far.not_found,
+                removed=so_far.removed,
+            )
+        )
 
     def admit() -> None:
         client.admit()
@@ -173,11 +181,14 @@ def _deliver(
             open_things.callback(
                 lambda: job.knowledge.learn_rows(activation.list, delivery.pace.rows)
             )
+        progress(tally)
+        began = time.monotonic()
         with ledger.expecting(all_of_it=whole):
             for sent in _steps(plan):
                 if any(form.call in (Call.JOIN, Call.LEAVE) for _, form in sent):
                     _need_segment(client, plan, means)
                 delivery.run(_batches(store, plan, sent))
+        job.knowledge.learn_speed(activation.list, tally.done, time.monotonic() - began)
 
 
 def _steps(plan: Plan) -> list[list[tuple[Group, Form]]]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
-import traceback
+from collections.abc import Sequence
+from datetime import datetime, timezone
 from importlib import import_module
 from importlib.metadata import version
+from itertools import pairwise
 
 import click
 
 from dbt_selligent.cli.arguments import spread_criteria
+from dbt_selligent.cli.failure import Failure, failure_of
 from dbt_selligent.cli.say import say
 from dbt_selligent.cli.signals import heed_signals
 
@@ -70,25 +75,42 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Runs the command; an error of ours is a message and an exit code, never a traceback."""
-    from dbt_selligent.errors import DbtSelligentError
-
+    """Runs the command; an error is a message, or an event, and an exit code."""
     heed_signals()
+    sys.exit(_run(as_json=_asks_for_events(sys.argv)))
+
+
+def _run(*, as_json: bool) -> int:
+    no_colour = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
     try:
-        cli(standalone_mode=True)
-    except DbtSelligentError as error:
-        click.secho("Error: ", fg="red", nl=False, err=True)
-        say(str(error), err=True)
-        sys.exit(error.exit_code)
-    except OSError as error:
-        what = ": ".join(str(part) for part in (error.filename, error.strerror) if part)
-        click.secho("Error: ", fg="red", nl=False, err=True)
-        say(what or type(error).__name__, err=True)
-        sys.exit(1)
+        ended: int | None = cli(standalone_mode=False, color=False if no_colour else None)
+    except click.ClickException as error:
+        if not as_json:
+            error.show()
+            return error.exit_code
+        failure = Failure(error.format_message(), exit_code=error.exit_code)
+    except click.Abort:
+        failure = Failure("interrupted")
     except Exception as error:  # noqa: BLE001  (whatever it is)
-        # Its message may quote a value of a row, or a secret: where it happened is enough.
-        click.secho("Error: ", fg="red", nl=False, err=True)
-        say(f"{type(error).__name__}, which is a bug: please report it with these lines",
-                   err=True)  # fmt: skip
-        say("".join(traceback.format_tb(error.__traceback__)), err=True, nl=False)
-        sys.exit(1)
+        failure = failure_of(error)
+    else:
+        return ended or 0
+    _tell(failure, as_json=as_json)
+    return failure.exit_code
+
+
+def _tell(failure: Failure, *, as_json: bool) -> None:
+    if as_json:
+        from dbt_selligent.cli.jsonevents import failure_as_dict
+
+        say(json.dumps(failure_as_dict(failure, datetime.now(timezone.utc))))
+    else:
+        from dbt_selligent.cli.printer import Printer
+
+        Printer(sys.stderr).print(failure.lines())
+
+
+def _asks_for_events(arguments: Sequence[str]) -> bool:
+    """Whether `--log-format json` is among them, also where they are not right as a whole."""
+    words = [word for each in arguments for word in each.split("=", 1)]
+    return ("--log-format", "json") in pairwise(words)

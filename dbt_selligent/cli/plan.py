@@ -27,7 +27,8 @@ from dbt_selligent.cli.say import say
 def plan(show_values: bool, output: str, quiet: bool, log_format: str, **flags: Any) -> None:
     """Say what sync would do; send nothing and change no state."""
     from dbt_selligent import pipeline
-    from dbt_selligent.cli.terminal import Terminal, plan_as_dict
+    from dbt_selligent.cli.changeset import plan_as_dict
+    from dbt_selligent.cli.terminal import Terminal
 
     as_json = log_format == "json"
     with Terminal(
@@ -36,4 +37,7 @@ def plan(show_values: bool, output: str, quiet: bool, log_format: str, **flags: 
         plans = pipeline.plan(settings_of(flags), sample=3, emit=terminal.show)
     if output == "json":
         shown = [plan_as_dict(each, show_values=show_values) for each in plans]
-        say(json.dumps(shown, indent=1, default=str))
+        say(json.dumps(shown, indent=None if as_json else 1, default=str))
+    else:
+        with_flags = " with the same flags" if any(flags.values()) else ""
+        terminal.close_plan(plans, f"`dbt-selligent sync`{with_flags}")

@@ -43,7 +43,8 @@ def sync(quiet: bool, log_format: str, dry_run: bool, **flags: Any) -> None:
     settings = settings_of(flags)
     with Terminal(quiet=quiet, as_json=log_format == "json") as terminal:
         if dry_run:
-            pipeline.plan(settings, emit=terminal.show)
+            plans = pipeline.plan(settings, sample=3, emit=terminal.show)
+            terminal.close_plan(plans, "the same without --dry-run")
             return
         results = pipeline.sync(settings, emit=terminal.show)
         if results.results:

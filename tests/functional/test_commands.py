@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from dbt_selligent.cli.jsonevents import COMMON, EVENTS
 from dbt_selligent.cli.terminal import Terminal
 from dbt_selligent.events import Waiting
 
@@ -29,14 +31,15 @@ def test_sync_as_a_user_runs_it_plans_sends_and_ends_with_0(shop: Shop) -> None:
     assert words(done)[:3] == [
         "crm: customers -> list CUSTOMERS at dev",
         f"  first sync, no state at {shop.state / 'dev' / 'crm.duckdb'}",
-        "  2 rows: 2 new, 0 changed, 0 unchanged, 0 invalid, 0 held",
+        "  2 rows, 0 unchanged",
     ]
-    assert "crm: in step, 2 confirmed, 1 request, N s" in words(done)
+    assert words(done)[3] == "  + 2 new"
+    assert words(done)[-1] == "crm: in step, 2 confirmed, 1 request, N s"
     assert shop.records() == [ANN, BEN]
 
     again = shop.invoke("sync", "--select", "crm")
     assert again.code == 0
-    assert "crm: in step, 0 confirmed, 0 requests, N s" in words(again)
+    assert again.out == "crm: nothing changed, 2 rows in step\n"
     assert len(shop.sent()) == 1
 
 
@@ -114,7 +117,7 @@ def test_plan_says_what_a_sync_would_do_and_does_none_of_it(shop: Shop) -> None:
     for arguments in (("plan",), ("sync", "--dry-run"), ("plan", "--full-refresh")):
         done = shop.invoke(*arguments, "--select", "crm")
         assert done.code == 0
-        assert "3 rows:" in done.out
+        assert "  3 rows, " in done.out
     assert shop.command("plan", "--select", "crm").out == shop.invoke("plan", "-s", "crm").out
     assert shop.state_bytes() == before
     assert shop.writes() == writes
@@ -133,19 +136,58 @@ def test_plan_text_names_the_counts_the_changed_fields_and_the_requests(shop: Sh
     shop.in_step()
     shop.customers((*ANN[:3], 11.5, True), BEN, (4, "dan@acme.example", "Dan", 1.0, True))
     lines = shop.invoke("plan", "--select", "crm").out.splitlines()
-    assert lines[:5] == [
+    assert lines[:7] == [
         "crm: customers -> list CUSTOMERS at dev",
-        "  3 rows: 1 new, 1 changed, 1 unchanged, 0 invalid, 0 held",
-        "  1 rows left the model: kept in the list",
-        "  changed: LTV in 1 rows",
-        "  2 requests expected",
+        "  3 rows, 1 unchanged",
+        "  + 1 new",
+        "  ~ 1 changed",
+        "      LTV  1 row",
+        "  - 1 left the model: kept in the list",
+        "  2 requests; how long they take was not measured yet",
     ]
-    assert lines[5].startswith("  gate: dbt's verdict on model customers is not known")
-    assert sorted(lines[6:]) == [
-        "  changed: CUSTOMER_ID=***: LTV=***",
-        "  new: CUSTOMER_ID=***: MAIL=***, FIRSTNAME=***, LTV=***, OPTIN=***",
-        "  removed: CUSTOMER_ID=***",
+    assert lines[7].startswith("  gate: dbt's verdict on model customers is not known")
+    assert lines[8:] == [
+        "    -> `dbt build --select customers` gives it",
+        "  a sample, its values masked: --show-values shows them",
+        "    + CUSTOMER_ID=***: MAIL=***, FIRSTNAME=***, LTV=***, OPTIN=***",
+        "    ~ CUSTOMER_ID=***: LTV=***",
+        "    - CUSTOMER_ID=***",
+        "",
+        "Plan: 1 to add, 1 to change, 0 to remove, 2 requests.",
+        "  -> run `dbt-selligent sync` with the same flags to send it",
     ]
+
+
+def test_plan_of_a_full_refresh_says_nothing_of_doubt(shop: Shop) -> None:
+    shop.customers(ANN, BEN)
+    shop.in_step()
+    shop.customers(ANN, BEN, CAT)
+    lines = shop.invoke("plan", "--select", "crm", "--full-refresh").out.splitlines()
+    assert lines[1:4] == [
+        "  3 rows, 0 unchanged",
+        "  + 1 new",
+        "  ~ 2 sent before: sent again whole",
+    ]
+    assert not [line for line in lines if "doubt" in line or line.lstrip().startswith("?")]
+
+
+def test_how_long_it_takes_is_said_once_it_was_measured(shop: Shop) -> None:
+    rows = (
+        "select range as id, 'a' as email, 'Ann' as first_name, {} as lifetime_value, "
+        "true as opt_in from range({})"
+    )
+    for count, measured in ((2499, False), (2500, True)):
+        shop.table("customers", rows.format(count, count))
+        shop.in_step()
+        shop.table("customers", rows.format(0, count))
+        made = shop.plan_one()
+        assert (made.speed is not None, made.expected_rows) == (measured, count)
+    lines = shop.invoke("plan", "--select", "crm").out.splitlines()
+    assert re.fullmatch(
+        r"  1 request, under a minute: [\d,]+ rows a second when last measured", lines[4]
+    )
+    [told] = json.loads(shop.invoke("plan", "--select", "crm", "--output", "json").out)
+    assert told["expected_seconds"] == 2500 / (made.speed or 0)
 
 
 def test_a_plan_before_the_first_sync_makes_no_state(shop: Shop) -> None:
@@ -172,13 +214,11 @@ def test_plan_json_masks_the_values_unless_they_are_asked_for(shop: Shop, show: 
             "rows": 2,
         }
     ]
-    masked: list[dict[str, object]] = [
-        {"CUSTOMER_ID": "***", "MAIL": "***", "FIRSTNAME": "***", "LTV": "***", "OPTIN": "***"},
-        {"CUSTOMER_ID": "***", "MAIL": "***", "FIRSTNAME": None, "LTV": None, "OPTIN": None},
-    ]
+    # Nulls too: whether a value is there is not told either.
+    masked = [dict.fromkeys(("CUSTOMER_ID", "MAIL", "FIRSTNAME", "LTV", "OPTIN"), "***")] * 2
     shown = [
         {"CUSTOMER_ID": 1, "MAIL": SECRET_MAIL, "FIRSTNAME": "Ann", "LTV": 10.5, "OPTIN": True},
-        {**masked[1], "CUSTOMER_ID": 3, "MAIL": "cat@acme.example"},
+        {**dict.fromkeys(masked[1]), "CUSTOMER_ID": 3, "MAIL": "cat@acme.example"},
     ]
     assert [row["values"] for row in made["sample"]] == (shown if show else masked)
     assert [row["kind"] for row in made["sample"]] == ["new", "new"]
@@ -191,29 +231,69 @@ def test_plan_text_shows_values_only_if_they_are_asked_for(shop: Shop, show: boo
     assert (SECRET_MAIL in done.said) is show
 
 
+def test_plan_text_masks_nulls_too(shop: Shop) -> None:
+    shop.customers(CAT)
+    for shown, flags in (("***", ()), ("None", ("--show-values",))):
+        lines = shop.invoke("plan", "--select", "crm", *flags).out.splitlines()
+        assert lines[-4].endswith(f"FIRSTNAME={shown}, LTV={shown}, OPTIN={shown}")
+
+
 def test_log_format_json_is_one_event_a_line_and_holds_no_values(shop: Shop) -> None:
     shop.customers(ANN, BEN)
     shop.table("orders", A_ORDER)
     done = shop.invoke("sync", "--select", "tag:daily", "--threads", "1", "--log-format", "json")
     assert (done.code, done.err) == (0, "")
     events = [json.loads(line) for line in done.out.splitlines()]
-    assert [(one["event"], one.get("activation") or one.get("name")) for one in events] == [
+    assert [(one["event"], one.get("activation")) for one in events] == [
         ("planned", "crm"),
         ("planned", "orders"),
         ("progress", "crm"),
+        ("progress", "crm"),
         ("finished", "crm"),
         ("progress", "orders"),
+        ("progress", "orders"),
         ("finished", "orders"),
+        ("ended", None),
     ]
-    assert events[2] == {
+    for one in events:
+        assert list(one) == [*COMMON, *EVENTS[one["event"]][1]]
+        assert datetime.fromisoformat(one["at"]).utcoffset() == timedelta(0)
+    assert [one["at"] for one in events] == sorted(one["at"] for one in events)
+    begun, answered = events[2:4]
+    nothing = {"confirmed": 0, "rejected": 0, "not_found": 0, "removed": 0}
+    assert begun == {
         "event": "progress",
-        "name": "crm",
-        "confirmed": 2,
-        "rejected": 0,
+        "at": begun["at"],
+        "activation": "crm",
+        "done": 0,
         "of": 2,
+        **nothing,
     }
-    assert (events[3]["status"], events[3]["confirmed"]) == ("in step", 2)
+    assert answered == {**begun, "at": answered["at"], "done": 2, "confirmed": 2}
+    assert (events[4]["status"], events[4]["confirmed"]) == ("in step", 2)
+    assert (events[-1]["exit_code"], events[-1]["confirmed"]) == (0, 3)
     assert "acme.example" not in done.said
+
+
+def test_progress_counts_what_is_removed_and_no_more_than_the_limit(shop: Shop) -> None:
+    meta = {**EXPOSURES[0]["config"]["meta"]["selligent"], "removed": "delete"}
+    shop.declare(exposure("crm", "customers", {**meta, "guard": {"max_removed": "100%"}}))
+
+    def progress(*flags: str) -> list[tuple[int, int, int, int]]:
+        done = shop.invoke("sync", "--select", "crm", "--log-format", "json", *flags)
+        events = [json.loads(line) for line in done.out.splitlines()]
+        return [
+            (one["done"], one["of"], one["confirmed"], one["removed"])
+            for one in events
+            if one["event"] == "progress"
+        ]
+
+    shop.customers(ANN, BEN, CAT)
+    assert progress("--limit", "2") == [(0, 2, 0, 0), (2, 2, 2, 0)]
+    assert progress() == [(0, 1, 0, 0), (1, 1, 1, 0)]
+    shop.customers(ANN)
+    assert progress() == [(0, 2, 0, 0), (2, 2, 0, 2)]
+    assert progress() == []
 
 
 def test_quiet_says_nothing_when_all_is_well_and_the_error_when_not(shop: Shop) -> None:
@@ -232,6 +312,40 @@ def test_quiet_tells_a_failure_in_json_too(shop: Shop) -> None:
     assert done.code == 1
     [line] = done.said.splitlines()
     assert json.loads(line)["error"] == "model customers has no rows: nothing was sent"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "step"),
+    [
+        (("sync", "--select", "nobody"), "no activation is selected", None),
+        (("plan", "--target", "nowhere"), "no output 'nowhere'", None),
+        (("sync", "--no-such-flag"), "No such option", ""),
+    ],
+)
+def test_what_cannot_start_is_an_event_where_events_are_asked_for(
+    shop: Shop, arguments: tuple[str, ...], said: str, step: str | None
+) -> None:
+    for flags in (["--log-format", "json"], ["--log-format=json", "--quiet"]):
+        done = shop.invoke(*arguments, *flags)
+        assert (done.code, done.err) == (2, "")
+        [line] = done.out.splitlines()
+        told = json.loads(line)
+        assert list(told) == [*COMMON, *EVENTS["error"][1]]
+        assert (told["event"], told["exit_code"], told["faults"]) == ("error", 2, [])
+        assert said in told["message"]
+        assert step is None or told["next_step"] == step
+
+
+def test_faults_are_listed_in_the_event(shop: Shop) -> None:
+    shop.declare(exposure("crm", "customers", {"list": "CUSTOMERS"}))
+    done = shop.command("sync", "--log-format", "json")
+    assert (done.code, done.err) == (2, "")
+    told = json.loads(done.out)
+    assert [(each["exposure"], each["key"], each["problem"]) for each in told["faults"]] == [
+        ("crm", "fields", "missing"),
+        ("crm", "matching_key", "missing"),
+    ]
+    assert told["next_step"] == "mend these in the YAML named above; nothing was sent"
 
 
 def test_ls_lists_the_activations_as_text_and_json(shop: Shop) -> None:
@@ -369,10 +483,9 @@ def test_a_state_that_cannot_be_read_does_not_keep_others_from_being_told(shop: 
 def test_invalid_rows_are_told_by_a_sync_in_step(shop: Shop) -> None:
     shop.customers(ANN, (None, "b@acme.example", "gold", 1.0, None))
     done = shop.invoke("sync", "--select", "crm")
-    *_, ended, step, sums = done.out.splitlines()
+    *_, ended, step = done.out.splitlines()
     assert (done.code, step) == (0, "  -> see the reasons: dbt-selligent status")
     assert ended.startswith("crm: in step, 1 confirmed, 1 invalid, 1 request, ")
-    assert sums.startswith("1 activation: 1 rows confirmed, 1 invalid in ")
 
 
 @pytest.mark.parametrize(

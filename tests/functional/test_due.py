@@ -262,7 +262,7 @@ def test_a_fault_of_any_activation_is_told_also_where_nothing_is_due(
 def test_plan_shows_what_is_due_and_makes_no_state(crm: Shop) -> None:
     first = crm.invoke("plan", "--due")
     assert first.out.splitlines()[:2] == ["due: crm", "crm: customers -> list CUSTOMERS at dev"]
-    assert list(crm.folder.glob("**/*.lock")) == []
+    assert list((crm.folder / ".dbt_selligent").glob("**/*.lock")) == []
     assert first.out.startswith(crm.invoke("sync", "--dry-run", "--due").out)
     crm.in_step()
     again = crm.invoke("plan", "--due")

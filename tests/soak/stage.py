@@ -67,7 +67,7 @@ class Stage:
         self.checks.modes_are_private()
         if "Traceback" in ended.err:
             raise PromiseBrokenError("I4", [f"it ended with a traceback: {ended.err[-2000:]}"])
-        if ended.code in (0, 1) and "Aborted" not in ended.err:
+        if ended.code in (0, 1) and "Error: interrupted" not in ended.err:
             self.checks.counts_add_up(ended.code if last else None)
 
     def free(self) -> None:

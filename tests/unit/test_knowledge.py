@@ -127,6 +127,8 @@ def change(path: Path, **changes: object) -> None:
         lambda path: change(path, applied=None),
         lambda path: change(path, rows=[]),
         lambda path: change(path, rows={"CUSTOMERS": "many"}),
+        lambda path: change(path, speeds=[]),
+        lambda path: change(path, speeds={"CUSTOMERS": "fast"}),
         lambda path: change(path, lists={"CUSTOMERS": {}}),
         lambda path: change(path, lists={"CUSTOMERS": {"name": "X", "fields": [{"no": 1}]}}),
         lambda path: (path.unlink(), path.mkdir()),
@@ -201,3 +203,31 @@ def test_what_a_killed_process_left_half_written_is_gone_with_the_next(tmp_path:
     (left / FILE).write_text("{")
     learn(tmp_path).save()
     assert sorted(path.name for path in path_in(tmp_path).parent.iterdir()) == [FILE]
+
+
+@pytest.mark.parametrize(("rows", "seconds"), [(2499, 1.0), (5000, 0.0)])
+def test_of_a_few_rows_no_speed_is_learned(tmp_path: Path, rows: int, seconds: float) -> None:
+    knowledge = learn(tmp_path)
+    knowledge.learn_speed("CUSTOMERS", rows, seconds)
+
+    assert knowledge.learned.speeds == {}
+
+
+def test_the_speed_of_many_rows_is_known_the_next_time(tmp_path: Path) -> None:
+    knowledge = learn(tmp_path)
+    knowledge.learn_speed("CUSTOMERS", 2500, 2.0)
+    knowledge.learn_speed("CUSTOMERS", 100, 50.0)
+    knowledge.learn_speed("ORDERS", 9000, 3.0)
+    knowledge.save()
+
+    after = Knowledge(destination(tmp_path))
+
+    assert after.learned.speeds == {"CUSTOMERS": 1250.0, "ORDERS": 3000.0}
+
+
+@pytest.mark.parametrize("speed", [0, -1, float("nan"), float("inf")])
+def test_a_speed_that_is_none_is_not_believed(tmp_path: Path, speed: float) -> None:
+    learn(tmp_path)
+    change(path_in(tmp_path), speeds={"CUSTOMERS": speed, "ORDERS": 10})
+
+    assert Knowledge(destination(tmp_path)).learned.speeds == {"ORDERS": 10.0}

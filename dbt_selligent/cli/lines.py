@@ -1,0 +1,68 @@
+"""What is said, line by line, before anyone knows where it is shown: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: ``indent`` blanks, a ``mark`` if there is one, and a text.
+
+    ``style`` is the colour of the mark or, where there is none, of the text.
+    """
+
+    text: str
+    indent: int = 0
+    mark: str = ""
+    style: str = ""
+
+    @property
+    def head(self) -> str:
+        """What stands before the text."""
+        return " " * self.indent + (f"{self.mark} " if self.mark else "")
+
+    @property
+    def below(self) -> str:
+        """What stands before the rest of a text that is wrapped: it begins below the first word, or
+        a little to the right where there is no mark.
+        """
+        return " " * (len(self.head) if self.mark else self.indent + 2)
+
+    def __str__(self) -> str:
+        """As it is written where no window limits it."""
+        return self.head + self.text
+
+
+def lines_of(text: str, indent: int = 0) -> list[Line]:
+    """A text of several lines, each with the blanks that it begins with."""
+    return [
+        Line(line.lstrip(" "), indent + len(line) - len(line.lstrip(" ")))
+        for line in text.splitlines()
+    ]
+
+
+def step_line(step: str) -> Line:
+    """What to do next."""
+    return Line(step, 2, "->", "cyan")
+
+
+def counted(count: int, what: str) -> str:
+    """So many of something, whose plural has an s."""
+    return f"{count:,} {what}{'s' if count != 1 else ''}"
+
+
+def listed(parts: Sequence[tuple[int, str]]) -> str:
+    """Figures, without those that are 0."""
+    return ", ".join(f"{count:,} {what}" for count, what in parts if count)
+
+
+def span(seconds: float) -> str:
+    """A time that is guessed, in words: no more exact than a guess is."""
+    minutes = round(seconds / 60)
+    if seconds < 60:
+        return "under a minute"
+    if minutes < 120:
+        return f"about {counted(minutes, 'minute')}"
+    return f"about {counted(round(seconds / 3600), 'hour')}"
