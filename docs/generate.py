@@ -42,6 +42,7 @@ OUTPUT = {
         "`<schema of the dbt target>_dbt_selligent`",
         "where states lie in PostgreSQL and Spark",
     ),
+    "notify": ("text, or a list of texts", "", "apprise addresses of warnings, best by `env_var()`"),
     "timezone": ("text", "`UTC`", "of times without a zone, like `Europe/Brussels`"),
     "require_state": (
         "boolean",
