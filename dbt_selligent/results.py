@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from threading import Event
 from typing import Any, Literal
 
 from dbt_selligent.accounts import Tally
@@ -19,7 +20,9 @@ from dbt_selligent.errors import (
     NotInStepError,
     RunError,
 )
+from dbt_selligent.locks import take_turn
 from dbt_selligent.planning import Counts, Plan
+from dbt_selligent.settings import OWN_FOLDER
 
 RESULTS_FILE = "selligent_run_results.json"
 # Of the results file: raised when a key changes its meaning.
@@ -143,12 +146,14 @@ class RunResults:
             },
             **asdict(self),
         }
+        own = folder / OWN_FOLDER
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            # Of syncs side by side in one project each has its own; the last to end is kept.
-            written = path.with_name(f"{RESULTS_FILE}.{self.run_id}.new")
-            written.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
-            written.replace(path)
+            # Of syncs side by side in one project, the last to end is kept.
+            with take_turn(own / "results.lock", "the results file", Event(), lambda _: None):
+                written = own / f"{RESULTS_FILE}.new"
+                text = json.dumps(content, indent=1, default=str)
+                written.write_text(f"{text}\n", encoding="utf-8")
+                written.replace(path)
         except OSError as error:
             raise RunError(
                 f"{path}: cannot be written: {error.strerror}",

@@ -50,7 +50,7 @@ def offered(folder: Path, line: str) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("dbt-selligent s", ["sync", "status", "state", "sandbox"]),
+        ("dbt-selligent s", ["sync", "schedule", "status", "state", "schema", "sandbox"]),
         ("dbt-selligent sync --sel", ["--select", "--selector"]),
         ("dbt-selligent completion ", ["bash", "zsh", "fish"]),
         ("dbt-selligent state reset ", NAMES),

@@ -156,7 +156,7 @@ def test_a_new_user_is_led_to_a_first_sync(project: Callable[..., Shop]) -> None
     assert (planned.code, "1 new" in planned.out) == (0, True)
     synced = shop.command("sync")
     assert synced.code == 0, synced.said
-    assert "1 rows confirmed" in synced.out
+    assert "1 confirmed" in synced.out
     assert shop.records("PEOPLE") == [(1, "ann@acme.example", "x")]
 
 

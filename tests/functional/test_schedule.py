@@ -354,7 +354,7 @@ def test_told_to_end_while_the_model_is_read_it_ends_as_a_sync_does(shop: Shop) 
         wait_until(lambda: list(shop.state.glob(staged)), "the model is read")
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=60)
-    assert (process.returncode, err.strip()) == (1, "Aborted!")
+    assert (process.returncode, err.strip()) == (1, "Error: interrupted: nothing was sent")
     assert shop.sent() == []
 
 
@@ -366,6 +366,8 @@ def test_in_json_each_line_is_an_event(shop: Shop) -> None:
         process.wait(timeout=10)
     told = [json.loads(line) for line in said]
     names = [one["event"] for one in told]
-    assert names == ["noted", "due", "planned", "progress", "finished", "noted"]
+    assert names == [
+        *("noted", "due", "planned", "progress", "progress", "finished", "ended", "noted")
+    ]
     assert told[0]["said"] == "looks at what is due"
     assert datetime.fromisoformat(told[0]["at"]).tzinfo == timezone.utc

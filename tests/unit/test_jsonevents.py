@@ -19,8 +19,9 @@ from dbt_selligent.cli.jsonevents import (
     event_as_dict,
     failure_as_dict,
 )
+from dbt_selligent.due import Due
 from dbt_selligent.errors import ActivationFaults, Fault, UnreachableError
-from dbt_selligent.events import Finished, Planned, Progress, Waiting
+from dbt_selligent.events import Finished, Noted, Planned, Progress, Untold, Waiting
 from dbt_selligent.results import ActivationResult, RunResults
 
 from .plans import make_plan
@@ -39,6 +40,9 @@ TOLD: dict[str, dict[str, Any]] = {
     "waiting": event_as_dict(Waiting("crm", "list CUSTOMERS is in use"), AT),
     "progress": event_as_dict(Progress("crm", 3, 9, confirmed=2, rejected=1), AT),
     "finished": event_as_dict(Finished(RESULT), AT),
+    "due": event_as_dict(Due((), (("crm", "in use"),), 1), AT),
+    "noted": event_as_dict(Noted(AT, "looks at what is due"), AT),
+    "undelivered": event_as_dict(Untold("dev", "notify 1 (mailtos)", "not taken"), AT),
     "ended": ended_as_dict(RunResults("id", "sync", "dev", "", 1.5, (RESULT,)), AT),
     "error": failure_as_dict(failure_of(ActivationFaults([FAULT])), AT),
 }
@@ -75,8 +79,11 @@ def test_the_names_are_frozen() -> None:
             *("activation", "unique_id", "model", "list", "destination", "status", "counts"),
             *("problems", "confirmed", "rejected", "not_found", "not_sent", "removed"),
             *("not_removed", "requests", "seconds", "left_behind", "notes", "forced", "error"),
-            "next_step",
+            *("next_step", "stopped_by"),
         ],
+        "due": ["due", "under_way", "without_schedule", "next"],
+        "noted": ["said", "wrong"],
+        "undelivered": ["destination", "address", "reason"],
         "ended": [
             *("command", "run_id", "target", "exit_code", "seconds", "activations"),
             *("confirmed", "rejected", "not_found", "removed", "not_sent", "held", "invalid"),
