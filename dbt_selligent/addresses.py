@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from dbt_selligent.errors import ProfileError, RunError, nearest
 from dbt_selligent.message import Message
-from dbt_selligent.settings import PROFILE, Destination, Secret, Settings
+from dbt_selligent.profiles import PROFILE, Destination, Secret
+from dbt_selligent.settings import Settings
 
 if TYPE_CHECKING:
     from apprise import Apprise

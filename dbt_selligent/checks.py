@@ -30,11 +30,12 @@ from dbt_selligent.findings import (
 )
 from dbt_selligent.localsandbox import is_local, start_command
 from dbt_selligent.places import Place
+from dbt_selligent.profiles import Destination
 from dbt_selligent.reading import read_answer
 from dbt_selligent.selection import list_activations
 from dbt_selligent.selligent.answer import Response, Stop, classify
 from dbt_selligent.selligent.client import Client
-from dbt_selligent.settings import Destination, Settings, resolve_settings
+from dbt_selligent.settings import Settings, resolve_settings
 from dbt_selligent.storage import Storage, open_storage
 
 # Those that are told of where they are installed.

@@ -9,8 +9,9 @@ from pathlib import Path
 from dbt_selligent.errors import ConfigurationError
 from dbt_selligent.findings import where_flags
 from dbt_selligent.manifest import Model
+from dbt_selligent.profiles import load_yaml
 from dbt_selligent.questions import Ask, Say
-from dbt_selligent.settings import Settings, load_yaml
+from dbt_selligent.settings import Settings
 from dbt_selligent.setup import Proposal
 
 

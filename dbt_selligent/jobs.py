@@ -13,8 +13,9 @@ from dbt_selligent.columns import Columns, match_columns
 from dbt_selligent.errors import ActivationFaults, Fault, WarehouseError
 from dbt_selligent.knowledge import Knowledge
 from dbt_selligent.places import Identity, Place
+from dbt_selligent.profiles import Destination
 from dbt_selligent.selligent.pace import FIRST_ROWS, MOST_ROWS, Pace
-from dbt_selligent.settings import Destination, Settings
+from dbt_selligent.settings import Settings
 from dbt_selligent.staging import Reader
 from dbt_selligent.storage import Storage
 

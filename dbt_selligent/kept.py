@@ -9,8 +9,9 @@ from typing import Any
 
 from dbt_selligent.errors import LockedError, ProfileError, RunError
 from dbt_selligent.places import Place, private_folder
+from dbt_selligent.profiles import Destination
 from dbt_selligent.selection import list_activations, list_all
-from dbt_selligent.settings import Destination, Settings
+from dbt_selligent.settings import Settings
 from dbt_selligent.state import open_settled
 from dbt_selligent.storage import open_storage
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from dbt_selligent.locks import temporary_folder
+from dbt_selligent.profiles import Destination
 from dbt_selligent.selligent.calls import APPLIED, Call
 from dbt_selligent.selligent.lists import Field, Listing
 from dbt_selligent.selligent.pace import FIRST_ROWS
-from dbt_selligent.settings import Destination
 
 FILE = "destination.json"
 

@@ -10,7 +10,8 @@ import yaml
 
 from dbt_selligent.errors import ConfigurationError
 from dbt_selligent.invocation import run_dbt
-from dbt_selligent.settings import Settings, load_yaml
+from dbt_selligent.profiles import load_yaml
+from dbt_selligent.settings import Settings
 
 # An exposure, and what may feed it.
 RESOURCE_TYPES = ("exposure", "model", "seed", "snapshot")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
-from dbt_selligent.settings import LOOPBACK
+from dbt_selligent.profiles import LOOPBACK
 
 PORT = 8800  # unless it is told another
 URL = f"http://127.0.0.1:{PORT}"

@@ -11,8 +11,9 @@ from dbt_selligent.checks import Check
 from dbt_selligent.errors import DbtSelligentError
 from dbt_selligent.findings import Advice
 from dbt_selligent.message import Message
+from dbt_selligent.profiles import Destination
 from dbt_selligent.selection import list_activations
-from dbt_selligent.settings import Destination, Settings, resolve_settings
+from dbt_selligent.settings import Settings, resolve_settings
 
 NOT_TAKEN = "is the address right, and is the service reached from this machine?"
 

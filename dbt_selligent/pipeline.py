@@ -33,11 +33,12 @@ from dbt_selligent.jobs import Job, make_jobs, open_reader, state_folders
 from dbt_selligent.places import Place, private_folder
 from dbt_selligent.planning import Plan
 from dbt_selligent.preparing import plan_job, prepare_state
+from dbt_selligent.profiles import Destination
 from dbt_selligent.reading import Sleep
 from dbt_selligent.results import ActivationResult, RunResults, failure_of, stopped
 from dbt_selligent.selection import read_selected
 from dbt_selligent.sending import tell_history
-from dbt_selligent.settings import Destination, Settings
+from dbt_selligent.settings import Settings
 from dbt_selligent.staging import Reader
 from dbt_selligent.state import open_state
 from dbt_selligent.storage import Storage, open_storage

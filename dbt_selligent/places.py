@@ -18,7 +18,7 @@ from dbt_selligent.filehistory import FileHistory
 from dbt_selligent.filetables import open_tables
 from dbt_selligent.locks import hold, take_turn, temporary_folder
 from dbt_selligent.naming import file_name, list_key
-from dbt_selligent.settings import Destination
+from dbt_selligent.profiles import Destination
 from dbt_selligent.tables import Row, Tables
 
 # A staged delta: its file, or what its tables are told by.

@@ -12,7 +12,7 @@ from copy import deepcopy
 
 import yaml
 
-from dbt_selligent.settings import PROFILE, load_yaml
+from dbt_selligent.profiles import PROFILE, load_yaml
 from dbt_selligent.snippet import scalar
 
 INDENT = "  "

@@ -11,9 +11,10 @@ from typing import Any
 from dbt_selligent.errors import ConfigurationError, ProfileError
 from dbt_selligent.localsandbox import CREDENTIAL, ORGANIZATION, URL, is_local
 from dbt_selligent.naming import leads_elsewhere
+from dbt_selligent.profiles import PROFILE, check_url, load_yaml
 from dbt_selligent.profiletext import add_output, profile_lines
 from dbt_selligent.questions import Ask, Say
-from dbt_selligent.settings import PROFILE, Settings, check_url, load_yaml
+from dbt_selligent.settings import Settings
 
 VARIABLES = ("SELLIGENT_API_KEY", "SELLIGENT_API_SECRET")
 THE_SANDBOX, AN_INSTANCE = "sandbox", "instance"

@@ -21,7 +21,8 @@ from dbt_selligent.errors import ProfileError, ProjectError
 from dbt_selligent.invocation import run_dbt
 from dbt_selligent.locks import take_turn
 from dbt_selligent.manifest import Manifest, read_manifest
-from dbt_selligent.settings import Settings, load_yaml, render
+from dbt_selligent.profiles import load_yaml, render
+from dbt_selligent.settings import Settings
 
 PATH_KEYS = {
     "model-paths": ["models"],

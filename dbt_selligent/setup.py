@@ -16,6 +16,7 @@ from dbt_selligent.locks import temporary_folder
 from dbt_selligent.making import AGAIN, Maker, Making
 from dbt_selligent.manifest import Manifest, Model
 from dbt_selligent.matching import Source, match_names
+from dbt_selligent.profiles import Destination
 from dbt_selligent.project import read_project
 from dbt_selligent.questions import (
     Ask,
@@ -29,7 +30,7 @@ from dbt_selligent.questions import (
 from dbt_selligent.reading import Reader, get_once, get_with_retries, refuse
 from dbt_selligent.selligent.client import Client
 from dbt_selligent.selligent.lists import Field, Listing
-from dbt_selligent.settings import Destination, Settings
+from dbt_selligent.settings import Settings
 from dbt_selligent.snippet import Snippet, build_snippet, write_snippet
 from dbt_selligent.storage import open_storage
 from dbt_selligent.suggestion import new_fields, possible_keys

@@ -11,7 +11,8 @@ from typing import Protocol
 from dbt_selligent.activation import Activation
 from dbt_selligent.errors import ProfileError, StateError
 from dbt_selligent.places import Files, Place
-from dbt_selligent.settings import Destination, Settings
+from dbt_selligent.profiles import Destination
+from dbt_selligent.settings import Settings
 from dbt_selligent.staging import Reader
 from dbt_selligent.warehouse.duckdb import open_warehouse
 from dbt_selligent.warehouse.profile import read_output

@@ -16,7 +16,7 @@ from typing import Any
 
 from dbt_selligent.conditions import KINDS, Told
 from dbt_selligent.locks import take_turn
-from dbt_selligent.settings import Destination
+from dbt_selligent.profiles import Destination
 
 FILE = "warnings.json"
 

@@ -18,8 +18,9 @@ from dbt_selligent.kept import Kept, describe
 from dbt_selligent.places import Identity, Place, private_folder
 from dbt_selligent.planning import Plan
 from dbt_selligent.preparing import plan_job, prepare_state, take_over
+from dbt_selligent.profiles import Destination
 from dbt_selligent.selection import list_activations, list_all
-from dbt_selligent.settings import Destination, Settings
+from dbt_selligent.settings import Settings
 from dbt_selligent.state import open_state
 from dbt_selligent.stateview import differences
 from dbt_selligent.storage import Storage, open_storage

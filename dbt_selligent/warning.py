@@ -13,8 +13,9 @@ from dbt_selligent.conditions import Kind, Seen, Told, change
 from dbt_selligent.errors import ActivationFaults, ConfigurationError, DbtSelligentError
 from dbt_selligent.events import Emit, Untold
 from dbt_selligent.message import News, compose, when
+from dbt_selligent.profiles import Destination
 from dbt_selligent.results import ActivationResult, failure_of
-from dbt_selligent.settings import Destination, Settings
+from dbt_selligent.settings import Settings
 from dbt_selligent.told import FILE, Memory, recall, remember
 
 OF_A_RUN: frozenset[Kind] = frozenset(("failed", "guard", "rejected"))

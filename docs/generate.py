@@ -19,7 +19,7 @@ import click
 import dbt_selligent
 from dbt_selligent.cli import cli
 from dbt_selligent.meta import json_schema
-from dbt_selligent.settings import OPTIONAL, REQUIRED
+from dbt_selligent.profiles import OPTIONAL, REQUIRED
 
 DOCS = Path(__file__).parent
 PACKAGE = Path(dbt_selligent.__file__).parent
@@ -42,7 +42,11 @@ OUTPUT = {
         "`<schema of the dbt target>_dbt_selligent`",
         "where states lie in PostgreSQL and Spark",
     ),
-    "notify": ("text, or a list of texts", "", "apprise addresses of warnings, best by `env_var()`"),
+    "notify": (
+        "text, or a list of texts",
+        "",
+        "apprise addresses of warnings, by `env_var()`",
+    ),
     "timezone": ("text", "`UTC`", "of times without a zone, like `Europe/Brussels`"),
     "require_state": (
         "boolean",

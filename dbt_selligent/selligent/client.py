@@ -18,11 +18,11 @@ from requests.utils import get_environ_proxies
 from urllib3.exceptions import NameResolutionError, NewConnectionError, ReadTimeoutError
 
 from dbt_selligent.naming import url_part
+from dbt_selligent.profiles import LOOPBACK, Destination
 from dbt_selligent.selligent.answer import Failure, Response
 from dbt_selligent.selligent.calls import Call
 from dbt_selligent.selligent.deadline import DeadlineAdapter
 from dbt_selligent.selligent.pace import Budget
-from dbt_selligent.settings import LOOPBACK, Destination
 
 # Bytes of the body of an answer: those of bulk calls are small, a page of records is not.
 MOST_BYTES = 64 * 2**20

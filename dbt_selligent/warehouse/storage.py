@@ -10,7 +10,8 @@ from dbt_selligent.activation import Activation
 from dbt_selligent.errors import WarehouseError
 from dbt_selligent.naming import list_key
 from dbt_selligent.places import Place
-from dbt_selligent.settings import Destination, Settings
+from dbt_selligent.profiles import Destination
+from dbt_selligent.settings import Settings
 from dbt_selligent.staging import Reader
 from dbt_selligent.warehouse.adapter import Warehouse
 from dbt_selligent.warehouse.inplace import TransactionalPlace

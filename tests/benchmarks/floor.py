@@ -12,10 +12,10 @@ import duckdb
 from dbt_selligent.columns import Columns
 from dbt_selligent.groups import Absent, Form
 from dbt_selligent.payload import Batch, Rows, cut
+from dbt_selligent.profiles import Destination
 from dbt_selligent.selligent.answer import Accepted, classify
 from dbt_selligent.selligent.calls import APPLIED, Call
 from dbt_selligent.selligent.client import Client
-from dbt_selligent.settings import Destination
 from dbt_selligent.warehouse.macros import render_sql
 
 # As large as the requests of the tool become.

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from dbt_selligent.errors import ConfigurationError
+from dbt_selligent.profiles import Destination, Secret
 from dbt_selligent.selligent import client as module
 from dbt_selligent.selligent.answer import Failure, Response
 from dbt_selligent.selligent.calls import Call
 from dbt_selligent.selligent.client import AUTHORITIES, Client, Timeouts
-from dbt_selligent.settings import Destination, Secret
 
 from .wires import GOOD, Answer, Authority, Peer, closed_port, once, relay, serve
 

@@ -13,9 +13,9 @@ import duckdb
 import pytest
 
 from dbt_selligent.filetables import FileTables
+from dbt_selligent.profiles import Destination, Secret
 from dbt_selligent.selligent.calls import Call
 from dbt_selligent.selligent.client import Client
-from dbt_selligent.settings import Destination, Secret
 from dbt_selligent.warehouse import engine
 from dbt_selligent.warehouse.macros import quote
 

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dbt_selligent.errors import RefusedError, UnreachableError
+from dbt_selligent.profiles import Destination, Secret
 from dbt_selligent.reading import Get, Reader, Sleep, get_once, get_with_retries
 from dbt_selligent.sandbox import Sandbox, SandboxConfig
 from dbt_selligent.selligent.answer import Failure, Response
 from dbt_selligent.selligent.calls import Call
 from dbt_selligent.selligent.client import Client
-from dbt_selligent.settings import Destination, Secret
 
 TEXT, NUMBER = {"data_type": "Text"}, {"data_type": "Long"}
 FIELDS = {"A": TEXT, "B": NUMBER, "C": TEXT, "V": NUMBER}

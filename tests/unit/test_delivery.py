@@ -17,10 +17,10 @@ from dbt_selligent.errors import InterruptedRunError, RefusedError, UnreachableE
 from dbt_selligent.groups import INSERTS, MEMBERS, REMOVALS, WRITES, Absent, Form
 from dbt_selligent.knowledge import Knowledge
 from dbt_selligent.payload import Batch, Rows
+from dbt_selligent.profiles import Destination, Secret
 from dbt_selligent.selligent.answer import REST, Failure, Rejected, Response
 from dbt_selligent.selligent.calls import APPLIED, Call
 from dbt_selligent.selligent.pace import Pace
-from dbt_selligent.settings import Destination, Secret
 from dbt_selligent.spans import Outcome, Settled, Span, resolve
 from dbt_selligent.wire import LONGEST_WAIT, MOST_ATTEMPTS, MOST_FAILURES, Wire
 

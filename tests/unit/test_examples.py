@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from dbt_selligent.meta import ActivationMeta
-from dbt_selligent.settings import OPTIONAL, REQUIRED
+from dbt_selligent.profiles import OPTIONAL, REQUIRED
 
 REPOSITORY = Path(__file__).parents[2]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]

@@ -11,7 +11,7 @@ import pytest
 
 from dbt_selligent.cli import COMMANDS
 from dbt_selligent.meta import ActivationMeta
-from dbt_selligent.settings import OPTIONAL, REQUIRED, Destination
+from dbt_selligent.profiles import OPTIONAL, REQUIRED, Destination
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -12,9 +12,9 @@ import pytest
 
 from dbt_selligent.knowledge import FILE, Knowledge, Learned
 from dbt_selligent.locks import TEMPORARY
+from dbt_selligent.profiles import Destination, Secret
 from dbt_selligent.selligent.calls import APPLIED, Call
 from dbt_selligent.selligent.lists import Field, Listing
-from dbt_selligent.settings import Destination, Secret
 
 LISTING = Listing(
     "CUSTOMERS",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dbt_selligent.places import Files, private_folder, protect
-from dbt_selligent.settings import Destination, Secret
+from dbt_selligent.profiles import Destination, Secret
 
 
 @pytest.mark.parametrize("left", [None, "", "*\n", "!kept\n"])

@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbt_selligent.errors import ProfileError
-from dbt_selligent.settings import Settings, load_yaml
+from dbt_selligent.profiles import load_yaml
+from dbt_selligent.settings import Settings
 from dbt_selligent.warehouse.profile import read_credentials, read_output
 
 VARIABLE = "DBT_SELLIGENT_SHOP"

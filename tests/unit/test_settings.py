@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from dbt_selligent.errors import ConfigurationError, ProfileError, ProjectError
-from dbt_selligent.settings import Secret, Settings, render, resolve_settings
+from dbt_selligent.profiles import Secret, render
+from dbt_selligent.settings import Settings, resolve_settings
 
 KEY, SECRET = "k-3fa9", "s-77c1"
 OUTPUT = {

@@ -18,8 +18,9 @@ from dbt_selligent.fieldtypes import FEEDS
 from dbt_selligent.findings import find_unfed
 from dbt_selligent.manifest import Exposure, Manifest, Model
 from dbt_selligent.matching import Hints, Pair, Source, match_names
+from dbt_selligent.profiles import load_yaml
 from dbt_selligent.selligent.lists import Field, Listing
-from dbt_selligent.settings import Settings, load_yaml
+from dbt_selligent.settings import Settings
 from dbt_selligent.snippet import build_snippet, scalar, write_snippet
 from dbt_selligent.suggestion import can_be_key, choose_keys, new_fields, written_type
 from dbt_selligent.wish import find_model, ref_of

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dbt_selligent.settings import Destination, Secret
+from dbt_selligent.profiles import Destination, Secret
 from dbt_selligent.told import FILE, Memory, recall, remember
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=timezone.utc)
