@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from dbt_selligent.errors import ConfigurationError, LockedError, RunError
 from dbt_selligent.places import Place
 from dbt_selligent.schedules import Schedule, is_due, next_time
 from dbt_selligent.settings import Settings
-from dbt_selligent.state import open_state
+from dbt_selligent.state import open_settled, open_state
 from dbt_selligent.storage import Storage
 
 
@@ -37,7 +37,8 @@ class Due:
 
     ``under_way`` are names of activations that another run holds, each with who it is;
     ``unscheduled`` is how many have no schedule; ``next`` is the first that falls due of those that
-    are not; ``held`` are the ids of those due whose lock is taken.
+    are not; ``held`` are the ids of those due whose lock is taken. Of those ``unknown`` it cannot
+    be told, and why.
     """
 
     due: tuple[Activation, ...]
@@ -45,6 +46,7 @@ class Due:
     unscheduled: int = 0
     next: Coming | None = None
     held: frozenset[str] = frozenset()
+    unknown: tuple[tuple[Activation, RunError], ...] = ()
 
 
 def refuse_canary(settings: Settings) -> None:
@@ -74,6 +76,7 @@ def find_due(
     under_way: list[tuple[str, str]] = []
     coming: list[Coming] = []
     held: set[str] = set()
+    unknown: list[tuple[Activation, RunError]] = []
     scheduled = [(each, each.schedule) for each in activations if each.schedule is not None]
     for activation, schedule in scheduled:
         if activation.name in postponed:
@@ -84,13 +87,14 @@ def find_due(
             try:
                 if locks is not None or place.exists():
                     lock.enter_context(place.hold())
+                last = _last_success(place, temporary)
             except LockedError as locked:
                 under_way.append((activation.name, locked.message))
                 continue
-            except RunError:  # the run itself says what is wrong
-                due.append(activation)
+            except RunError as wrong:
+                unknown.append((activation, wrong))
                 continue
-            if not is_due(schedule, _last_success(place, temporary), now):
+            if not is_due(schedule, last, now):
                 coming.append(Coming(activation.name, schedule, next_time(schedule, now)))
                 continue
             due.append(activation)
@@ -103,17 +107,16 @@ def find_due(
         len(activations) - len(scheduled),
         min(coming, key=lambda each: (each.at, each.name), default=None),
         frozenset(held),
+        tuple(unknown),
     )
 
 
 def _last_success(place: Place, temporary: Path) -> datetime | None:
-    """When the last run began that came to its end, None also where that cannot be read.
-
-    Tables of an earlier version are brought up to this one by a run, and what is wrong with a state
-    is told by it.
-    """
-    with suppress(RunError):
-        if place.exists():
-            with open_state(place, temporary, read_only=True) as store:
-                return store.last_success() if store.is_current() else None
-    return None
+    """When the last run began that came to its end, None without one; raises RunError."""
+    if not place.exists():
+        return None
+    with open_state(place, temporary, read_only=True) as store:
+        if store.is_current():
+            return store.last_success()
+    with open_settled(place, temporary) as store:  # of an earlier version
+        return store.last_success()

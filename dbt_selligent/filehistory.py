@@ -35,15 +35,22 @@ class FileHistory:
         if batches:
             query, given = as_parameters(tuple(BATCH.items()), batches)
             there = self._paths[BATCHES]
+            before = f"select {', '.join(BATCH)} from read_parquet({literal(str(there))})"
             if there.exists():
-                before = f"select {', '.join(BATCH)} from read_parquet({literal(str(there))})"
-                query = f"{before} union all {query}"
-            self._write(tables, BATCHES, query, given)
+                try:
+                    self._write(tables, BATCHES, f"{before} union all {query}", given)
+                except StateError:
+                    # What cannot be read is set aside, so that the next run finds none.
+                    there.replace(there.with_suffix(".damaged"))
+                    raise
+            else:
+                self._write(tables, BATCHES, query, given)
 
     def forget(self) -> None:
         """Nothing is told of the activation any more."""
         for path in self._paths.values():
-            path.unlink(missing_ok=True)
+            for left in (path, _written(path)):  # a run may have been killed in between
+                left.unlink(missing_ok=True)
 
     def leave(self) -> None:
         """Its state is another's, which tells the same runs as its own; the batches stay."""
@@ -55,7 +62,7 @@ class FileHistory:
         self, tables: Tables, table: str, query: str, given: dict[str, list[object]]
     ) -> None:
         path = self._paths[table]
-        written = path.with_name(f"{path.name}.new")
+        written = _written(path)
         sql = render_sql("with_owner", columns=list(HISTORY[table]), owner=self._owner, query=query)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,3 +73,7 @@ class FileHistory:
             raise StateError(
                 f"{path}: cannot be written: {said}", "make room, or delete what is damaged"
             ) from None
+
+
+def _written(path: Path) -> Path:
+    return path.with_name(f"{path.name}.new")

@@ -7,7 +7,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -85,12 +85,19 @@ def fill_lists(
             with _signals_held():
                 filling += [pool.submit(fill, turns) for turns in by_list.values()]
             wait(filling)
-        except KeyboardInterrupt:
+        except BaseException as ended:
             halt.set()
-        except BaseException:
-            halt.set()  # an orchestrator ends a task by an exception of its own
-            raise
+            _see_through(filling)
+            if not isinstance(ended, KeyboardInterrupt):
+                raise  # an orchestrator ends a task by an exception of its own
         return [result for each in filling for result in each.result()]
+
+
+def _see_through(filling: Sequence[Future[list[ActivationResult]]]) -> None:
+    """Waits until nothing is under way, however often it is told to end: locks are free then."""
+    while not all(each.done() for each in filling):
+        with suppress(BaseException):
+            wait(filling)
 
 
 @contextmanager

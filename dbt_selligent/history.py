@@ -134,7 +134,7 @@ def _read(store: StateView, empty: History, show_values: bool) -> History:
     return replace(
         empty,
         confirmed=store.count("snapshot"),
-        in_doubt=store.count("doubt"),
+        in_doubt=store.count_doubts(),
         runs=tuple(runs),
         rejected=listed("rejected", REFUSED),
         rejected_rows=store.count("rejected", REFUSED),

@@ -9,8 +9,12 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Event
 
+from dbt_selligent.locks import take_turn
 from dbt_selligent.settings import Settings
 
 # The end of what dbt says has the reason in it.
@@ -27,6 +31,14 @@ class Said:
     def words(self) -> str:
         """The last lines as a message shows them, indented."""
         return "\n".join(f"  {line}" for line in self.lines[-LINES_TOLD:])
+
+
+@contextmanager
+def take_project(settings: Settings) -> Iterator[None]:
+    """Meanwhile no other command has dbt parse or list the project: it waits for its turn."""
+    lock = settings.own_target_path / "parsed.lock"
+    with take_turn(lock, "the project", Event(), lambda _: None):
+        yield
 
 
 def run_dbt(settings: Settings, verb: str, *arguments: str) -> Said:

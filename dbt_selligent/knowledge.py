@@ -117,7 +117,7 @@ def _read(path: Path, of: Mapping[str, str]) -> tuple[Learned, dict[str, Listing
             rows = {str(name): max(1, int(count)) for name, count in content["rows"].items()}
             speeds = {
                 str(name): float(speed)
-                for name, speed in content["speeds"].items()
+                for name, speed in content.get("speeds", {}).items()
                 if 0 < float(speed) < math.inf
             }
             listings = {name: _listing(found) for name, found in content["lists"].items()}

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import yaml
 
 from dbt_selligent.errors import ConfigurationError
-from dbt_selligent.invocation import run_dbt
+from dbt_selligent.invocation import run_dbt, take_project
 from dbt_selligent.profiles import load_yaml
 from dbt_selligent.settings import Settings
 
@@ -24,17 +24,18 @@ def list_nodes(settings: Settings, *selection: str) -> frozenset[str]:
 
     Raises ConfigurationError with dbt's own words.
     """
-    _bring_freshness(settings)
     state = ("--state", settings.state_dir) if settings.state_dir else ()
-    said = run_dbt(
-        settings,
-        "ls",
-        # The manifest is left as it was made; what dbt keeps for its partial parsing is used.
-        *("--quiet", "--no-write-json", "--output", "json", "--output-keys", "unique_id"),
-        *(part for each in RESOURCE_TYPES for part in ("--resource-type", each)),
-        *state,
-        *selection,
-    )
+    with take_project(settings):
+        _bring_freshness(settings)
+        said = run_dbt(
+            settings,
+            "ls",
+            # The manifest is left as it was made; what dbt keeps for its partial parsing is used.
+            *("--quiet", "--no-write-json", "--output", "json", "--output-keys", "unique_id"),
+            *(part for each in RESOURCE_TYPES for part in ("--resource-type", each)),
+            *state,
+            *selection,
+        )
     if said.failed:
         words = said.words()
         raise ConfigurationError(

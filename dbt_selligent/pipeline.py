@@ -53,6 +53,7 @@ def plan(settings: Settings, *, sample: int = 0, emit: Emit = silent) -> tuple[P
     """
     plans: list[Plan] = []
     activations, faults = _read(settings)
+    _refuse_faults(settings, faults)
     with (
         _folder(settings, activations) as temporary,
         open_storage(settings) as storage,
@@ -62,6 +63,8 @@ def plan(settings: Settings, *, sample: int = 0, emit: Emit = silent) -> tuple[P
             now = datetime.now(timezone.utc)
             found = find_due(settings, storage, activations, temporary, now, None)
             emit(found)
+            for _, error in found.unknown:
+                raise error
             activations = found.due
         if not activations:
             return ()
@@ -114,6 +117,9 @@ def sync_at(
         warn(settings, activations, results, moment, emit)
 
     try:
+        _refuse_faults(settings, faults)
+        if settings.due:
+            found = Due(())  # what is, is yet to be known
         with (
             open_storage(settings) as storage,
             ExitStack() as locks,
@@ -124,6 +130,9 @@ def sync_at(
                     settings, storage, activations, temporary, started, locks, postponed
                 )
                 emit(found)
+                ended = [failure_of(each, error, "failed") for each, error in found.unknown]
+                for result in ended:
+                    emit(Finished(result))
             if found.due:
                 gates = Gates(settings, state_folders(settings, found.due), keep=True)
                 planner = _Planner(
@@ -134,7 +143,7 @@ def sync_at(
                 sent = fill_lists(
                     settings, planned, temporary, run_id, started, emit, sleep, stop_now
                 )
-                ended = [*planner.ended, *sent]
+                ended += [*planner.ended, *sent]
     except DbtSelligentError as error:
         tell(failures_of(found.due, error))
         raise
@@ -157,10 +166,15 @@ def sync_at(
 def _read(settings: Settings) -> tuple[tuple[Activation, ...], tuple[Fault, ...]]:
     refuse_canary(settings)
     activations, faults = read_selected(settings)
-    if not activations or (settings.due and faults):
-        # There is no model to look at, or there may be none: these are all there are.
-        raise ActivationFaults(faults)
+    if not activations:
+        raise ActivationFaults(faults)  # no model to look at: these are all there are
     return activations, faults
+
+
+def _refuse_faults(settings: Settings, faults: Sequence[Fault]) -> None:
+    """Of what is due there may be no model to look at: what is found before is all there is."""
+    if settings.due and faults:
+        raise ActivationFaults(faults)
 
 
 class _Planner:
@@ -296,7 +310,7 @@ class _Planner:
                 result.figures(),
                 result.error or "",
             )
-            return tell_history(place, store, (), result)
+            return tell_history(place, store, (), result, self._emit)
 
 
 class _Patience:

@@ -11,15 +11,13 @@ import hashlib
 import json
 import os
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
 from dbt_selligent.errors import ProfileError, ProjectError
-from dbt_selligent.invocation import run_dbt
-from dbt_selligent.locks import take_turn
+from dbt_selligent.invocation import run_dbt, take_project
 from dbt_selligent.manifest import Manifest, read_manifest
 from dbt_selligent.profiles import load_yaml, render
 from dbt_selligent.settings import Settings
@@ -49,7 +47,7 @@ def parse_project(settings: Settings) -> Iterator[Path]:
     """
     folder = settings.own_target_path
     manifest, stamp = folder / "manifest.json", folder / "parsed.json"
-    with take_turn(folder / "parsed.lock", "the project", threading.Event(), lambda _: None):
+    with take_project(settings):
         before = fingerprint(settings)
         if not (manifest.is_file() and _same(stamp, before)):
             stamp.unlink(missing_ok=True)

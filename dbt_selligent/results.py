@@ -48,8 +48,9 @@ class ActivationResult:
     those not sent, some may have reached Selligent: they are in doubt, and go with the next sync.
     Of the rows that left the model, ``removed`` were dealt with, and ``not_removed`` were not.
     ``left_behind`` records were sent before under another key, list or address, and stay there.
-    ``forced`` is what spoke against the run. ``stopped_by`` is who ended it, where nothing went
-    wrong by itself: a guard, the gate of dbt's verdicts, or someone who interrupted it.
+    ``limited`` if a limit left some of it out. ``forced`` is what spoke against the run.
+    ``stopped_by`` is who ended it, where nothing went wrong by itself: a guard, the gate of dbt's
+    verdicts, or someone who interrupted it.
     """
 
     name: str
@@ -69,6 +70,7 @@ class ActivationResult:
     requests: int = 0
     seconds: float = 0.0
     left_behind: int = 0
+    limited: bool = False
     notes: tuple[str, ...] = ()
     forced: tuple[str, ...] = ()
     error: str | None = None
@@ -79,7 +81,7 @@ class ActivationResult:
     def complete(self) -> bool:
         """Whether the run came to its end."""
         done = self.counts is not None and self.error is None and self.not_sent == 0
-        return done and self.status != "limited"
+        return done and not self.limited
 
     def figures(self) -> dict[str, Any]:
         """The figures that the history keeps."""
@@ -93,6 +95,7 @@ class ActivationResult:
             "requests",
             "seconds",
             "left_behind",
+            "limited",
         )
         found = {"not_found": self.not_found + (self.counts.not_found if self.counts else 0)}
         return {**counts, **{name: getattr(self, name) for name in names}, **found}
@@ -174,7 +177,8 @@ def result_of(
         status = "rows tolerated" if tolerated else "rows refused"
     to_remove = plan.to_remove
     left = plan.counts.to_send - tally.confirmed - tally.rejected - tally.not_found
-    if status in ("in step", "rows tolerated") and left + to_remove > tally.removed + tally.kept:
+    limited = error is None and left + to_remove > tally.removed + tally.kept
+    if limited and status in ("in step", "rows tolerated"):
         status = "limited"
     left_over = left + to_remove - tally.removed
     return ActivationResult(
@@ -191,10 +195,13 @@ def result_of(
         requests=tally.requests,
         seconds=round(seconds, 3),
         left_behind=plan.left_behind,
+        limited=limited,
         notes=plan.notes,
         forced=tuple(verdict.said for verdict in plan.failing),
         error=error.message if error else None,
-        next_step=error.next_step if error else _step_for(status, left_over, plan.counts.invalid),
+        next_step=error.next_step
+        if error
+        else _step_for(status, left_over if limited else 0, plan.counts.invalid),
         stopped_by=_stopper(error),
     )
 
@@ -254,8 +261,7 @@ def _stopper(error: DbtSelligentError | None) -> Stopper | None:
 
 
 def _step_for(status: Status, left: int, invalid: int) -> str | None:
-    if status == "limited":
-        return f"{left:,} rows are left: sync without --limit"
-    if invalid or status in ("rows refused", "rows tolerated"):
-        return "see the reasons: dbt-selligent status"
-    return None
+    steps = [f"{left:,} rows are left: sync without --limit"] if left else []
+    if status in ("rows refused", "rows tolerated") or (invalid and not left):
+        steps.append("see the reasons: dbt-selligent status")
+    return "; ".join(steps) or None

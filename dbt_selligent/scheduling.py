@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
-from dbt_selligent.errors import ConfigurationError, DbtSelligentError
+from dbt_selligent.errors import ActivationFaults, ConfigurationError, DbtSelligentError
 from dbt_selligent.events import Emit, Noted
 from dbt_selligent.pipeline import sync_at
 from dbt_selligent.project import fingerprint
@@ -167,6 +168,13 @@ class Scheduler:
             if str(error) != self._wrong:
                 self._wrong = str(error)
                 self._note(self._wrong, wrong=True)
+                if isinstance(error, ActivationFaults):
+                    self._warn_of_faults()
+
+    def _warn_of_faults(self) -> None:
+        """By a sync, which they keep from sending anything."""
+        with suppress(DbtSelligentError, OSError):
+            sync_at(self._resolve(), self._clock(), emit=self._emit)
 
     def _take_project(self) -> None:
         settings = self._resolve()

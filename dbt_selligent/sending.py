@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 from dbt_selligent.absent import AbsentFinder
@@ -18,7 +18,7 @@ from dbt_selligent.errors import (
     InterruptedRunError,
     RunError,
 )
-from dbt_selligent.events import Emit, Progress
+from dbt_selligent.events import Emit, Noted, Progress
 from dbt_selligent.groups import Absent, Done, Form, Group
 from dbt_selligent.historytables import BatchLog
 from dbt_selligent.jobs import Job
@@ -96,7 +96,7 @@ def send_plan(
             store.finish(
                 run_id, result.status, result.figures(), result.error, complete=result.complete
             )
-            return tell_history(job.place, store, log.rows, result)
+            return tell_history(job.place, store, log.rows, result, emit)
     except RunError as failed:
         return result_of(plan, tally, time.monotonic() - began, failed)
     finally:
@@ -104,13 +104,16 @@ def send_plan(
 
 
 def tell_history(
-    place: Place, store: StateStore, batches: Sequence[Row], result: ActivationResult
+    place: Place, store: StateStore, batches: Sequence[Row], result: ActivationResult, emit: Emit
 ) -> ActivationResult:
-    """Tells users' SQL of a run; that it could not be told, the result says, and nothing more."""
+    """Tells users' SQL of a run; that it could not be told is noted, and the run none the worse."""
     try:
         place.tell(store.tables, batches)
     except RunError as wrong:
-        return replace(result, notes=(*result.notes, f"the history is not told: {wrong.message}"))
+        said = f"the history is not told: {wrong.message}"
+        step = f" ({wrong.next_step})" if wrong.next_step else ""
+        emit(Noted(datetime.now(timezone.utc), f"{result.name}: {said}{step}", wrong=True))
+        return replace(result, notes=(*result.notes, said))
     return result
 
 

@@ -106,8 +106,8 @@ def resolve_settings(
     target_path: str | os.PathLike[str] | None = None,
     vars: str | Mapping[str, Any] | None = None,  # noqa: A002  (dbt's name of the flag)
     destination: str | None = None,
-    select: str | Sequence[str] = (),
-    exclude: str | Sequence[str] = (),
+    select: str | Sequence[str] | None = None,
+    exclude: str | Sequence[str] | None = None,
     threads: int = DEFAULT_THREADS,
     full_refresh: bool = False,
     force: bool = False,
@@ -194,8 +194,8 @@ def _as_yaml(given: Mapping[str, Any]) -> str:
     return json.dumps(dict(given), default=str, ensure_ascii=False)  # JSON is YAML too
 
 
-def _criteria(given: str | Sequence[str]) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)
+def _criteria(given: str | Sequence[str] | None) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given or ())
 
 
 def _find_project(given: str | os.PathLike[str] | None) -> Path:

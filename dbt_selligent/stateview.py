@@ -16,6 +16,7 @@ from dbt_selligent.ledger import entries
 from dbt_selligent.migrations import VERSION, missing, refuse_newer
 from dbt_selligent.places import Identity
 from dbt_selligent.tables import RUN, Tables, count, quoted_columns
+from dbt_selligent.warehouse.macros import render_sql
 
 # Rows that are taken as sent, and never were: the table is there where there are some.
 ADOPTED = "adopted"
@@ -99,7 +100,7 @@ class StateView:
             "target": self.tables.meta("target"),
             "complete": self.synced,
             "confirmed": self.count("snapshot") if tables else 0,
-            "in_doubt": self.count("doubt") if tables else 0,
+            "in_doubt": self.count_doubts() if tables else 0,
             "held": self.count("rejected", "not _selligent_missing") if tables else 0,
             "not_found": self.count("rejected", "_selligent_missing") if tables else 0,
             "adopted": self.count(ADOPTED) if self.adopted else 0,
@@ -144,6 +145,19 @@ class StateView:
         )
         names = [name.removeprefix("_selligent_") for name in self.tables.columns(table)]
         return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def count_doubts(self) -> int:
+        """Rows in doubt, but for held ones, which no sync sends again before they change."""
+        noted = json.loads(self.tables.meta("identity") or "{}")
+        if not noted:
+            return 0
+        there = list(self.tables.columns("snapshot").items())
+        columns = stored_columns(there, len(noted["keys"]), self.tables.dialect)
+        sql = render_sql(
+            "open_doubts", self.tables.dialect, state=self.tables.names, keys=columns.keys
+        )
+        [(found,)] = self.tables.rows(sql)
+        return int(found)
 
     def bytes_per_row(self) -> int:
         """Of the staged delta, about; where it has few rows, more."""

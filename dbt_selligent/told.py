@@ -6,7 +6,7 @@ A file that cannot be read is as good as none: at worst, what holds is told once
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -37,15 +37,19 @@ def recall(destination: Destination) -> dict[str, Memory]:
     return _read(destination.folder / FILE)
 
 
-def remember(destination: Destination, memories: Mapping[str, Memory]) -> None:
-    """Keeps these, and what was kept of other activations; raises OSError.
+def remember(
+    destination: Destination, change: Callable[[Mapping[str, Memory]], Mapping[str, Memory]]
+) -> None:
+    """Keeps what ``change`` makes of the newest memories, and all others; raises OSError.
 
-    Activations run side by side, in processes of their own.
+    Activations run side by side, in processes of their own: another may have told something since
+    they were last read.
     """
     path = destination.folder / FILE
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with take_turn(path.with_name(f"{FILE}.lock"), "the warnings", Event(), lambda _: None):
-        kept = {**_read(path), **memories}
+        before = _read(path)
+        kept = {**before, **change(before)}
         written = path.with_name(f"{FILE}.new")
         written.touch(mode=0o600)
         content = {name: asdict(memory) for name, memory in kept.items()}

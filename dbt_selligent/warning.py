@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
@@ -143,20 +143,41 @@ def _tell(destination: Destination, looked: Sequence[_Look], moment: Moment, emi
         if why := failed.get(address.key):
             emit(Untold(destination.name, str(address), f"{why}; the next sync tries again"))
 
-    def told_to(address: Address, look: _Look) -> Told:
+    def told_to(address: Address, look: _Look, before: Told) -> Told:
         made = changes[address.key, look.activation.name]
-        # It moves by what was delivered alone.
-        undelivered = made and address.key in failed
-        return look.memory.told.get(address.key, {}) if undelivered else made.after
+        if made and address.key in failed:
+            return before  # it moves by what was delivered alone
+        # Of what was not judged here, another run may have told meanwhile.
+        judged = look.seen.judged
+        others = {kind: since for kind, since in before.items() if kind not in judged}
+        return others | {kind: at for kind, at in made.after.items() if kind in judged}
 
-    memories = {
-        each.activation.name: replace(
-            each.memory, told={address.key: told_to(address, each) for address in addresses}
-        )
-        for each in looked
-    }
+    def renew(kept: Mapping[str, Memory]) -> dict[str, Memory]:
+        return {
+            look.activation.name: _renewed(
+                look.memory,
+                kept.get(look.activation.name, Memory(moment.now)),
+                {
+                    address.key: told_to(address, look, _told(kept, look, address))
+                    for address in addresses
+                },
+            )
+            for look in looked
+        }
+
     try:
-        remember(destination, memories)
+        remember(destination, renew)
     except OSError as error:
         said = f"what was told cannot be kept, and will be told again: {error.strerror}"
         emit(Untold(destination.name, FILE, said))
+
+
+def _told(kept: Mapping[str, Memory], look: _Look, address: Address) -> Told:
+    memory = kept.get(look.activation.name)
+    return memory.told.get(address.key, {}) if memory else {}
+
+
+def _renewed(seen: Memory, kept: Memory, told: Mapping[str, Told]) -> Memory:
+    """The memory of a run, and what another run has kept since it looked."""
+    complete = max(filter(None, (seen.complete, kept.complete)), default=None)
+    return Memory(min(seen.watched, kept.watched), complete, told)

@@ -85,6 +85,7 @@ EVENTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "requests": "requests that were made",
             "seconds": "how long it took",
             "left_behind": "records that were sent under another key, list or address",
+            "limited": "whether `--limit` left some of it out",
             "notes": "as in `planned`",
             "forced": "what spoke against it, and was overridden by `--force`",
             "error": "what went wrong; null if nothing did",

@@ -13,13 +13,18 @@ from dbt_selligent.cli.options import (
     selection_options,
     settings_of,
 )
+from dbt_selligent.settings import DEFAULT_THREADS
 
 
 @click.command()
 @project_options
 @selection_options
 @click.option(
-    "--threads", type=click.IntRange(1), default=4, show_default=True, help="lists at once"
+    "--threads",
+    type=click.IntRange(1),
+    default=DEFAULT_THREADS,
+    show_default=True,
+    help="lists at once",
 )
 @output_options
 def schedule(quiet: bool, log_format: str, **flags: Any) -> None:

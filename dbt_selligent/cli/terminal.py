@@ -84,6 +84,8 @@ class Terminal:
         with self._lock:
             self._sending = self._sending or isinstance(event, Progress)
             bad = _is_bad(event)
+            if isinstance(event, Due):
+                self._ended.clear()  # a round that begins, of which the one before may have broken
             if self._as_json:
                 if bad or not self._quiet:
                     self._tell(event_as_dict(event, _now()))

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from dbt_selligent.report.chart import Chart, draw
 from dbt_selligent.report.record import Reason, Record, Run
-from dbt_selligent.report.standing import COMPLETE, Standing, came_to_its_end, rows_of, stand
+from dbt_selligent.report.standing import Standing, came_to_its_end, is_complete, rows_of, stand
 from dbt_selligent.report.words import counted
 
 MOST_REASONS = 20
@@ -128,7 +128,7 @@ def _section(anchor: str, record: Record, zone: ZoneInfo) -> Section:
         held=rows_of(record, "rejected"),
         not_found=rows_of(record, "not found"),
         invalid=rows_of(record, "invalid"),
-        complete=next((run for run in runs if run.status in COMPLETE), None),
+        complete=next((run for run in runs if is_complete(run)), None),
         sent=next((run for run in runs if run.confirmed), None),
         failed=failed,
         reasons=record.reasons[:MOST_REASONS],

@@ -9,7 +9,6 @@ from datetime import datetime, timezone
 from typing import Any
 
 from dbt_selligent.activation import Activation
-from dbt_selligent.columns import stored_columns
 from dbt_selligent.errors import LockedError, RunError
 from dbt_selligent.places import private_folder
 from dbt_selligent.results import RESULTS_FILE, RESULTS_VERSION
@@ -18,10 +17,12 @@ from dbt_selligent.settings import Settings
 from dbt_selligent.state import open_settled
 from dbt_selligent.stateview import CUT_OFF, StateView, read_time
 from dbt_selligent.storage import Storage, open_storage
-from dbt_selligent.warehouse.macros import render_sql
 
 MOST_RUNS = 500
-FIGURES = ("rows", "new", "changed", "confirmed", "rejected", "not_sent", "removed", "seconds")
+FIGURES = (
+    *("rows", "new", "changed", "confirmed", "rejected", "not_sent", "removed", "seconds"),
+    "limited",
+)
 # Of what a state does not keep; whatever else is told of a run that it does not know is of another.
 NEVER_BEGUN = ("failed", "kept back", "skipped")
 # What a file that is damaged, or of another shape, raises on the way.
@@ -43,6 +44,7 @@ class Run:
     not_sent: int | None = None
     removed: int | None = None
     seconds: float | None = None
+    limited: bool | None = None
     error: str | None = None
     next_step: str | None = None
     forced: str | None = None
@@ -133,20 +135,10 @@ def _read(store: StateView, empty: Record) -> Record:
         empty,
         confirmed=figures["confirmed"],
         adopted=figures["adopted"],
-        in_doubt=_count_doubts(store, len(figures["identity"]["keys"])),
+        in_doubt=figures["in_doubt"],
         runs=runs,
         reasons=read_reasons(store),
     )
-
-
-def _count_doubts(store: StateView, keys: int) -> int:
-    """Rows in doubt, but for held ones, which no sync sends again before they change."""
-    tables = store.tables
-    there = list(tables.columns("snapshot").items())
-    columns = stored_columns(there, keys, tables.dialect)
-    sql = render_sql("open_doubts", tables.dialect, state=tables.names, keys=columns.keys)
-    [(found,)] = tables.rows(sql)
-    return int(found)
 
 
 def read_reasons(store: StateView) -> tuple[Reason, ...]:

@@ -50,6 +50,11 @@ class Standing:
     next_step: str | None = None
 
 
+def is_complete(run: Run) -> bool:
+    """Whether all that was to be sent was."""
+    return run.status in COMPLETE and not run.limited
+
+
 def came_to_its_end(run: Run) -> bool:
     """Whether the run did what it was asked to."""
     return run.status in (*COMPLETE, *MEANT)

@@ -92,4 +92,6 @@ def _utc(at: datetime) -> str:
 
 def _selection(settings: Settings) -> str:
     parts = [f"--select {each}" for each in settings.select]
-    return " ".join([*parts, *(f"--exclude {each}" for each in settings.exclude)])
+    parts += [f"--exclude {each}" for each in settings.exclude]
+    parts += [f"--selector {settings.selector}"] if settings.selector else []
+    return " ".join(parts)

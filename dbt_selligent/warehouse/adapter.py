@@ -8,7 +8,6 @@ what they say: they may hold values of rows.
 from __future__ import annotations
 
 import re
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -34,8 +33,6 @@ from dbt_selligent.warehouse.profile import read_credentials, read_output, where
 
 NAME = "dbt-selligent"
 LOST = ("TTransportException",)  # of a driver that may not be installed
-
-_open: weakref.WeakSet[Warehouse] = weakref.WeakSet()
 
 
 @dataclass
@@ -98,7 +95,6 @@ class Warehouse:
         )
         self._adapter: Any = adapter(config, get_mp_context())
         self._connections = self._adapter.connections
-        _open.add(self)
 
     def run(self, sql: str) -> None:
         """Runs one statement; raises WarehouseError."""
@@ -266,12 +262,6 @@ class Warehouse:
         if connection is not None and (broke or getattr(connection.handle, "closed", False)):
             connection.transaction_open = False
             self.release()
-
-
-def forget_connections() -> None:
-    """Closes whatever is open, as the end of a process would."""
-    for warehouse in list(_open):
-        warehouse.close()
 
 
 def split(sql: str, dialect: Dialect) -> list[str]:

@@ -7,6 +7,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Any
 
+import duckdb
 import pytest
 
 from dbt_selligent.cli.jsonevents import COMMON, EVENTS
@@ -469,6 +470,40 @@ def test_status_lists_rows_without_a_key_and_tells_a_null_from_no_other_value(sh
         [*_, total, row] = done.out.splitlines()
         assert total == "  1 invalid:"
         assert row == f"    CUSTOMER_ID={key}: CUSTOMER_ID: the matching key is null"
+
+
+def test_a_row_that_is_held_is_not_in_doubt_beside(shop: Shop) -> None:
+    shop.customers(ANN, BEN)
+    shop.in_step()
+    shop.customers(ANN, (*BEN[:2], "Nobody", *BEN[3:]))
+    shop.sandbox.faults(["load:reject:FIRSTNAME=Nobody"])
+    assert shop.sync_one().status == "rows refused"
+    lines = shop.invoke("status", "--select", "crm").out.splitlines()
+    assert (lines[1], "  1 rejected and held:" in lines) == ("  1 rows confirmed, 0 in doubt", True)
+    shown = shop.invoke("state", "show", "--select", "crm").out
+    assert "1 rows confirmed, 0 in doubt, 1 held" in shown
+
+
+def test_a_history_that_cannot_be_told_is_said_and_set_aside(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    [batches] = shop.state.glob("dev/history/selligent_batches/*.parquet")
+    batches.write_bytes(b"no parquet")
+    for told in (True, False):
+        shop.customers(ANN, (*BEN[:3], float(told), True))
+        done = shop.invoke("sync", "--select", "crm")
+        assert (done.code, "crm: the history is not told: " in done.out) == (0, told)
+    with duckdb.connect() as connection:
+        assert len(connection.execute(f"from '{batches}'").fetchall()) == 1
+
+
+def test_nothing_is_left_of_a_history_whose_state_is_forgotten(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    [rejected] = shop.state.glob("dev/history/selligent_rejected_rows/*.parquet")
+    rejected.with_name(f"{rejected.name}.new").write_bytes(b"as a kill leaves it")
+    assert shop.invoke("state", "reset", "crm", "--yes").code == 0
+    assert [path for path in shop.state.glob("dev/history/**/*") if path.is_file()] == []
 
 
 def test_a_state_that_cannot_be_read_does_not_keep_others_from_being_told(shop: Shop) -> None:

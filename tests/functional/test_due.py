@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -318,3 +320,44 @@ def test_ls_tells_the_schedule_and_its_next_time(shop: Shop) -> None:
     assert mails["schedule"] is None
     assert crm["schedule"].pop("next_time")[10:16] == "T06:00"
     assert crm["schedule"] == {"cron": "0 6 * * *", "timezone": "Europe/Brussels"}
+
+
+def test_a_canary_of_which_a_row_was_refused_is_no_success(shop: Shop) -> None:
+    shop.declare(scheduled(CRM, far(), removed="delete", guard={"max_removed": "100%"}))
+    shop.customers(*((n, f"c{n}@acme.example", "C", 1.0, True) for n in range(1, 7)))
+    shop.in_step()
+    began(shop, DAY)
+    shop.customers((1, "one@acme.example", "Nobody", 1.0, True))
+    shop.sandbox.faults(["load:reject:FIRSTNAME=Nobody"])
+    result = shop.sync_one(limit=2)
+    assert (result.status, result.limited, result.complete) == ("rows refused", True, False)
+    assert result.next_step == (
+        "4 rows are left: sync without --limit; see the reasons: dbt-selligent status"
+    )
+    assert shop.invoke("sync", "--due").out.startswith("due: crm\n")
+
+
+def test_what_cannot_be_told_is_not_synced(crm: Shop) -> None:
+    crm.in_step()
+    crm.sent()
+    (crm.state / "dev" / "crm.duckdb").write_bytes(b"not a database, " * 1000)
+    done = crm.invoke("sync", "--due")
+    assert (done.code, done.out.splitlines()[:2]) == (1, ["nothing is due", "crm: failed"])
+    assert "not a usable state file" in done.out
+    assert crm.sent() == []
+    assert "not a usable state file" in crm.invoke("plan", "--due").err
+
+
+def test_a_state_that_another_program_has_open_is_under_way(crm: Shop) -> None:
+    crm.in_step()
+    held = crm.state / "dev" / "crm.duckdb"
+    code = f"import duckdb; held = duckdb.connect({str(held)!r}); print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout
+        assert other.stdout.readline()
+        done = crm.command("sync", "--due")
+        other.communicate("\n", timeout=60)
+    assert (done.code, done.out.splitlines()[-1]) == (0, "nothing is due")
+    assert "crm is under way: " in done.out

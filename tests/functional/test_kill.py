@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from dbt_selligent.errors import LockedError
 from dbt_selligent.locks import hold
 from dbt_selligent.places import Files
 from dbt_selligent.selection import list_activations
@@ -323,3 +326,22 @@ def test_a_full_refresh_that_was_killed_is_resumed(shop: Shop) -> None:
     assert in_list(shop) == OLD
     settle(shop)
     assert in_list(shop) == OLD
+
+
+def test_however_often_it_is_told_to_end_what_is_under_way_is_accounted_for(shop: Shop) -> None:
+    model(shop, "Old")
+    shop.sandbox.faults(["load:delay-after=2@1"])
+    with shop.started("sync", "--select", "crm") as process:
+        wait_until(shop.sandbox.bulk, "a request came in")
+        for _ in range(4):
+            process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.2)
+            with pytest.raises(LockedError), Files(shop.state / "dev", "crm").hold():
+                pass
+        process.wait(timeout=60)
+    assert process.returncode == 1
+    [result] = shop.results()["results"]
+    assert (result["status"], result["stopped_by"]) == ("failed", "interrupt")
+    assert result["confirmed"] == 2500
+    assert shop.in_step().confirmed == COUNT - 2500

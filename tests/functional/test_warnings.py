@@ -13,10 +13,13 @@ from typing import Any
 
 import pytest
 
-from dbt_selligent import addresses, sync
-from dbt_selligent.events import Event, Untold
+from dbt_selligent import addresses, sync, warning
+from dbt_selligent.activation import Activation
+from dbt_selligent.errors import RunError
+from dbt_selligent.events import Event, Untold, silent
 from dbt_selligent.locks import hold
 from dbt_selligent.message import Message
+from dbt_selligent.results import failure_of
 from dbt_selligent.selection import list_activations
 from dbt_selligent.warning import Moment, warn
 
@@ -532,3 +535,41 @@ def test_addresses_are_told_nowhere(
     assert (warned.state / "dev" / "warnings.json").stat().st_mode & 0o777 == 0o600
     found = warned.settings().destination_named()
     assert TOKEN not in repr(addresses.addresses_of(found))
+
+
+def test_faults_are_told_of_also_where_nothing_is_due(shop: Shop, inbox: Inbox) -> None:
+    shop.profile(notify=inbox.address)
+    crm = EXPOSURES[0]["config"]["meta"]["selligent"]
+    timed = {**crm, "warnings": ALL, "schedule": "0 6 * * *"}
+    shop.declare(exposure("crm", "customers", timed), exposure("odd", "mails", {"lisst": "X"}))
+    shop.customers(ANN)
+    assert shop.invoke("sync", "--due").code == 2
+    assert inbox.titles() == ["dbt-selligent: crm failed (dev)"]
+
+
+def test_what_another_run_told_meanwhile_is_remembered(
+    shop: Shop, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.profile(notify=inbox.address)
+    wanting(shop, "crm", "mails")
+    activations = list_activations(shop.settings())
+    crm, mails = sorted((each for each in activations if each.warnings), key=lambda each: each.name)
+    began = datetime(2026, 5, 1, 12, tzinfo=timezone.utc)
+    deliver, others = addresses.deliver, iter([crm])
+
+    def fail(activation: Activation) -> None:
+        failed = failure_of(activation, RunError("no answer", ""), "failed")
+        warn(shop.settings(), [crm, mails], [failed], Moment("one", began, began), silent)
+
+    def slow(messages: Any) -> Any:
+        for other in others:
+            fail(other)
+        return deliver(messages)
+
+    monkeypatch.setattr(warning, "deliver", slow)
+    fail(mails)
+    fail(crm)
+    assert inbox.titles() == [
+        "dbt-selligent: crm failed (dev)",
+        "dbt-selligent: mails failed (dev)",
+    ]

@@ -78,7 +78,16 @@ def test_the_names_are_frozen() -> None:
         "finished": [
             *("activation", "unique_id", "model", "list", "destination", "status", "counts"),
             *("problems", "confirmed", "rejected", "not_found", "not_sent", "removed"),
-            *("not_removed", "requests", "seconds", "left_behind", "notes", "forced", "error"),
+            *(
+                "not_removed",
+                "requests",
+                "seconds",
+                "left_behind",
+                "limited",
+                "notes",
+                "forced",
+                "error",
+            ),
             *("next_step", "stopped_by"),
         ],
         "due": ["due", "under_way", "without_schedule", "next"],

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,8 +27,8 @@ def destination(tmp_path: Path) -> Destination:
 def test_what_is_remembered_is_recalled(destination: Destination) -> None:
     assert recall(destination) == {}
 
-    remember(destination, {"crm": FULL})
-    remember(destination, {"orders": Memory(NOON)})
+    remember(destination, lambda _: {"crm": FULL})
+    remember(destination, lambda _: {"orders": Memory(NOON)})
 
     assert recall(destination) == {"crm": FULL, "orders": Memory(NOON)}
     assert sorted(path.name for path in destination.folder.iterdir()) == [FILE, f"{FILE}.lock"]
@@ -53,7 +55,7 @@ def test_a_file_that_cannot_be_read_is_as_good_as_none(destination: Destination,
     (destination.folder / FILE).write_bytes(text.encode("utf-8", "surrogatepass"))
 
     assert recall(destination) == {}
-    remember(destination, {"crm": FULL})
+    remember(destination, lambda _: {"crm": FULL})
     assert recall(destination) == {"crm": FULL}
 
 
@@ -67,10 +69,25 @@ def test_a_condition_of_another_version_is_not_recalled(destination: Destination
     assert recall(destination) == {"crm": Memory(NOON, None, {"1 json": {}})}
 
 
+def one(name: str, _: Mapping[str, Memory]) -> dict[str, Memory]:
+    return {name: FULL}
+
+
+def test_what_is_kept_is_made_of_what_was_kept_last(destination: Destination) -> None:
+    remember(destination, lambda _: {"crm": Memory(NOON)})
+
+    def renew(kept: Mapping[str, Memory]) -> dict[str, Memory]:
+        assert kept == {"crm": Memory(NOON)}
+        return {"crm": FULL}
+
+    remember(destination, renew)
+    assert recall(destination) == {"crm": FULL}
+
+
 def test_side_by_side_nothing_is_lost(destination: Destination) -> None:
     names = [f"a{number}" for number in range(8)]
     threads = [
-        threading.Thread(target=remember, args=(destination, {name: FULL})) for name in names
+        threading.Thread(target=remember, args=(destination, partial(one, name))) for name in names
     ]
     for thread in threads:
         thread.start()
