@@ -13,6 +13,8 @@ from dbt_selligent.selligent.client import Client
 from dbt_selligent.selligent.lists import Listing
 from dbt_selligent.settings import Settings
 
+NAME_OR_MAKE = "write the list's API name; or make it, as `dbt-selligent validate --live` says"
+
 
 @dataclass
 class Catalog:
@@ -119,5 +121,5 @@ def _no_list(activation: Activation, reader: Reader) -> Fault:
     return activation.fault(
         "list",
         f"there is no list {activation.list} in the organization",
-        f"did you mean {like}?" if like else "write the list's API name",
+        f"did you mean {like}?" if like else NAME_OR_MAKE,
     )

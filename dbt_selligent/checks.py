@@ -81,7 +81,11 @@ def check_all(flags: dict[str, Any]) -> Iterator[Check]:
     models = read_models(settings, activations)
     told: set[Fault] = set()
     yield from _check_models(settings, activations, models, told)
-    destinations = _destinations(settings, activations)
+    try:
+        destinations = _destinations(settings, activations)
+    except ProfileError as error:
+        yield _failed("profiles", error)
+        return
     yield from _check_states(settings, destinations, activations, models)
     for destination in destinations:
         some = [each for each in activations if each.destination == destination.name]

@@ -129,8 +129,8 @@ def advise(settings: Settings, activation: Activation, listing: Listing) -> list
     told = [
         Advice(
             f"unique key of list {activation.list}",
-            f"cannot be read; large requests need one over {', '.join(keys)}",
-            init_command(settings, activation, keys) + " sets it",
+            f"cannot be read back; large requests need one over {', '.join(keys)}",
+            f"if it was never set, {init_command(settings, activation, keys)} does so",
         )
     ]
     if activation.segment and listing.segment_type is None:

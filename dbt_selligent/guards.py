@@ -125,4 +125,5 @@ def stop(verdicts: Sequence[Verdict], *, force: bool) -> None:
             raise GateError(f"{verdict.said}: nothing was sent", verdict.mend)
     if failing and not force:
         said = "; ".join(verdict.said for verdict in failing)
-        raise GuardError(f"{said}: nothing was sent", failing[0].mend)
+        mends = dict.fromkeys(verdict.mend for verdict in failing)
+        raise GuardError(f"{said}: nothing was sent", "; ".join(filter(None, mends)))

@@ -10,6 +10,7 @@ from typing import Any
 from dbt_selligent.activation import Activation
 from dbt_selligent.errors import LockedError, RunError
 from dbt_selligent.places import private_folder
+from dbt_selligent.reasons import Reason, read_reasons
 from dbt_selligent.selection import list_activations
 from dbt_selligent.settings import Settings
 from dbt_selligent.state import open_settled
@@ -28,6 +29,8 @@ REFUSED, MISSING = "not _selligent_missing", "_selligent_missing"
 class History:
     """What is known of one activation at its destination.
 
+    ``reasons`` count all rows that are not in step; some of these are listed by themselves.
+
     ``under_way`` says who works on it, ``error`` why its state cannot be read: then nothing else is
     known.
     """
@@ -44,6 +47,8 @@ class History:
     not_found_rows: int = 0
     invalid: tuple[dict[str, Any], ...] = ()
     invalid_rows: int = 0
+    reasons: tuple[Reason, ...] = ()
+    show_values: bool = False
     under_way: str | None = None
     error: str | None = None
     next_step: str | None = None
@@ -73,17 +78,29 @@ class History:
                 said.append(f"    forced: {run['forced']}")
             if run["error"]:
                 said.append(f"    {run['error']}")
-        for what, rows, total in (
-            ("rejected and held", self.rejected, self.rejected_rows),
-            ("not found, kept apart", self.not_found, self.not_found_rows),
-            ("invalid", self.invalid, self.invalid_rows),
+        for kind, what, rows, total in (
+            ("rejected", "rejected and held", self.rejected, self.rejected_rows),
+            ("not found", "not found, kept apart", self.not_found, self.not_found_rows),
+            ("invalid", "invalid", self.invalid, self.invalid_rows),
         ):
             if total:
                 said.append(f"  {total:,} {what}:")
-                said += [f"    {_reason(row)}" for row in rows]
-                if total > len(rows):
-                    said.append(f"    and {total - len(rows):,} more")
+                said += self._rows(rows, total) if self.show_values else self._reasons(kind)
+        if self.reasons and not self.show_values:
+            said.append("  -> dbt-selligent status --show-values: which they are")
         return said
+
+    def _rows(self, rows: Sequence[dict[str, Any]], total: int) -> Sequence[str]:
+        more = [f"    and {total - len(rows):,} more"] if total > len(rows) else []
+        return [*(f"    {_reason(row)}" for row in rows), *more]
+
+    def _reasons(self, kind: str) -> Sequence[str]:
+        return [
+            f"    {f'{each.field}: ' if each.field else ''}{each.reason} ({each.rows:,} "
+            f"row{'s' if each.rows != 1 else ''})"
+            for each in self.reasons
+            if each.kind == kind
+        ]
 
 
 def read_history(settings: Settings, *, show_values: bool) -> tuple[History, ...]:
@@ -142,6 +159,8 @@ def _read(store: StateView, empty: History, show_values: bool) -> History:
         not_found_rows=store.count("rejected", MISSING),
         invalid=listed("invalid"),
         invalid_rows=store.count("invalid"),
+        reasons=read_reasons(store),
+        show_values=show_values,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Collection, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -202,7 +202,7 @@ class _Planner:
         self._temporary = temporary
         self._run_id = run_id
         self._locks = locks
-        self._held = held
+        self._held = set(held)
         self._emit = emit
 
     def plan_all(
@@ -227,15 +227,19 @@ class _Planner:
                         if made := self._plan(reader, job):
                             planned.append((job, made))
                     except RunError as wrong:
-                        self._end(failure_of(job.activation, wrong, "failed"))
+                        self._fail(job.activation, wrong)
             self._gates.look()  # dbt says what it did a moment after it has let the warehouse go
             planned = [(job, made) for job, made in planned if self._still_passes(job, made)]
         except WarehouseError as error:
             planned.clear()
             tried = {result.unique_id for result in self.ended}
             for activation in activations:
-                if activation.unique_id not in tried:
+                if activation.unique_id in tried:
+                    continue
+                if not self._storage.apart:
                     self._end(failure_of(activation, error, "failed"))
+                elif self._hold(activation):
+                    self._fail(activation, error)
         return planned
 
     def _plan(self, reader: Reader, job: Job) -> Plan | None:
@@ -264,6 +268,7 @@ class _Planner:
         except RunError as wrong:
             self._end(failure_of(activation, wrong, "failed"))
             return False
+        self._held.add(activation.unique_id)
         return True
 
     def _passes(self, activation: Activation) -> bool:
@@ -291,6 +296,15 @@ class _Planner:
     def _destination(self, activation: Activation) -> Destination:
         return self._settings.destination_named(activation.destination)
 
+    def _fail(self, activation: Activation, error: RunError) -> None:
+        """The result of one that is held, and could not be planned; its history has it, if it can
+        be written.
+        """
+        result = failure_of(activation, error, "failed")
+        with suppress(RunError):
+            result = self._record(self._place(activation), result)
+        self._end(result)
+
     def _stop(self, place: Place, result: ActivationResult) -> None:
         self._end(self._record(place, result))
 
@@ -299,7 +313,7 @@ class _Planner:
         self._emit(Finished(result))
 
     def _record(self, place: Place, result: ActivationResult) -> ActivationResult:
-        """Keeps what was stopped in the history, where there is one."""
+        """Keeps what did not begin in the history, where there is one."""
         if not place.exists():
             return result
         with open_state(place, self._temporary) as store:

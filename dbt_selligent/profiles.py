@@ -20,6 +20,9 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PROFILE = "selligent"
 REQUIRED = ("url", "organization", "api_key", "api_secret")
 OPTIONAL = ("type", "state", "state_schema", "timezone", "require_state", "notify")
+ADD_OUTPUT = (
+    "`dbt-selligent init` adds it, on a terminal; else with --url, --organization and --yes"
+)
 ADD_WAREHOUSE = "`dbt init`, in the project, asks for your warehouse and adds it"
 
 
@@ -75,7 +78,7 @@ def outputs_of(profiles: Mapping[str, Any], profile: str, folder: Path) -> dict[
     where = folder / "profiles.yml"
     if profile not in profiles:
         there = ", ".join(sorted(str(name) for name in profiles if name != "config")) or "none"
-        mend = "`dbt-selligent init` adds it" if profile == PROFILE else ADD_WAREHOUSE
+        mend = ADD_OUTPUT if profile == PROFILE else ADD_WAREHOUSE
         raise ProfileError(f"{where}: no profile {profile!r}; there are: {there}", mend)
     outputs = profiles[profile].get("outputs") if isinstance(profiles[profile], dict) else None
     if not isinstance(outputs, dict):

@@ -197,8 +197,7 @@ class Scheduler:
             code, failed = results.exit_code, set()
             failed |= {result.name for result in results.results if not result.complete}
             failed |= {name for name, _ in found.under_way}
-            if results.results:
-                self._close(results)
+            self._close(results)
         self._syncing = False
         after = agenda.after(now, self._clock(), sorted(failed & set(agenda.schedules)))
         self._note(after.told())

@@ -35,7 +35,7 @@ def read_selected(settings: Settings) -> tuple[tuple[Activation, ...], tuple[Fau
             return (), faults
         raise ConfigurationError(
             "the project has no activation",
-            "declare one: an exposure with config.meta.selligent, see the README",
+            "`dbt-selligent init` writes one: an exposure with config.meta.selligent",
         )
     wanted = _wanted(settings, manifest, activations)
     excluded = _excluded(settings, manifest)

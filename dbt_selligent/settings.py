@@ -13,6 +13,7 @@ import yaml
 
 from dbt_selligent.errors import ConfigurationError, ProfileError, ProjectError
 from dbt_selligent.profiles import (
+    ADD_OUTPUT,
     ADD_WAREHOUSE,
     PROFILE,
     Destination,
@@ -92,8 +93,7 @@ class Settings:
             raise ProfileError(
                 f"{self.profiles_dir / 'profiles.yml'}: profile {PROFILE}: "
                 f"no output {chosen!r} ({why}); there are: {there}",
-                "`dbt-selligent init` adds it; or name another with --destination NAME or "
-                "`destination:`",
+                f"{ADD_OUTPUT}; or name another with --destination NAME or `destination:`",
             )
         return read_destination(chosen, outputs[chosen], self.project_dir, self.profiles_dir)
 

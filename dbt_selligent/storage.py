@@ -19,7 +19,12 @@ from dbt_selligent.warehouse.profile import read_output
 
 
 class Storage(Protocol):
-    """The warehouse of one command, and the states beside it."""
+    """The warehouse of one command, and the states beside it.
+
+    ``apart`` if states can be reached where the warehouse cannot.
+    """
+
+    apart: bool
 
     def open_reader(self, temporary: Path) -> AbstractContextManager[Reader]:
         """The warehouse, to read models and to stage deltas; raises WarehouseError."""
@@ -39,6 +44,8 @@ class Storage(Protocol):
 
 class FileStorage:
     """DuckDB files: the user's, and the tool's own for states."""
+
+    apart = True
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -57,11 +57,14 @@ def closing_lines(plans: Sequence[Plan], run: str) -> list[Line]:
     held = sum(each.held + each.not_found for each in counts)
     stopped = [plan.activation.name for plan in plans if plan.failing]
     kept_back = listed([(invalid, "invalid"), (held, "held or not found")])
-    if not add + change + remove:
+    if not plans:
+        return []  # nothing is due, as was said
+    lines = []
+    if not add + change + remove and len(stopped) < len(plans):
         in_step = counted(sum(each.unchanged for each in counts), "row")
         rest = f", {kept_back}" if kept_back else ""
         lines = [Line(f"No changes: {in_step} in step{rest}.", style="green")]
-    else:
+    elif add + change + remove:
         requests = counted(sum(plan.expected_requests for plan in plans), "request")
         sums = f"{add:,} to add, {change:,} to change, {remove:,} to remove"
         sums = f"{sums}, {kept_back}" if kept_back else sums

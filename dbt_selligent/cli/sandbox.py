@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import click
@@ -110,5 +111,11 @@ def sandbox(
         raise _NothingStartedError(
             "The sandbox needs aiohttp: pip install 'dbt-selligent[sandbox]'"
         ) from None
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise click.UsageError(str(error)) from None
+        raise _NothingStartedError(
+            f"Port {port} is taken: is a sandbox running already? --port {port + 1} takes another"
+        ) from None
+    except ValueError as error:
         raise click.UsageError(str(error)) from None

@@ -56,7 +56,7 @@ def untold_line(untold: Untold) -> Line:
 
 def closing_lines(run: RunResults) -> list[Line]:
     """The sums over all activations, where there are several, and what to do next."""
-    sums = [] if len(run.results) == 1 else [_sums(run)]
+    sums = [_sums(run)] if len(run.results) > 1 else []
     return [*sums, *next_lines(run.results)]
 
 

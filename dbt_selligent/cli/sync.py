@@ -47,6 +47,5 @@ def sync(quiet: bool, log_format: str, dry_run: bool, **flags: Any) -> None:
             terminal.close_plan(plans, "the same without --dry-run")
             return
         results = pipeline.sync(settings, emit=terminal.show)
-        if results.results:
-            terminal.close(results)
+    terminal.close(results)
     sys.exit(results.exit_code)

@@ -49,6 +49,7 @@ class Terminal:
         self._said: dict[str, float] = {}
         self._sending = False
         self._ended: list[ActivationResult] = []
+        self._undelivered: list[Line] = []
         self._live: Live | None = None
         if self._printer.moves and not quiet and not as_json:
             bars = Bars(self._courses, clock)
@@ -73,7 +74,7 @@ class Terminal:
         if self._live:
             self._live.stop()
         if error and not self._as_json:
-            self.print(summary.next_lines(self._ended))
+            self.print([*summary.next_lines(self._ended), *self._undelivered])
         if isinstance(error, KeyboardInterrupt) and not self._sending:
             if self._printer.is_terminal and not self._as_json:
                 self.print([Line("")])  # the terminal's own ^C has a line of its own
@@ -97,12 +98,14 @@ class Terminal:
     def close(self, run: RunResults) -> None:
         """The end of a sync: what all of it comes to, and what to do next."""
         if self._as_json:
-            if not self._quiet:
+            if run.results and not self._quiet:
                 self._tell(ended_as_dict(run, _now()))
         elif self._quiet:
             self.print(summary.next_lines(self._ended))
         else:
             self.print(summary.closing_lines(run))
+        self.print(self._undelivered)
+        self._undelivered.clear()
         self._ended.clear()
 
     def close_plan(self, plans: Sequence[Plan], run: str) -> None:
@@ -128,7 +131,8 @@ class Terminal:
         elif isinstance(event, Noted):
             self.print([summary.noted_line(event)])
         elif isinstance(event, Untold):
-            self.print([summary.untold_line(event)])
+            # Told last: what is to be done next belongs to what went wrong before.
+            self._undelivered.append(summary.untold_line(event))
         else:
             self.print([Line(f"{event.name}: {event.reason}: waiting", 2)])
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from dbt_selligent.reasons import Reason
 from dbt_selligent.report.chart import Chart, draw
-from dbt_selligent.report.record import Reason, Record, Run
+from dbt_selligent.report.record import Record, Run
 from dbt_selligent.report.standing import Standing, came_to_its_end, is_complete, rows_of, stand
 from dbt_selligent.report.words import counted
 

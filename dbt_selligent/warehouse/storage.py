@@ -26,6 +26,8 @@ from dbt_selligent.warehouse.versions import VersionedPlace
 class AdapterStorage:
     """The user's warehouse, and in it a schema of the tool's own for states."""
 
+    apart = False
+
     def __init__(self, settings: Settings) -> None:
         self._warehouse = Warehouse(settings)
         self._schemas: dict[str, tuple[Schema, Leases]] = {}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 from contract.world import ANN, BEN, CROWD, World
-from dbt_selligent.report.record import Reason, Record, read_records
+from dbt_selligent.reasons import Reason
+from dbt_selligent.report.record import Record, read_records
 from dbt_selligent.report.standing import stand
 from dbt_selligent.selection import list_activations
 

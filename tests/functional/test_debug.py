@@ -22,12 +22,12 @@ FILE = "models/exposures.yml: exposure crm"
 INIT = "`dbt-selligent init --list {} --model customers --create`"
 KEY_ADVICE = [
     (
-        "note crm: unique key of list CUSTOMERS: cannot be read; large requests need one over "
+        "note crm: unique key of list CUSTOMERS: cannot be read back; large requests need one over "
         "CUSTOMER_ID"
     ),
     (
-        "     -> `dbt-selligent init --list CUSTOMERS --model customers --key CUSTOMER_ID "
-        "--create` sets it"
+        "     -> if it was never set, `dbt-selligent init --list CUSTOMERS --model customers "
+        "--key CUSTOMER_ID --create` does so"
     ),
 ]
 SUM_ADVICE = [
@@ -92,12 +92,12 @@ def test_decimals_need_no_advice_and_a_key_of_two_fields_is_told_whole(shop: Sho
     assert done.out.splitlines()[-3:] == [
         "ok   orders: list ORDERS: 4 fields, all that are mapped are there",
         (
-            "note orders: unique key of list ORDERS: cannot be read; large requests need one over "
-            "STORE, ORDER_NO"
+            "note orders: unique key of list ORDERS: cannot be read back; large requests need one "
+            "over STORE, ORDER_NO"
         ),
         (
-            "     -> `dbt-selligent init --list ORDERS --model orders --key STORE --key ORDER_NO "
-            "--create` sets it"
+            "     -> if it was never set, `dbt-selligent init --list ORDERS --model orders "
+            "--key STORE --key ORDER_NO --create` does so"
         ),
     ]
 
@@ -392,7 +392,7 @@ def test_a_profile_that_is_missing_is_told_with_the_command_that_writes_it(shop:
     shop.profile(more={"prod": OTHER | {"url": shop.url}}, targets=("dev", "stage"))
     told = shop.invoke("debug", "--target", "stage").out.splitlines()
     assert told[3].startswith(f"FAIL profiles: {shop.folder / 'profiles.yml'}: profile selligent: ")
-    assert told[4].startswith("     -> `dbt-selligent init` adds it; or name another")
+    assert told[4].startswith("     -> `dbt-selligent init` adds it, on a terminal; else ")
 
 
 def test_a_model_that_cannot_be_computed_is_named_in_the_command_that_says_more(

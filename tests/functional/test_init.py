@@ -269,7 +269,7 @@ def test_the_advice_on_the_unique_key_is_a_command_that_sets_it(
             {"list": "CUSTOMERS", "matching_key": {"CUSTOMER_ID": "id"}} | {"fields": CRM_FIELDS},
         )
     )
-    assert "--key CUSTOMER_ID --create` sets it" in shop.invoke("debug").out
+    assert "--key CUSTOMER_ID --create` does so" in shop.invoke("debug").out
     assert asked(shop, "--key", "CUSTOMER_ID", "--create").code == 0
     assert changes(shop) == [("PUT", "/CUSTOMERS/businesskey")]
     assert shop.sandbox._lists["CUSTOMERS"].business_key == ("CUSTOMER_ID",)

@@ -106,19 +106,32 @@ def test_the_error_and_next_step_of_a_sync_are_those_that_it_said(shop: Shop) ->
 
 def test_a_sync_that_never_began_is_on_the_page(shop: Shop) -> None:
     shop.customers(ANN)
-    shop.in_step()
     shop.profile(api_secret="of someone else")
     assert shop.invoke("sync", "--select", "crm").code == 1
     [result] = shop.results()["results"]
     page = page_of(shop, "--select", "crm")
     assert "The activation needs attention" in page
     assert result["error"] in page
-    assert "2 runs as a table" in page
     assert "Only what --select crm selects is on this page." in page
     # What another target's sync said, or what cannot be read, is not taken for this one's.
     for content in (json.dumps({**shop.results(), "target": "prod"}), "{", '{"metadata": []}'):
         shop.results_file.write_text(content)
-        assert "The activation is in step" in page_of(shop, "--select", "crm")
+        assert "crm list CUSTOMERS at dev never synced" in page_of(shop, "--select", "crm")
+
+
+def test_a_sync_that_failed_is_on_the_page_whatever_is_synced_later(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.table("orders", A_ORDER)
+    shop.in_step()
+    shop.in_step("orders")
+    shop.profile(api_secret="of someone else")
+    assert shop.invoke("sync", "--select", "crm").code == 1
+    shop.profile()
+    shop.in_step("orders")
+    page = page_of(shop, "--select", "crm orders")
+    assert "1 of 2 activations needs attention" in page
+    assert "401: the key is refused" in page
+    assert "401: the key is refused" in shop.invoke("status", "--select", "crm").out
 
 
 def test_a_state_that_was_forgotten_since_is_never_synced(shop: Shop) -> None:

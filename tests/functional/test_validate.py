@@ -83,7 +83,7 @@ def test_the_faults_against_the_lists_come_with_the_commands_that_mend_them(shop
         ),
         (
             f"  {FILE}: exposure lost: list: there is no list GONE in the organization "
-            "(write the list's API name)"
+            "(write the list's API name; or make it, as `dbt-selligent validate --live` says)"
         ),
         (
             "  -> mend these in the YAML named above, or make what lists lack: "
@@ -122,12 +122,12 @@ def test_live_tells_what_the_first_sync_makes_and_what_cannot_be_read(shop: Shop
     assert done.out.splitlines() == [
         "1 activation, no fault",
         (
-            "note unique key of list CUSTOMERS: cannot be read; large requests need one over "
+            "note unique key of list CUSTOMERS: cannot be read back; large requests need one over "
             "CUSTOMER_ID"
         ),
         (
-            "     -> `dbt-selligent init --list CUSTOMERS --model customers --key CUSTOMER_ID "
-            "--create` sets it"
+            "     -> if it was never set, `dbt-selligent init --list CUSTOMERS --model customers "
+            "--key CUSTOMER_ID --create` does so"
         ),
         "note segment VIP of list CUSTOMERS: not there: the first sync makes it",
     ]
@@ -264,10 +264,10 @@ def test_json_holds_faults_mends_notes_and_what_was_not_checked(shop: Shop) -> N
         "notes": [
             {
                 "what": "unique key of list CUSTOMERS",
-                "said": "cannot be read; large requests need one over CUSTOMER_ID",
+                "said": "cannot be read back; large requests need one over CUSTOMER_ID",
                 "mend": (
-                    "`dbt-selligent init --list CUSTOMERS --model customers --key CUSTOMER_ID "
-                    "--create` sets it"
+                    "if it was never set, `dbt-selligent init --list CUSTOMERS --model customers "
+                    "--key CUSTOMER_ID --create` does so"
                 ),
             }
         ],

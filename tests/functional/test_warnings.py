@@ -240,7 +240,7 @@ def test_a_message_that_was_not_taken_is_tried_again_and_said(warned: Shop, inbo
     inbox.status = 500
     done = warned.invoke("sync", "--quiet")
     assert done.code == 1
-    assert done.out.splitlines()[-2] == (
+    assert done.out.splitlines()[-1] == (
         "warning: notify 1 (json) at dev: the message was not taken; the next sync tries again"
     )
     assert inbox.new() == []
@@ -394,12 +394,12 @@ def test_a_sync_goes_on_where_nobody_can_be_told(
     warned.profile(notify=f"jsn://{TOKEN}")
     warned.sandbox.faults(["load:401"])
     last = "warning: notify 1 (jsn) at dev: not an address that apprise understands"
-    assert warned.invoke("sync", "-q").out.splitlines()[-2].startswith(last)
+    assert warned.invoke("sync", "-q").out.splitlines()[-1].startswith(last)
     warned.profile(notify=inbox.address)
     monkeypatch.setitem(sys.modules, "apprise", None)
     done = warned.invoke("sync", "-q")
     assert (done.code, done.err) == (1, "")
-    assert done.out.splitlines()[-2] == (
+    assert done.out.splitlines()[-1] == (
         "warning: notify 1 (json) at dev: apprise, which sends warnings, is not installed "
         "(pip install 'dbt-selligent[notify]'); the next sync tries again"
     )

@@ -150,12 +150,12 @@ def test_nothing_stops_where_all_passed() -> None:
     stop([FINE, replace(EMPTY, passed=True)], force=False)
 
 
-def test_a_guard_stops_with_all_that_was_said_and_the_mend_of_the_first() -> None:
+def test_a_guard_stops_with_all_that_was_said_and_each_mend_once() -> None:
     with pytest.raises(GuardError) as caught:
         stop([FINE, EMPTY, REMOVED], force=False)
 
     assert caught.value.message == ("model customers has no rows; 2 of 9 left: nothing was sent")
-    assert caught.value.next_step == "force it"
+    assert caught.value.next_step == "force it; mean it"
 
 
 def test_force_overrides_guards() -> None:

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from dbt_selligent.reasons import Reason
 from dbt_selligent.report.page import MOST_FORCED, MOST_LISTED, MOST_REASONS, Report, build_report
-from dbt_selligent.report.record import Reason, Record, Run
+from dbt_selligent.report.record import Record, Run
 from dbt_selligent.report.writing import render
 from dbt_selligent.stateview import CUT_OFF
 
