@@ -112,7 +112,9 @@ def read_destination(name: str, output: Any, project: Path, folder: Path) -> Des
     if empty:
         raise ProfileError(f"{where}: empty: {', '.join(empty)}", "is the variable set but empty?")
     if text.get("type", PROFILE) != PROFILE:
-        raise ProfileError(f"{where}: type: {text['type']!r} is not {PROFILE!r}")
+        raise ProfileError(
+            f"{where}: type: {text['type']!r} is not {PROFILE!r}", f"write type: {PROFILE}"
+        )
     if leads_elsewhere(text["organization"]):
         raise ProfileError(f"{where}: organization: cannot be a name in a URL")
     for key in ("api_key", "api_secret"):

@@ -234,7 +234,7 @@ def _find_profiles_dir(given: str | os.PathLike[str] | None, project: Path) -> P
             return folder.resolve()
     raise ProfileError(
         f"no profiles.yml in {', '.join(dict.fromkeys(map(str, candidates)))}",
-        "name its folder with --profiles-dir",
+        f"name its folder with --profiles-dir; {ADD_WAREHOUSE}",
     )
 
 

@@ -181,7 +181,7 @@ def _effort(plan: Plan) -> str:
         return "nothing to send"
     requests = counted(plan.expected_requests, "request")
     if plan.expected_seconds is None or plan.speed is None:
-        return f"{requests}; how long they take was not measured yet"
+        return f"{requests}; no speed was measured yet"
     speed = counted(round(plan.speed), "row")
     return f"{requests}, {span(plan.expected_seconds)}: {speed} a second when last measured"
 

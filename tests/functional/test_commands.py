@@ -144,7 +144,7 @@ def test_plan_text_names_the_counts_the_changed_fields_and_the_requests(shop: Sh
         "  ~ 1 changed",
         "      LTV  1 row",
         "  - 1 left the model: kept in the list",
-        "  2 requests; how long they take was not measured yet",
+        "  2 requests; no speed was measured yet",
     ]
     assert lines[7].startswith("  gate: dbt's verdict on model customers is not known")
     assert lines[8:] == [

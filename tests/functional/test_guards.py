@@ -490,7 +490,7 @@ def test_a_plan_tells_every_verdict_and_does_not_fail_for_it(shop: Shop) -> None
     assert (done.code, done.err) == (0, "")
     lines = done.out.splitlines()
     [at] = [number for number, line in enumerate(lines) if line.startswith("  gate passed: ")]
-    assert lines[at - 1] == "  3 requests; how long they take was not measured yet"
+    assert lines[at - 1] == "  3 requests; no speed was measured yet"
     assert lines[at + 1 : at + 4] == [
         "  max_changed passed: 5 of 100 rows are new or changed, no more than 50%",
         f"  max_removed stops a sync: {OVER_REMOVED}",

@@ -170,7 +170,7 @@ def test_no_more_than_ten_changed_attributes_are_told() -> None:
 @pytest.mark.parametrize(
     ("speed", "rows", "said"),
     [
-        (None, 3, "1 request; how long they take was not measured yet"),
+        (None, 3, "1 request; no speed was measured yet"),
         (100.0, 3, "1 request, under a minute: 100 rows a second when last measured"),
         (100.0, 6_000, "2 requests, about 1 minute: 100 rows a second when last measured"),
         (2.5, 15_000, "2 requests, about 100 minutes: 2 rows a second when last measured"),
