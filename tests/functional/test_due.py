@@ -228,7 +228,7 @@ def test_what_is_due_is_held_until_it_is_sent_so_that_no_other_finds_it_due(
             second.append(crm.command("sync", "--due"))
         return read(*given, **named)
 
-    monkeypatch.setattr("dbt_selligent.pipeline.read_catalog", reading)
+    monkeypatch.setattr("dbt_selligent.planner.read_catalog", reading)
     results = sync(crm.settings(due=True))
     assert [one.status for one in results.results] == ["in step"]
     assert second[0].code == 0

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from dbt_selligent import pipeline
+from dbt_selligent import planner
 
 from .conftest import EXPOSURES, SECONDS, Done, Shop, clean_environment, exposure
 from .test_bad_input import GOOD
@@ -214,14 +214,14 @@ def test_what_dbt_says_while_a_sync_gets_ready_is_heeded(
     shop.in_step()
     shop.sent()
     shop.customers(ANN, BEN)
-    real = getattr(pipeline, when)
+    real = getattr(planner, when)
 
     def meanwhile(*given: Any, **more: Any) -> Any:
         found = real(*given, **more)
         shop.dbt_said(customers="error", at="12:05")
         return found
 
-    monkeypatch.setattr(pipeline, when, meanwhile)
+    monkeypatch.setattr(planner, when, meanwhile)
     result = shop.sync_one()
     assert (result.status, shop.sent()) == ("kept back", [])
     assert (result.error or "").startswith("model customers failed in the dbt build")

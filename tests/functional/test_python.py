@@ -6,6 +6,7 @@ import inspect
 import json
 import logging
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -37,7 +38,7 @@ from dbt_selligent.cli import cli
 from dbt_selligent.project import parse_project
 from dbt_selligent.warehouse.duckdb import open_warehouse
 
-from .conftest import CRM_FIELDS, SECONDS, Shop, clean_environment, exposure, wait_until
+from .conftest import BIN, CRM_FIELDS, SECONDS, Shop, clean_environment, exposure, wait_until
 from .test_sync import A_ORDER, ANN, BEN
 
 A_MAIL = "select 'ann@acme.example' as mail, 7 as score"
@@ -369,3 +370,26 @@ def test_the_results_of_runs_side_by_side_are_each_written_whole(tmp_path: Path)
     side_by_side(*(lambda number=number: write(number) for number in range(4)))
     [path] = (each for each in tmp_path.iterdir() if each.is_file())
     assert json.loads(path.read_text())["run_id"].startswith("run ")
+
+
+def test_a_caller_that_breaks_ends_no_sync_and_hears_of_it(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.table("mails", A_MAIL)
+
+    def broken(_: Event) -> None:
+        raise ValueError("of the caller's own")
+
+    with pytest.raises(ValueError, match="of the caller's own"):
+        sync(shop.settings(select=("crm", "mails")), emit=broken)
+    assert [each["status"] for each in shop.results()["results"]] == ["in step", "in step"]
+    assert shop.records() == [ANN]
+
+
+def test_a_reader_of_events_that_goes_away_ends_no_sync(shop: Shop) -> None:
+    shop.customers(ANN)
+    command = shlex.join([str(BIN / "dbt-selligent"), "sync", "-s", "crm", "--log-format", "json"])
+    subprocess.run(
+        ["bash", "-c", f"{command} | true"], cwd=shop.folder, env=clean_environment(), check=True
+    )
+    assert shop.records() == [ANN]
+    assert [each["status"] for each in shop.results()["results"]] == ["in step"]
