@@ -9,18 +9,14 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Collection, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.catalog import read_catalog
 from dbt_selligent.due import Due, find_due, refuse_canary
-from dbt_selligent.errors import (
-    ActivationFaults,
-    DbtSelligentError,
-    Fault,
-)
+from dbt_selligent.errors import ActivationFaults, DbtSelligentError, Fault, RunError
 from dbt_selligent.events import Emit, Event, Finished, Planned, silent
 from dbt_selligent.filling import fill_lists
 from dbt_selligent.gate import Gates
@@ -32,6 +28,7 @@ from dbt_selligent.preparing import plan_job, prepare_state
 from dbt_selligent.reading import Sleep
 from dbt_selligent.results import ActivationResult, RunResults, failure_of
 from dbt_selligent.selection import read_selected
+from dbt_selligent.sending import keep_result
 from dbt_selligent.settings import Settings
 from dbt_selligent.storage import open_storage
 from dbt_selligent.warning import Moment, failures_of, warn
@@ -138,7 +135,10 @@ def sync_at(
                 )
                 ended += [*planner.ended, *sent]
     except DbtSelligentError as error:
-        tell(failures_of(found.due, error))
+        failed = failures_of(found.due, error)
+        if isinstance(error, ActivationFaults):
+            _keep(settings, found.due, failed, run_id, emit)
+        tell(failed)
         raise
     run = RunResults(
         run_id=run_id,
@@ -156,6 +156,21 @@ def sync_at(
     if shown.error:
         raise shown.error
     return run, found
+
+
+def _keep(
+    settings: Settings,
+    activations: Sequence[Activation],
+    results: Sequence[ActivationResult],
+    run_id: str,
+    emit: Emit,
+) -> None:
+    """Keeps that nothing could start, in each history that can be reached."""
+    with _folder(settings, activations) as temporary, open_storage(settings) as storage:
+        for activation, result in zip(activations, results, strict=True):
+            place = storage.place(activation, settings.destination_named(activation.destination))
+            with suppress(RunError), place.hold():
+                keep_result(place, temporary, (run_id, settings.target), result, emit)
 
 
 class _Shown:

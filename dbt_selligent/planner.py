@@ -19,10 +19,9 @@ from dbt_selligent.preparing import plan_job, prepare_state
 from dbt_selligent.profiles import Destination
 from dbt_selligent.reading import Sleep
 from dbt_selligent.results import ActivationResult, failure_of, stopped
-from dbt_selligent.sending import tell_history
+from dbt_selligent.sending import keep_result
 from dbt_selligent.settings import Settings
 from dbt_selligent.staging import Reader
-from dbt_selligent.state import open_state
 from dbt_selligent.storage import Storage
 
 
@@ -151,29 +150,19 @@ class Planner:
         """
         result = failure_of(activation, error, "failed")
         with suppress(RunError):
-            result = self._record(self._place(activation), result)
+            result = self._kept(self._place(activation), result)
         self._end(result)
 
     def _stop(self, place: Place, result: ActivationResult) -> None:
-        self._end(self._record(place, result))
+        self._end(self._kept(place, result))
+
+    def _kept(self, place: Place, result: ActivationResult) -> ActivationResult:
+        run = (self._run_id, self._settings.target)
+        return keep_result(place, self._temporary, run, result, self._emit)
 
     def _end(self, result: ActivationResult) -> None:
         self.ended.append(result)
         self._emit(Finished(result))
-
-    def _record(self, place: Place, result: ActivationResult) -> ActivationResult:
-        """Keeps what did not begin in the history, where there is one."""
-        if not place.exists():
-            return result
-        with open_state(place, self._temporary) as store:
-            store.record(
-                self._run_id,
-                self._settings.target,
-                result.status,
-                result.figures(),
-                result.error or "",
-            )
-            return tell_history(place, store, (), result, self._emit)
 
 
 class _Patience:

@@ -103,6 +103,20 @@ def send_plan(
         job.knowledge.save()
 
 
+def keep_result(
+    place: Place, temporary: Path, run: tuple[str, str], result: ActivationResult, emit: Emit
+) -> ActivationResult:
+    """Keeps what did not begin in the history of a state that is held, where there is one.
+
+    ``run`` is its id, and the dbt target. Raises StateError.
+    """
+    if not place.exists():
+        return result
+    with open_state(place, temporary) as store:
+        store.record(*run, result.status, result.figures(), result.error or "")
+        return tell_history(place, store, (), result, emit)
+
+
 def tell_history(
     place: Place, store: StateStore, batches: Sequence[Row], result: ActivationResult, emit: Emit
 ) -> ActivationResult:

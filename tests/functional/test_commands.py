@@ -573,3 +573,19 @@ def test_no_name_and_no_message_works_the_terminal(
     terminal = Terminal(quiet=False, as_json=False)
     terminal.show(Waiting("crm", f"list {evil} is in use"))
     assert "list L\\x1b[31m\\x9b\\x07\\u202e is in use" in capsys.readouterr().out
+
+
+def test_what_could_not_start_is_in_the_history(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    crm = EXPOSURES[0]["config"]["meta"]["selligent"]
+    shop.declare(
+        exposure("crm", "customers", crm),
+        exposure("lost", "customers", {**crm, "list": "GONE"}),
+    )
+    assert shop.invoke("sync").code == 2
+    lines = shop.invoke("status", "--select", "crm").out.splitlines()
+    assert lines[1] == "  1 rows confirmed, 0 in doubt"
+    assert lines[2].split("  ")[2] == "failed"
+    assert lines[3] == "    nothing was sent: faults in lost"
+    assert shop.sync_one().status == "in step"
