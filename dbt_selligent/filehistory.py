@@ -30,6 +30,8 @@ class FileHistory:
 
     def tell(self, tables: Tables, batches: Sequence[Row]) -> None:
         """Writes what there is to be told; raises StateError where a file cannot be written."""
+        for path in self._paths.values():
+            _written(path).unlink(missing_ok=True)  # of a run that was killed in between
         for table, query in told_anew(tables).items():
             self._write(tables, table, query, {})
         if batches:
@@ -49,7 +51,7 @@ class FileHistory:
     def forget(self) -> None:
         """Nothing is told of the activation any more."""
         for path in self._paths.values():
-            for left in (path, _written(path)):  # a run may have been killed in between
+            for left in (path, _written(path)):
                 left.unlink(missing_ok=True)
 
     def leave(self) -> None:

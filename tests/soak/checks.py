@@ -15,6 +15,7 @@ from functional.conftest import Shop, check_counts
 
 from dbt_selligent.columns import MEMBER
 from dbt_selligent.errors import DbtSelligentError
+from dbt_selligent.historytables import HISTORY, REJECTED
 from dbt_selligent.places import Files
 from dbt_selligent.sandbox import Sandbox
 from dbt_selligent.state import open_state
@@ -137,7 +138,8 @@ class Checks:
             if path in (self._shop.warehouse, self._shop.folder / "profiles.yml"):
                 continue
             content = path.read_bytes()
-            told = (SECRET,) if inside and ".duckdb" in path.name else (MARK, SECRET)
+            holds_rows = ".duckdb" in path.name or path.parent.name == REJECTED
+            told = (SECRET,) if inside and holds_rows else (MARK, SECRET)
             if inside and any(part.startswith(".temporary-") for part in path.parts):
                 told = (SECRET,)
             wrong += [f"{word} is in {path}" for word in told if word.encode() in content]
@@ -162,6 +164,7 @@ class Checks:
         expected = {".gitignore", "dev/destination.json"}
         for feed in self._world.feeds.values():
             expected |= {f"dev/{feed.name}.{end}" for end in ("duckdb", "lock")}
+            expected |= {f"dev/history/{table}/{feed.name}.parquet" for table in HISTORY}
             expected.add(f"lists/{self._shop.list_lock(feed.name).name}")
         there = {str(path.relative_to(self._shop.state)) for path in self._files(self._shop.state)}
         _report("I6", [*wrong, *(f"{name} is left" for name in sorted(there - expected))])
