@@ -89,7 +89,7 @@ def test_no_line_is_longer_than_the_window_and_the_bar_is_gone_at_the_end(
     shop: Shop, columns: int
 ) -> None:
     many(shop, 5001)
-    shop.sandbox.faults(["load:delay=0.2"])
+    shop.sandbox.faults(["load:delay=1.5"])
     written = shown(shop, "sync", "--select", "crm", columns=columns)
     told = lines(written)
     assert max(map(cell_len, told)) <= columns
