@@ -30,23 +30,18 @@ class FileHistory:
 
     def tell(self, tables: Tables, batches: Sequence[Row]) -> None:
         """Writes what there is to be told; raises StateError where a file cannot be written."""
-        for path in self._paths.values():
-            _written(path).unlink(missing_ok=True)  # of a run that was killed in between
-        for table, query in told_anew(tables).items():
-            self._write(tables, table, query, {})
-        if batches:
-            query, given = as_parameters(tuple(BATCH.items()), batches)
-            there = self._paths[BATCHES]
-            before = f"select {', '.join(BATCH)} from read_parquet({literal(str(there))})"
-            if there.exists():
-                try:
-                    self._write(tables, BATCHES, f"{before} union all {query}", given)
-                except StateError:
-                    # What cannot be read is set aside, so that the next run finds none.
-                    there.replace(there.with_suffix(".damaged"))
-                    raise
-            else:
-                self._write(tables, BATCHES, query, given)
+        try:
+            for path in self._paths.values():
+                _written(path).unlink(missing_ok=True)  # of a run that was killed in between
+            for table, query in told_anew(tables).items():
+                self._write(tables, table, query, {})
+            if batches:
+                query, given = as_parameters(tuple(BATCH.items()), batches)
+                self._write(tables, BATCHES, self._kept_batches(tables) + query, given)
+        except (duckdb.Error, OSError) as error:
+            said = engine.words(error) if isinstance(error, duckdb.Error) else error.strerror
+            where = self._paths[BATCHES].parents[1]
+            raise StateError(f"{where}: cannot be written: {said}", "make room there") from None
 
     def forget(self) -> None:
         """Nothing is told of the activation any more."""
@@ -66,15 +61,24 @@ class FileHistory:
         path = self._paths[table]
         written = _written(path)
         sql = render_sql("with_owner", columns=list(HISTORY[table]), owner=self._owner, query=query)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tables.local.execute(f"copy ({sql}) to {literal(str(written))} (format parquet)", given)
+        written.replace(path)
+
+    def _kept_batches(self, tables: Tables) -> str:
+        """Where there are some, the beginning of a query that goes on with those of this run."""
+        there = self._paths[BATCHES]
+        if not there.exists():
+            return ""
+        kept = f"select {', '.join(BATCH)} from read_parquet({literal(str(there))})"
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            tables.local.execute(f"copy ({sql}) to {literal(str(written))} (format parquet)", given)
-            written.replace(path)
-        except (duckdb.Error, OSError) as error:
-            said = engine.words(error) if isinstance(error, duckdb.Error) else error.strerror
-            raise StateError(
-                f"{path}: cannot be written: {said}", "make room, or delete what is damaged"
-            ) from None
+            tables.local.execute(f"select count(*) from ({kept})")
+        except duckdb.Error:
+            # Set aside, so that the next run finds none; a full disk is none of its faults.
+            aside = there.with_suffix(".damaged")
+            there.replace(aside)
+            raise StateError(f"{there}: cannot be read", f"it is {aside.name} now") from None
+        return f"{kept} union all "
 
 
 def _written(path: Path) -> Path:

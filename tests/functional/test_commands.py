@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -589,3 +590,17 @@ def test_what_could_not_start_is_in_the_history(shop: Shop) -> None:
     assert lines[2].split("  ")[2] == "failed"
     assert lines[3] == "    nothing was sent: faults in lost"
     assert shop.sync_one().status == "in step"
+
+
+def test_a_history_that_cannot_be_written_is_no_fault_of_the_sync(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    history = shop.state / "dev" / "history"
+    shutil.rmtree(history)
+    history.write_text("no folder")
+    shop.customers(ANN, BEN)
+    done = shop.invoke("sync", "--select", "crm")
+    history.unlink()
+    assert (done.code, done.err) == (0, "")
+    assert f"crm: the history is not told: {history}: cannot be written: " in done.out
+    assert shop.records() == [ANN, BEN]
