@@ -55,6 +55,14 @@ def in_the_middle(value: float, digits: int) -> bool:
     return len(shown) == digits + 1 and shown[-1] == 5
 
 
+def in_full(settled: float, real: float) -> bool:
+    """Whether it is a large whole real with all its digits.
+
+    DuckDB writes some of them so, one in three hundred, though fewer digits would do.
+    """
+    return settled == real and real.is_integer() and abs(real) >= 2**24
+
+
 FLOATS = (
     st.floats(allow_nan=True, allow_infinity=True)
     | st.floats(-1e6, 1e6)
@@ -89,7 +97,7 @@ def test_a_settled_real_is_the_real_that_it_was(engine: Engine, values: list[flo
         assert (outcome.reason is None) is math.isfinite(value)
         if math.isfinite(value):
             settled = float(outcome.settled)
-            assert float(f"{settled:.9g}") == settled
+            assert float(f"{settled:.9g}") == settled or in_full(settled, value)
             assert struct.unpack("f", struct.pack("f", settled)) == (value,)
 
 
