@@ -10,7 +10,7 @@ from typing import Any
 from dbt_selligent.activation import Activation
 from dbt_selligent.constants import field_fault, read_constants
 from dbt_selligent.errors import Fault, nearest
-from dbt_selligent.fieldtypes import BITS, CASTS, FEEDS, KEYLESS, SENT_AS
+from dbt_selligent.fieldtypes import BITS, CASTS, COLLATED, FEEDS, KEYLESS, SENT_AS
 from dbt_selligent.grammar import OWN_PREFIX
 from dbt_selligent.naming import find_named
 from dbt_selligent.selligent.lists import Field, Listing
@@ -227,7 +227,7 @@ class _Matcher:
         return Column(
             field=field.name if field else name,
             name=self._dialect.quote(name),
-            source=self._dialect.quote(source),
+            source=self._bare(source, sql_type),
             origin=family,
             family=sent,
             type=settled,
@@ -268,6 +268,11 @@ class _Matcher:
             )
             return None
         return name, sql_type, *found
+
+    def _bare(self, source: str, sql_type: str) -> str:
+        """The column, less a collation by which values that differ may be the same."""
+        quoted = self._dialect.quote(source)
+        return f"decode(encode({quoted}))" if sql_type.startswith(COLLATED) else quoted
 
     def _what_it_takes(self, field: Field) -> dict[str, Any]:
         choices = field.choices

@@ -60,6 +60,7 @@ CASTS: Mapping[str, str] = {
 MOST_DIGITS = 38  # of a decimal
 BITS: Mapping[str, int] = {"Numeric": 32}
 KEYLESS = ("float", "real", "boolean", "decimal")
+COLLATED = "VARCHAR COLLATE "  # a type of DuckDB, as the tool writes it; which collation follows
 
 
 def family_of(sql_type: str) -> tuple[str, str] | None:
@@ -71,7 +72,7 @@ def family_of(sql_type: str) -> tuple[str, str] | None:
             # Without a digit before the point it would be written without one, which no JSON is.
             digits, places = min(digits + 1, MOST_DIGITS), min(places, MOST_DIGITS - 1)
         return "decimal" if places else "whole", f"DECIMAL({digits},{places})"
-    if upper.startswith("ENUM(") and upper.endswith(")"):
+    if upper.startswith(COLLATED) or (upper.startswith("ENUM(") and upper.endswith(")")):
         return "text", TYPES["text"]
     for family, names in FAMILIES.items():
         if upper in names:

@@ -1,7 +1,7 @@
 {#
   One column of an activation, in SQL. A `column` has
     name      the field, a quoted identifier, as it is called in every table of the tool
-    source    the model's column, a quoted identifier
+    source    the model's column, a quoted identifier, or an expression of it
     origin    the family of the model's column: boolean | integer | huge | whole (a decimal without
               places) | decimal | real | float | text | date | time | zoned_time
     family    that of its settled value: boolean | integer | huge | decimal | float | text | date | time

@@ -5,8 +5,9 @@ One DuckDB serves all activations of a command, and is closed as soon as the las
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 import duckdb
 
 from dbt_selligent.errors import MemoryLimitError, StateError, WarehouseError
+from dbt_selligent.fieldtypes import COLLATED
+from dbt_selligent.grammar import OWN_PREFIX
 from dbt_selligent.manifest import Model
 from dbt_selligent.places import Delta, Files, Place
 from dbt_selligent.settings import Settings
@@ -28,6 +31,7 @@ from dbt_selligent.warehouse.profile import read_output
 # Threads of one process take turns: its lock on a file is gone as soon as any of them closes it,
 # and dbt could write to what another still reads.
 _turn = threading.RLock()
+_PROBE = f"{OWN_PREFIX}probe"
 
 
 class DuckDBBench:
@@ -88,6 +92,8 @@ class DuckDBReader:
             )
         try:
             rows = self._cursor.execute(f"describe {relation}").fetchall()
+            types = {str(name): str(sql_type) for name, sql_type, *_ in rows}
+            return list((types | self._collated(relation, types)).items())
         except duckdb.CatalogException:
             return None
         except duckdb.Error as error:
@@ -95,7 +101,20 @@ class DuckDBReader:
                 f"{relation}: {engine.words(error)}",
                 f"does `dbt show --select {model.name}` read it?",
             ) from None
-        return [(str(name), str(sql_type)) for name, sql_type, *_ in rows]
+
+    def _collated(self, relation: str, types: Mapping[str, str]) -> dict[str, str]:
+        """The types of those columns that have a collation of their own, which `describe` omits."""
+        texts = [name for name, sql_type in types.items() if sql_type == "VARCHAR"]
+        if not texts:
+            return {}
+        chosen = ", ".join(f"{quote(name)} as c{at}" for at, name in enumerate(texts))
+        made = f"temp table {_PROBE} as select {chosen} from {relation} limit 0"
+        self._cursor.execute(f"create or replace {made}")
+        there = "select sql from duckdb_tables() where temporary and table_name = ?"
+        [(shape,)] = self._cursor.execute(there, [_PROBE]).fetchall()
+        self._cursor.execute(f"drop table {_PROBE}")
+        found = re.findall(r"\bc(\d+) VARCHAR COLLATE ([\w.]+)", shape)
+        return {texts[int(at)]: f"{COLLATED}{collation}" for at, collation in found}
 
     def longest(self, model: Model, columns: Sequence[str]) -> list[int | None]:
         """UTF-16 units of the longest text of each of these columns, None where there is none."""

@@ -26,6 +26,7 @@ class DuckDBHouse(House):
 
     name = "duckdb"
     types: ClassVar = {"text": "varchar"}
+    collated: ClassVar = "varchar collate nocase.noaccent"
     beyond: ClassVar = {
         "date": "infinity",
         "timestamp": "12000-01-01 00:00:00",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from functional.conftest import exposure
 
-from contract.world import World, calls, counted, mails, problems, things
+from contract.world import CUSTOMERS, World, calls, counted, crm, mails, problems, things
 from dbt_selligent.pipeline import plan
 
 ID = {"id": "integer"}
@@ -255,7 +255,7 @@ def test_a_key_that_no_driver_has_a_type_for_is_told_of(world: World, type_: str
     assert (told["field"], type(told[key.upper()])) == (key.upper(), str)
 
 
-@pytest.mark.parametrize("house", ["postgres"], indirect=True)
+@pytest.mark.parametrize("house", ["duckdb", "postgres"], indirect=True)
 def test_a_key_s_own_collation_is_of_no_matter(world: World) -> None:
     """For one of them the key is another in the model than in the state. Spark's are refused."""
     columns = {"mail": "text", "score": "integer"}
@@ -278,6 +278,19 @@ def test_a_key_s_own_collation_is_of_no_matter(world: World) -> None:
         assert (counted(result), problems(result)) == (found, told)
         assert len(world.records("MAILS")) == 2
     assert world.records("MAILS") == [bob, ("ÉVA@acme.example", 5)]
+
+
+@pytest.mark.parametrize("model", ["customers", "spare"])
+@pytest.mark.parametrize("house", ["duckdb", "postgres"], indirect=True)
+def test_a_change_that_a_column_s_collation_does_not_see_is_sent(world: World, model: str) -> None:
+    world.declare(crm(model=model))
+    for name, found in [("Zoe", "new"), ("Zoé", "changed"), ("ZOÉ", "changed")]:
+        world.customers((1, "zoe@acme.example", name, 10.5, True))
+        world.house.collate("customers", CUSTOMERS)
+        world.house.view("spare", "customers")
+        assert counted(world.sync_one()) == [(found, 1)]
+        assert world.records() == [(1, "zoe@acme.example", name, 10.5, True)]
+    assert counted(world.sync_one()) == []
 
 
 def test_names_that_need_quotes_are_names_as_any(world: World) -> None:
