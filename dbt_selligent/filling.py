@@ -20,6 +20,8 @@ from dbt_selligent.results import ActivationResult, failure_of
 from dbt_selligent.sending import Means, send_plan
 from dbt_selligent.settings import Settings
 
+SECONDS_AT_A_TIME = 1.0
+
 
 def fill_lists(
     settings: Settings,
@@ -84,7 +86,7 @@ def fill_lists(
         try:
             with _signals_held():
                 filling += [pool.submit(fill, turns) for turns in by_list.values()]
-            wait(filling)
+            _wait(filling)
         except BaseException as ended:
             halt.set()
             _see_through(filling)
@@ -97,7 +99,13 @@ def _see_through(filling: Sequence[Future[list[ActivationResult]]]) -> None:
     """Waits until nothing is under way, however often it is told to end: locks are free then."""
     while not all(each.done() for each in filling):
         with suppress(BaseException):
-            wait(filling)
+            _wait(filling)
+
+
+def _wait(filling: Sequence[Future[list[ActivationResult]]]) -> None:
+    """In short stretches: a signal that comes just before one is heeded when it is over."""
+    while wait(filling, SECONDS_AT_A_TIME).not_done:
+        pass
 
 
 @contextmanager

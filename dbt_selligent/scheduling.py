@@ -19,6 +19,7 @@ from dbt_selligent.settings import Settings
 
 # Seconds. It wakes by the clock on the wall: machines sleep, and clocks are set.
 LONGEST_NAP = 60.0
+LONGEST_SLEEP = 1.0
 LONGEST_PAUSE = timedelta(minutes=60)
 LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -101,6 +102,16 @@ def read_schedules(settings: Settings) -> dict[str, Schedule]:
     return found
 
 
+def doze(seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Sleeps so long, in short stretches.
+
+    A signal that comes just before Python begins to sleep is heeded when that sleep is over.
+    """
+    while seconds > 0:
+        sleep(min(seconds, LONGEST_SLEEP))
+        seconds -= LONGEST_SLEEP
+
+
 def utc_now() -> datetime:
     """The time on the wall."""
     return datetime.now(timezone.utc)
@@ -120,7 +131,7 @@ class Scheduler:
         stopped: Callable[[], bool],
         *,
         clock: Callable[[], datetime] = utc_now,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = doze,
     ) -> None:
         self._resolve = resolve
         self._emit = emit

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbt_selligent.schedules import Schedule, next_time
-from dbt_selligent.scheduling import Agenda, Retry, pause
+from dbt_selligent.scheduling import LONGEST_SLEEP, Agenda, Retry, doze, pause
 
 MINUTE = timedelta(minutes=1)
 DAILY = Schedule("0 6 * * *", "Europe/Brussels")
@@ -120,3 +120,11 @@ def test_nothing_is_looked_at_later_than_its_schedule_says_nor_sooner_than_its_p
         assert wait == max(0, (at - now).total_seconds())
         assert (name in agenda.postponed(now)) <= (wait > 0)
         now += timedelta(seconds=wait)
+
+
+@given(st.floats(0, 200))
+def test_however_long_it_dozes_no_sleep_is_long(seconds: float) -> None:
+    slept: list[float] = []
+    doze(seconds, slept.append)
+    assert sum(slept) == pytest.approx(seconds)
+    assert max(slept, default=0) <= LONGEST_SLEEP
