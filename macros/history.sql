@@ -2,7 +2,8 @@
   The history: tables that users' SQL reads, and a dbt source points at; nothing that the tool does
   hangs on them. Each has rows of all activations, and those of one are told after each of its runs.
   `owner` is its destination and its name, as quoted strings; `columns` maps the names of a table's
-  columns, which are those of its queries too, to families of types.
+  columns, which are those of its queries too, to families of types. What was told to addresses of warnings
+  is in such a table too.
 #}
 
 {% macro selligent_create_history(target, columns, types) %}
