@@ -107,6 +107,9 @@ class Place(Protocol):
     def rename(self, to: Place) -> None:
         """Gives the state, which is settled, to another place of this kind, at once."""
 
+    def hand_over(self, to: Place, temporary: Path) -> None:
+        """Gives what was told of the state to the place that it has now; raises RunError."""
+
 
 @dataclass(frozen=True)
 class Files:
@@ -247,7 +250,11 @@ class Files:
         for left in (self.delta, wal(to.state), to.delta):
             left.unlink(missing_ok=True)
         self.state.rename(to.state)
-        self._history.leave()
+
+    def hand_over(self, to: Place, temporary: Path) -> None:
+        """Its files are the other's; raises StateError."""
+        assert isinstance(to, Files)  # noqa: S101
+        self._history.hand_over(to._history, temporary)
 
     @property
     def _history(self) -> FileHistory:

@@ -65,6 +65,25 @@ delete from {{ target }} where destination = {{ owner[0] }} and activation = {{ 
 alter table {{ target }} drop if exists partition ({{ selligent_partition(owner) }});
 {% endmacro %}
 
+{# One row if an activation has any. #}
+{% macro selligent_owned(target, owner) %}
+select 1 as one from {{ target }} where destination = {{ owner[0] }} and activation = {{ owner[1] }} limit 1
+{% endmacro %}
+
+{# The rows of an activation, which has some, are those of another, `to`, which has none. #}
+{% macro selligent_hand_over(target, owner, to) %}
+  {{- adapter.dispatch('selligent_hand_over', 'dbt_selligent')(target, owner, to) -}}
+{% endmacro %}
+
+{% macro default__selligent_hand_over(target, owner, to) %}
+update {{ target }} set destination = {{ to[0] }}, activation = {{ to[1] }}
+where destination = {{ owner[0] }} and activation = {{ owner[1] }};
+{% endmacro %}
+
+{% macro spark__selligent_hand_over(target, owner, to) %}
+alter table {{ target }} partition ({{ selligent_partition(owner) }}) rename to partition ({{ selligent_partition(to) }});
+{% endmacro %}
+
 {% macro selligent_partition(owner) -%} destination = {{ owner[0] }}, activation = {{ owner[1] }} {%- endmacro %}
 
 {# The same for DuckDB, which writes files: all rows of a query, with the owner. #}

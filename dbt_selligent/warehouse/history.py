@@ -31,16 +31,28 @@ class SchemaHistory:
             for query in as_literals(self._schema.dialect, tuple(BATCH.items()), batches):
                 self._run("tell", BATCHES, columns=list(BATCH), query=query)
 
-    def forget(self, *, batches: bool = True) -> None:
+    def forget(self) -> None:
         """Nothing is told of the activation any more."""
-        there = self._schema.tables("selligent_")
-        for table in HISTORY:
-            if table in there and (batches or table != BATCHES):
-                self._run("untell", table)
+        for table in self._there():
+            self._run("untell", table)
 
-    def leave(self) -> None:
-        """Its state is another's, which tells the same runs as its own; the batches stay."""
-        self.forget(batches=False)
+    def hand_over(self, to: SchemaHistory) -> None:
+        """Gives the rows to another activation, whose they are from then on; raises RunError."""
+        there = self._there()
+        self._schema.refresh(there)
+        with self._schema.warehouse.transaction():
+            for table in there:
+                to._run("untell", table)  # of a state that is gone
+                if self._has_rows(table):
+                    self._run("hand_over", table, to=to._owner)
+
+    def _there(self) -> list[str]:
+        there = self._schema.tables("selligent_")
+        return [table for table in HISTORY if table in there]
+
+    def _has_rows(self, table: str) -> bool:
+        target = self._schema[table]
+        return bool(self._schema.rows("owned", target=target, owner=self._owner))
 
     def _run(self, macro: str, table: str, **arguments: object) -> None:
         self._schema.run(macro, target=self._schema[table], owner=self._owner, **arguments)

@@ -173,7 +173,11 @@ class SchemaPlace(ABC):
         self.check()
         to._register(to.name, self.prefix)
         self._leases.look(self._key)
-        self._history.leave()
+
+    def hand_over(self, to: Place, temporary: Path) -> None:
+        """Its rows are the other's; raises RunError."""
+        assert isinstance(to, SchemaPlace)  # noqa: S101
+        self._history.hand_over(to._history)
 
     @property
     def _history(self) -> SchemaHistory:

@@ -9,9 +9,11 @@ import pytest
 from contract.house import STATE_SCHEMA
 from contract.world import ANN, BEN, CAT, World, crm
 from dbt_selligent.errors import StateError
+from dbt_selligent.filehistory import FileHistory
 from dbt_selligent.historytables import BATCHES, HISTORY, REJECTED, RUNS
-from dbt_selligent.upkeep import rename, reset
+from dbt_selligent.upkeep import adopt, rename, reset
 from dbt_selligent.warehouse.dialects import dialect_of
+from dbt_selligent.warehouse.history import SchemaHistory
 from dbt_selligent.warehouse.macros import literal, render_sql
 
 Told = list[tuple[Any, ...]]
@@ -112,13 +114,54 @@ def test_what_is_told_is_of_each_activation(world: World) -> None:
     assert len(told(world, RUNS, "1")) == 2
 
 
-def test_runs_go_with_a_state_that_is_renamed(world: World) -> None:
+def test_the_history_goes_with_a_state_that_is_renamed(world: World) -> None:
+    world.sandbox.faults([f"load:reject:MAIL={BEN[1]}"])
+    world.customers(ANN, BEN)
+    assert world.sync_one().status == "rows refused"
+    before = {table: told(world, table, ", ".join(HISTORY[table])) for table in HISTORY}
+    world.declare(crm("people"))
+    renamed = rename(world.settings(), "crm", "people", yes=True)
+    assert (renamed.done, renamed.notes) == (True, ())
+    for table, columns in HISTORY.items():
+        assert told(world, table, ", ".join(columns)) == before[table] != []
+        assert told(world, table, "distinct destination, activation") == [("dev", "people")]
+    world.sandbox.faults([])
+    world.in_step("people", retry_rejected=True)
+    assert told(world, RUNS, "activation, status", "started_at") == [
+        ("people", "rows refused"),
+        ("people", "in step"),
+    ]
+    batches = told(world, BATCHES, "activation")
+    assert (len(batches), {*batches}) == (len(before[BATCHES]) + 1, {("people",)})
+    assert told(world, REJECTED, "1") == []
+
+
+def test_what_is_adopted_is_told(world: World) -> None:
+    world.customers(ANN)
+    [done] = adopt(world.settings(select=("crm",)), yes=True)
+    assert not [note for note in done.notes if "history" in note]
+    assert told(world, RUNS, "status, dbt_target") == [("adopted", "dev")]
+
+
+def test_a_history_that_cannot_be_given_over_is_noted_and_the_state_renamed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise StateError("no room", "")
+
     world.begun(ANN)
     world.declare(crm("people"))
-    rename(world.settings(), "crm", "people", yes=True)
-    world.settled("people")
-    assert told(world, RUNS, "activation") == [("people",), ("people",)]
-    assert told(world, BATCHES, "activation") == [("crm",)]
+    for history in (FileHistory, SchemaHistory):
+        monkeypatch.setattr(history, "hand_over", broken)
+    renamed = rename(world.settings(), "crm", "people", yes=True)
+    assert (renamed.done, renamed.notes) == (True, ("its history stays under crm: no room",))
+    assert world.kept("people").confirmed == 1
+    monkeypatch.undo()
+    for table in (FileHistory, SchemaHistory):
+        monkeypatch.setattr(table, "tell", broken)
+    reset(world.settings(), "people", yes=True)
+    [done] = adopt(world.settings(select=("people",)), yes=True)
+    assert (done.done, done.notes[-1]) == (True, "the history is not told: no room")
 
 
 def test_that_it_cannot_be_told_is_no_fault_of_the_sync(

@@ -19,6 +19,7 @@ from dbt_selligent.filetold import FILE
 from dbt_selligent.profiles import Destination
 from dbt_selligent.storage import open_storage
 from dbt_selligent.told import Memory
+from dbt_selligent.upkeep import rename
 from dbt_selligent.warehouse.schema import Schema
 
 WARNINGS = ["failed", "recovered", {"stale": "26h"}]
@@ -71,6 +72,22 @@ def test_a_change_is_told_once_by_runners_that_are_thrown_away(warned: World, in
             f"select activation, memory from {warned.house.quote(STATE_SCHEMA)}.selligent_warnings"
         )
         assert (name, json.loads(text)["told"]) == ("crm", {"1 json": {}})
+
+
+def test_what_was_told_goes_with_a_state_that_is_renamed(warned: World, inbox: Inbox) -> None:
+    warned.customers(ANN)
+    warned.in_step()
+    warned.sandbox.faults(["load:401"])
+    assert warned.sync(full_refresh=True).results[0].status == "failed"
+    warned.declare(crm("people", warnings=WARNINGS))
+    assert rename(warned.settings(), "crm", "people", yes=True).notes == ()
+    warned.sandbox.faults([])
+    warned.in_step("people")
+    assert inbox.titles() == [
+        "dbt-selligent: crm failed (dev)",
+        "dbt-selligent: people recovered (dev)",
+    ]
+    assert list(recalled(warned, warned.settings().destination_named())) == ["people"]
 
 
 def test_side_by_side_nothing_is_lost(world: World) -> None:
