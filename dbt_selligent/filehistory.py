@@ -11,10 +11,11 @@ from pathlib import Path
 import duckdb
 
 from dbt_selligent.errors import StateError
-from dbt_selligent.historytables import BATCH, BATCHES, HISTORY, told_anew
+from dbt_selligent.historytables import BATCH, BATCHES, HISTORY, oldest_kept, told_anew
 from dbt_selligent.naming import file_name
-from dbt_selligent.tables import Row, Tables, as_parameters
+from dbt_selligent.tables import Row, Tables, as_parameters, in_sql
 from dbt_selligent.warehouse import engine
+from dbt_selligent.warehouse.dialects import DUCKDB
 from dbt_selligent.warehouse.macros import literal, render_sql
 
 
@@ -85,7 +86,8 @@ class FileHistory:
         there = self._paths[BATCHES]
         if not there.exists():
             return ""
-        kept = _content(BATCHES, there)
+        oldest = in_sql(DUCKDB, oldest_kept(), "time")
+        kept = f"{_content(BATCHES, there)} where answered_at >= {oldest}"
         try:
             local.execute(f"select count(*) from ({kept})")
         except duckdb.Error:

@@ -65,9 +65,27 @@ delete from {{ target }} where destination = {{ owner[0] }} and activation = {{ 
 alter table {{ target }} drop if exists partition ({{ selligent_partition(owner) }});
 {% endmacro %}
 
-{# One row if an activation has any. #}
-{% macro selligent_owned(target, owner) %}
-select 1 as one from {{ target }} where destination = {{ owner[0] }} and activation = {{ owner[1] }} limit 1
+{# One row if an activation has any of which the condition is true. #}
+{% macro selligent_owned(target, owner, condition) %}
+select 1 as one from {{ target }} where destination = {{ owner[0] }} and activation = {{ owner[1] }}{{ ' and ' ~ condition if condition }} limit 1
+{% endmacro %}
+
+{# Of the rows of an activation, those stay of which the condition `kept` is true; `passing` is a table for what is between. #}
+{% macro selligent_prune(target, columns, owner, kept, passing) %}
+  {{- adapter.dispatch('selligent_prune', 'dbt_selligent')(target, columns, owner, kept, passing) -}}
+{% endmacro %}
+
+{% macro default__selligent_prune(target, columns, owner, kept, passing) %}
+delete from {{ target }} where destination = {{ owner[0] }} and activation = {{ owner[1] }} and not ({{ kept }});
+{% endmacro %}
+
+{# A table that is read cannot be written over. If it breaks off, the next one drops what is left. #}
+{% macro spark__selligent_prune(target, columns, owner, kept, passing) %}
+drop table if exists {{ passing }};
+create table {{ passing }}{{ selligent_format() }} as
+select {{ columns | join(', ') }} from {{ target }} where destination = {{ owner[0] }} and activation = {{ owner[1] }} and {{ kept }};
+{{ spark__selligent_retell(target, columns, owner, 'select * from ' ~ passing) }}
+drop table {{ passing }};
 {% endmacro %}
 
 {# The rows of an activation, which has some, are those of another, `to`, which has none. #}

@@ -7,14 +7,17 @@ from typing import Any
 import pytest
 
 from contract.house import STATE_SCHEMA
-from contract.world import ANN, BEN, CAT, World, crm
+from contract.world import ANN, BEN, CAT, CROWD, World, crm
+from dbt_selligent import historytables
 from dbt_selligent.errors import StateError
 from dbt_selligent.filehistory import FileHistory
 from dbt_selligent.historytables import BATCHES, HISTORY, REJECTED, RUNS
+from dbt_selligent.storage import open_storage
 from dbt_selligent.upkeep import adopt, rename, reset
 from dbt_selligent.warehouse.dialects import dialect_of
-from dbt_selligent.warehouse.history import SchemaHistory
+from dbt_selligent.warehouse.history import DAYS_TO_SPARE, SchemaHistory
 from dbt_selligent.warehouse.macros import literal, render_sql
+from dbt_selligent.warehouse.places import SchemaPlace
 
 Told = list[tuple[Any, ...]]
 
@@ -179,3 +182,22 @@ def test_that_it_cannot_be_told_is_no_fault_of_the_sync(
     monkeypatch.undo()
     world.settled()
     assert len(told(world, RUNS, "run_id")) == 2
+
+
+def test_batches_are_kept_for_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sent(name: str) -> list[int]:
+        world.customers((1, f"{name}@acme.example", None, None, None), *CROWD)
+        world.in_step()
+        return [rows for (rows,) in told(world, BATCHES, "row_count", "answered_at")]
+
+    assert sent("ann") == [31]
+    assert sent("ben") == [31, 1]
+    monkeypatch.setattr(historytables, "MOST_DAYS", -1 - DAYS_TO_SPARE)  # all is as old as that
+    assert sent("cat") == [1]
+    monkeypatch.undo()
+    assert sent("dan") == [1, 1]
+    assert len(told(world, RUNS, "1")) == 4
+    with open_storage(world.settings()) as storage:
+        place = storage.named(world.settings().destination_named(), "crm")
+        if isinstance(place, SchemaPlace):
+            assert place.schema.tables("selligent_kept_") == []
