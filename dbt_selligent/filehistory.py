@@ -11,9 +11,9 @@ from pathlib import Path
 import duckdb
 
 from dbt_selligent.errors import StateError
-from dbt_selligent.historytables import BATCH, BATCHES, HISTORY, oldest_kept, told_anew
+from dbt_selligent.historytables import BATCH, BATCHES, HISTORY, RUNS, oldest_kept, told_anew
 from dbt_selligent.naming import file_name
-from dbt_selligent.tables import Row, Tables, as_parameters, in_sql
+from dbt_selligent.tables import Row, Tables, as_parameters, in_sql, last_runs
 from dbt_selligent.warehouse import engine
 from dbt_selligent.warehouse.dialects import DUCKDB
 from dbt_selligent.warehouse.macros import literal, render_sql
@@ -42,6 +42,18 @@ class FileHistory:
                 self._write(tables.local, BATCHES, kept + query, given)
         except (duckdb.Error, OSError) as error:
             raise self._unwritten(error) from None
+
+    def last_runs(self, most: int, temporary: Path) -> Sequence[Row]:
+        """The last runs that were told, newest first; raises StateError."""
+        path = self._paths[RUNS]
+        if not path.exists():
+            return []
+        query = last_runs(DUCKDB, f"read_parquet({literal(str(path))})", most)
+        try:
+            with engine.open_engine(temporary) as local:
+                return local.execute(query).fetchall()
+        except duckdb.Error as error:
+            raise StateError(f"{path}: cannot be read: {engine.words(error)}") from None
 
     def forget(self) -> None:
         """Nothing is told of the activation any more."""

@@ -101,6 +101,12 @@ class Place(Protocol):
         Raises RunError.
         """
 
+    def told_runs(self, most: int, temporary: Path) -> Sequence[Row]:
+        """The last runs that users' SQL was told of, as `last_runs` has them; needs no lock.
+
+        Raises RunError.
+        """
+
     def forget(self) -> None:
         """Leaves nothing of the state."""
 
@@ -231,6 +237,10 @@ class Files:
     def tell(self, tables: Tables, batches: Sequence[Row]) -> None:
         """Writes it to files; raises StateError."""
         self._history.tell(tables, batches)
+
+    def told_runs(self, most: int, temporary: Path) -> Sequence[Row]:
+        """Those of a file; raises StateError."""
+        return self._history.last_runs(most, temporary)
 
     def forget(self) -> None:
         """Leaves nothing of the state."""

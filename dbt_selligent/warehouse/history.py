@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
 
-from dbt_selligent.historytables import BATCH, BATCHES, HISTORY, oldest_kept, told_anew
-from dbt_selligent.tables import Row, Tables, in_sql
+from dbt_selligent.historytables import BATCH, BATCHES, HISTORY, RUNS, oldest_kept, told_anew
+from dbt_selligent.tables import Row, Tables, in_sql, last_runs
 from dbt_selligent.warehouse.exchange import as_literals
 from dbt_selligent.warehouse.schema import Schema
 
@@ -39,6 +39,15 @@ class SchemaHistory:
                 self._prune()
             for query in as_literals(self._schema.dialect, tuple(BATCH.items()), batches):
                 self._run("tell", BATCHES, columns=list(BATCH), query=query)
+
+    def last_runs(self, most: int) -> Sequence[Row]:
+        """The last runs that were told, newest first; raises RunError."""
+        if RUNS not in self._schema.tables(RUNS):
+            return []
+        self._schema.refresh([RUNS])
+        owned = f"destination = {self._owner[0]} and activation = {self._owner[1]}"
+        query = last_runs(self._schema.dialect, self._schema[RUNS], most, owned)
+        return self._schema.warehouse.rows(query)
 
     def forget(self) -> None:
         """Nothing is told of the activation any more."""

@@ -158,6 +158,10 @@ class SchemaPlace(ABC):
         """Tells it to tables beside the states'; raises RunError."""
         self._history.tell(tables, batches)
 
+    def told_runs(self, most: int, temporary: Path) -> Sequence[Row]:
+        """Those of a table; raises RunError."""
+        return self._history.last_runs(most)
+
     def forget(self) -> None:
         """Registers its tables as nobody's, and drops them."""
         self._history.forget()
