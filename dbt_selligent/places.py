@@ -77,6 +77,9 @@ class Place(Protocol):
         ``waits`` is told who has it; raises LockedError where it is told to ``stop`` before.
         """
 
+    def release(self) -> None:
+        """Lets go of what a thread, that is not the main one, has of the warehouse."""
+
     def check(self) -> None:
         """Raises StateError where a lock that was taken is not held any more."""
 
@@ -197,6 +200,9 @@ class Files:
         ``waits`` is told who has it; raises LockedError where it is told to ``stop`` before.
         """
         return take_turn(self.list_lock, f"list {name}", stop, waits)
+
+    def release(self) -> None:
+        """It has nothing."""
 
     def check(self) -> None:
         """They are held as long as the process lives."""

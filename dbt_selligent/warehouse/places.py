@@ -8,7 +8,7 @@ import threading
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import duckdb
@@ -93,20 +93,19 @@ class SchemaPlace(ABC):
             self.schema.look()
             yield
 
-    @contextmanager
     def hold_list(
         self, name: str, stop: threading.Event, waits: Callable[[str], None]
-    ) -> Iterator[None]:
+    ) -> AbstractContextManager[None]:
         """The lock of the list ``name``, as soon as it is free.
 
         ``waits`` is told who has it; raises LockedError where it is told to ``stop`` before.
         """
-        try:
-            with self._leases.take_turn(self._list, f"list {name}", stop, waits):
-                yield
-        finally:
-            if threading.current_thread() is not threading.main_thread():
-                self.schema.warehouse.release()  # the thread's own
+        return self._leases.take_turn(self._list, f"list {name}", stop, waits)
+
+    def release(self) -> None:
+        """Closes the thread's own connection."""
+        if threading.current_thread() is not threading.main_thread():
+            self.schema.warehouse.release()
 
     def check(self) -> None:
         """Raises StateError where the lock was lost, or that of the list."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -9,9 +12,10 @@ import pytest
 from contract.house import STATE_SCHEMA
 from contract.world import ANN, BEN, CAT, CROWD, World, crm
 from dbt_selligent import historytables
-from dbt_selligent.errors import StateError
+from dbt_selligent.errors import LockedError, StateError
 from dbt_selligent.filehistory import FileHistory
 from dbt_selligent.historytables import BATCHES, HISTORY, REJECTED, RUNS
+from dbt_selligent.selection import list_activations
 from dbt_selligent.storage import open_storage
 from dbt_selligent.upkeep import adopt, rename, reset
 from dbt_selligent.warehouse.dialects import dialect_of
@@ -201,3 +205,36 @@ def test_batches_are_kept_for_a_time(world: World, monkeypatch: pytest.MonkeyPat
         place = storage.named(world.settings().destination_named(), "crm")
         if isinstance(place, SchemaPlace):
             assert place.schema.tables("selligent_kept_") == []
+
+
+def test_nobody_waits_for_a_list_while_the_history_is_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, at_once = world.settings(), threading.Event()
+    at_once.set()
+    free: list[tuple[bool, bool]] = []
+
+    def is_free(lock: AbstractContextManager[None]) -> bool:
+        try:
+            with lock:
+                return True
+        except LockedError:
+            return False
+
+    def watched(tell: Callable[..., None]) -> Callable[..., None]:
+        def told(*given: Any) -> None:
+            with open_storage(settings) as storage:
+                [activation] = list_activations(world.settings(select=("crm",)))
+                place = storage.place(activation, settings.destination_named())
+                turn = place.hold_list("CUSTOMERS", at_once, lambda _: None)
+                free.append((is_free(turn), is_free(place.hold())))
+            tell(*given)
+
+        return told
+
+    for history in (FileHistory, SchemaHistory):
+        monkeypatch.setattr(history, "tell", watched(history.tell))
+    world.begun(ANN)
+    assert free == [(True, False)]
+    assert told(world, RUNS, "status") == [("in step",)]
+    world.settled()
