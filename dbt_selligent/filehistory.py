@@ -11,10 +11,11 @@ from pathlib import Path
 import duckdb
 
 from dbt_selligent.errors import StateError
-from dbt_selligent.historytables import BATCH, BATCHES, HISTORY, told_anew
+from dbt_selligent.historytables import BATCH, BATCHES, HISTORY, RUNS, oldest_kept, told_anew
 from dbt_selligent.naming import file_name
-from dbt_selligent.tables import Row, Tables, as_parameters
+from dbt_selligent.tables import Row, Tables, as_parameters, in_sql, last_runs
 from dbt_selligent.warehouse import engine
+from dbt_selligent.warehouse.dialects import DUCKDB
 from dbt_selligent.warehouse.macros import literal, render_sql
 
 
@@ -34,14 +35,25 @@ class FileHistory:
             for path in self._paths.values():
                 _written(path).unlink(missing_ok=True)  # of a run that was killed in between
             for table, query in told_anew(tables).items():
-                self._write(tables, table, query, {})
+                self._write(tables.local, table, query, {})
             if batches:
                 query, given = as_parameters(tuple(BATCH.items()), batches)
-                self._write(tables, BATCHES, self._kept_batches(tables) + query, given)
+                kept = self._kept_batches(tables.local)
+                self._write(tables.local, BATCHES, kept + query, given)
         except (duckdb.Error, OSError) as error:
-            said = engine.words(error) if isinstance(error, duckdb.Error) else error.strerror
-            where = self._paths[BATCHES].parents[1]
-            raise StateError(f"{where}: cannot be written: {said}", "make room there") from None
+            raise self._unwritten(error) from None
+
+    def last_runs(self, most: int, temporary: Path) -> Sequence[Row]:
+        """The last runs that were told, newest first; raises StateError."""
+        path = self._paths[RUNS]
+        if not path.exists():
+            return []
+        query = last_runs(DUCKDB, f"read_parquet({literal(str(path))})", most)
+        try:
+            with engine.open_engine(temporary) as local:
+                return local.execute(query).fetchall()
+        except duckdb.Error as error:
+            raise StateError(f"{path}: cannot be read: {engine.words(error)}") from None
 
     def forget(self) -> None:
         """Nothing is told of the activation any more."""
@@ -49,36 +61,57 @@ class FileHistory:
             for left in (path, _written(path)):
                 left.unlink(missing_ok=True)
 
-    def leave(self) -> None:
-        """Its state is another's, which tells the same runs as its own; the batches stay."""
-        for table, path in self._paths.items():
-            if table != BATCHES:
-                path.unlink(missing_ok=True)
+    def hand_over(self, to: FileHistory, temporary: Path) -> None:
+        """Gives the files to another activation, whose they are from then on; raises StateError."""
+        try:
+            with engine.open_engine(temporary) as local:
+                for table, path in self._paths.items():
+                    given = to._paths[table]
+                    given.unlink(missing_ok=True)  # of a state that is gone
+                    if path.exists():
+                        path.replace(given)
+                        to._write(local, table, _content(table, given), {})
+        except (duckdb.Error, OSError) as error:
+            raise self._unwritten(error) from None
+
+    def _unwritten(self, error: duckdb.Error | OSError) -> StateError:
+        said = engine.words(error) if isinstance(error, duckdb.Error) else error.strerror
+        where = self._paths[BATCHES].parents[1]
+        return StateError(f"{where}: cannot be written: {said}", "make room there")
 
     def _write(
-        self, tables: Tables, table: str, query: str, given: dict[str, list[object]]
+        self,
+        local: duckdb.DuckDBPyConnection,
+        table: str,
+        query: str,
+        given: dict[str, list[object]],
     ) -> None:
         path = self._paths[table]
         written = _written(path)
         sql = render_sql("with_owner", columns=list(HISTORY[table]), owner=self._owner, query=query)
         path.parent.mkdir(parents=True, exist_ok=True)
-        tables.local.execute(f"copy ({sql}) to {literal(str(written))} (format parquet)", given)
+        local.execute(f"copy ({sql}) to {literal(str(written))} (format parquet)", given)
         written.replace(path)
 
-    def _kept_batches(self, tables: Tables) -> str:
+    def _kept_batches(self, local: duckdb.DuckDBPyConnection) -> str:
         """Where there are some, the beginning of a query that goes on with those of this run."""
         there = self._paths[BATCHES]
         if not there.exists():
             return ""
-        kept = f"select {', '.join(BATCH)} from read_parquet({literal(str(there))})"
+        oldest = in_sql(DUCKDB, oldest_kept(), "time")
+        kept = f"{_content(BATCHES, there)} where answered_at >= {oldest}"
         try:
-            tables.local.execute(f"select count(*) from ({kept})")
+            local.execute(f"select count(*) from ({kept})")
         except duckdb.Error:
             # Set aside, so that the next run finds none; a full disk is none of its faults.
             aside = there.with_suffix(".damaged")
             there.replace(aside)
             raise StateError(f"{there}: cannot be read", f"it is {aside.name} now") from None
         return f"{kept} union all "
+
+
+def _content(table: str, path: Path) -> str:
+    return f"select {', '.join(HISTORY[table])} from read_parquet({literal(str(path))})"
 
 
 def _written(path: Path) -> Path:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import signal
 import threading
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -57,9 +57,12 @@ def fill_lists(
         turn = place.hold_list(first[0].activation.list, halt, lambda why: emit(Waiting(name, why)))
         sent: list[ActivationResult] = []
         try:
-            with turn:
-                for job, made in turns:
+            with ExitStack() as held:
+                held.enter_context(turn)
+                for job, made in turns[:-1]:
                     sent.append(send(job, made))
+                # Nobody waits while the history is told.
+                sent.append(send(*turns[-1], held.close))
         except LockedError:
             return [send(job, made) for job, made in turns]  # told to stop: none is tried
         except RunError as error:  # the lock, which may be in a warehouse, could not be had
@@ -67,15 +70,17 @@ def fill_lists(
             for job, _ in turns[len(sent) :]:
                 sent.append(failure_of(job.activation, error, "failed"))
                 emit(Finished(sent[-1]))
+        finally:
+            place.release()
         return sent
 
-    def send(job: Job, made: Plan) -> ActivationResult:
+    def send(job: Job, made: Plan, leave: Callable[[], None] = lambda: None) -> ActivationResult:
         if halt.is_set() or (settings.fail_fast and failed.is_set()):
             why = "interrupted" if halt.is_set() else "another activation failed"
             error = RunError(f"not tried: {why}", "")
             result = failure_of(job.activation, error, "skipped")
         else:
-            result = send_plan(settings, job, made, temporary, run_id, started, emit, means)
+            result = send_plan(settings, job, made, temporary, run_id, started, emit, means, leave)
         if result.status == "failed":
             failed.set()
         emit(Finished(result))

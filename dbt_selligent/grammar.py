@@ -115,7 +115,9 @@ def validate_keys(
     try:
         return ActivationMeta.model_validate(checked), []
     except ValidationError as invalid:
-        return None, [_from_pydantic(error, exposure) for error in invalid.errors()]
+        return None, [
+            fault for error in invalid.errors() for fault in _from_pydantic(error, exposure)
+        ]
 
 
 def _is_name(found: object) -> bool:
@@ -164,9 +166,12 @@ def _check_mapping(key: str, mapping: dict[Any, Any], fault: MakeFault) -> list[
     return faults
 
 
-def _from_pydantic(error: Any, exposure: Exposure) -> Fault:
+def _from_pydantic(error: Any, exposure: Exposure) -> list[Fault]:
     where = ".".join(str(part) for part in error["loc"] if part != "[key]")
     kind = error["type"]
+    if kind == "warnings":
+        said = error["ctx"]["problems"]
+        return [Fault(exposure.file, exposure.name, where, problem, "") for problem in said]
     if kind == "missing":
         problem, mend = "missing", "every activation needs it"
     elif kind == "literal_error":
@@ -179,4 +184,4 @@ def _from_pydantic(error: Any, exposure: Exposure) -> Fault:
     else:
         message = str(error["msg"])
         problem, mend = message[:1].lower() + message[1:], ""
-    return Fault(exposure.file, exposure.name, where, problem, mend)
+    return [Fault(exposure.file, exposure.name, where, problem, mend)]

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.errors import LockedError, RunError
-from dbt_selligent.places import private_folder
+from dbt_selligent.places import Identity, private_folder
 from dbt_selligent.reasons import Reason, read_reasons
 from dbt_selligent.selection import list_activations
 from dbt_selligent.settings import Settings
-from dbt_selligent.state import open_settled
-from dbt_selligent.stateview import StateView
+from dbt_selligent.state import look_at
+from dbt_selligent.stateview import StateView, as_run
 from dbt_selligent.storage import Storage, open_storage
+from dbt_selligent.tables import Row
 
 MOST_RUNS = 5
 MOST_ROWS = 20
@@ -29,10 +31,11 @@ REFUSED, MISSING = "not _selligent_missing", "_selligent_missing"
 class History:
     """What is known of one activation at its destination.
 
+    ``list`` is that of the state, ``anew`` in what it is not what the activation says now.
     ``reasons`` count all rows that are not in step; some of these are listed by themselves.
 
-    ``under_way`` says who works on it, ``error`` why its state cannot be read: then nothing else is
-    known.
+    ``under_way`` says who works on it: then no more than ``runs`` is known. ``error`` says why its
+    state cannot be read: then nothing else is.
     """
 
     name: str
@@ -49,6 +52,7 @@ class History:
     invalid_rows: int = 0
     reasons: tuple[Reason, ...] = ()
     show_values: bool = False
+    anew: str = ""
     under_way: str | None = None
     error: str | None = None
     next_step: str | None = None
@@ -60,12 +64,30 @@ class History:
     def lines(self) -> Sequence[str]:
         """For a terminal."""
         head = f"{self.name}: list {self.list} at {self.destination}"
-        if self.under_way or self.error:
-            step = [f"  -> {self.next_step}"] if self.next_step else []
-            return [head, f"  {self.under_way or self.error}", *step]
+        if self.error:
+            return [head, f"  {self.error}", *([f"  -> {self.next_step}"] * bool(self.next_step))]
+        if self.under_way:
+            return [head, f"  {self.under_way}", *self._runs()]
         if not self.runs:
             return [head, "  never synced"]
         said = [head, f"  {self.confirmed:,} rows confirmed, {self.in_doubt:,} in doubt"]
+        if self.anew:
+            said.append(f"  the next sync starts anew: {self.anew}")
+        said += self._runs()
+        for kind, what, rows, total in (
+            ("rejected", "rejected and held", self.rejected, self.rejected_rows),
+            ("not found", "not found, kept apart", self.not_found, self.not_found_rows),
+            ("invalid", "invalid", self.invalid, self.invalid_rows),
+        ):
+            if total:
+                said.append(f"  {total:,} {what}:")
+                said += self._rows(rows, total) if self.show_values else self._reasons(kind)
+        if self.reasons and not self.show_values:
+            said.append("  -> dbt-selligent status --show-values: which they are")
+        return said
+
+    def _runs(self) -> Sequence[str]:
+        said = []
         for run in self.runs:
             counts = run["counts"] or {}
             figures = ", ".join(
@@ -78,16 +100,6 @@ class History:
                 said.append(f"    forced: {run['forced']}")
             if run["error"]:
                 said.append(f"    {run['error']}")
-        for kind, what, rows, total in (
-            ("rejected", "rejected and held", self.rejected, self.rejected_rows),
-            ("not found", "not found, kept apart", self.not_found, self.not_found_rows),
-            ("invalid", "invalid", self.invalid, self.invalid_rows),
-        ):
-            if total:
-                said.append(f"  {total:,} {what}:")
-                said += self._rows(rows, total) if self.show_values else self._reasons(kind)
-        if self.reasons and not self.show_values:
-            said.append("  -> dbt-selligent status --show-values: which they are")
         return said
 
     def _rows(self, rows: Sequence[dict[str, Any]], total: int) -> Sequence[str]:
@@ -121,28 +133,30 @@ def _look_at(
     destination = settings.destination_named(activation.destination)
     place = storage.place(activation, destination)
     empty = History(activation.name, activation.list, destination.name)
-    if not place.exists():
-        return empty
     try:
-        with (
-            place.hold(),
-            private_folder(destination.state) as temporary,
-            open_settled(place, temporary) as store,
-        ):
-            return _read(store, empty, show_values)
+        with look_at(place, destination.state) as store:
+            identity = Identity.of(activation, destination)
+            return _read(store, identity, empty, show_values) if store else empty
     except LockedError as locked:
-        return replace(empty, under_way=locked.message)
+        runs: Sequence[Row] = ()
+        # What was told can be read whoever works on it; it is a copy, and no more than a help.
+        with suppress(RunError), private_folder(destination.state) as temporary:
+            runs = place.told_runs(MOST_RUNS, temporary)
+        return replace(empty, under_way=locked.message, runs=_with_counts(map(as_run, runs)))
     except RunError as wrong:
         return replace(empty, error=wrong.message, next_step=wrong.next_step)
 
 
-def _read(store: StateView, empty: History, show_values: bool) -> History:
+def _with_counts(runs: Iterable[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    return tuple(
+        {**run, "counts": json.loads(run["counts"]) if run["counts"] else None} for run in runs
+    )
+
+
+def _read(store: StateView, identity: Identity, empty: History, show_values: bool) -> History:
+    runs = _with_counts(store.history(MOST_RUNS))
     if not store.has_tables():
-        return empty
-    runs = [
-        {**run, "counts": json.loads(run["counts"]) if run["counts"] else None}
-        for run in store.history(MOST_RUNS)
-    ]
+        return replace(empty, runs=runs)
 
     def listed(table: str, where: str = "true") -> tuple[dict[str, Any], ...]:
         found = store.listed(table, MOST_ROWS, where)
@@ -150,9 +164,11 @@ def _read(store: StateView, empty: History, show_values: bool) -> History:
 
     return replace(
         empty,
+        list=json.loads(store.meta("identity") or "{}").get("list", empty.list),
+        anew=store.unlike(identity),
         confirmed=store.count("snapshot"),
         in_doubt=store.count_doubts(),
-        runs=tuple(runs),
+        runs=runs,
         rejected=listed("rejected", REFUSED),
         rejected_rows=store.count("rejected", REFUSED),
         not_found=listed("rejected", MISSING),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from dbt_selligent.payload import Batch
@@ -49,6 +50,7 @@ HISTORY: Mapping[str, Mapping[str, str]] = {
     REJECTED: REJECTED_ROW,
 }
 MOST_BATCHES = 10_000  # of a run, the last ones, are told
+MOST_DAYS = 400  # for which a batch is kept
 OUTCOMES: Mapping[type, str] = {
     Accepted: "accepted",
     Missing: "records not found",
@@ -79,6 +81,11 @@ class BatchLog:
     def rows(self) -> Sequence[Row]:
         """In the order of their answers."""
         return tuple(self._rows)
+
+
+def oldest_kept() -> datetime:
+    """In UTC; batches that were answered earlier are told no more."""
+    return now() - timedelta(days=MOST_DAYS)
 
 
 def told_anew(tables: Tables) -> dict[str, str]:

@@ -224,13 +224,8 @@ class ActivationMeta(_Meta):
     @field_validator("warnings", mode="before")
     @classmethod
     def _warnings_are_known(cls, found: object) -> object:
-        if not isinstance(found, list):
-            raise PydanticCustomError("warnings", "must be a list, like [failed, {stale: 26h}]")
-        for each in found:
-            if wrong := _warning_fault(each):
-                raise PydanticCustomError("warnings", "{wrong}", {"wrong": wrong})
-        if sum(isinstance(each, dict) for each in found) > 1:
-            raise PydanticCustomError("warnings", "stale stands twice")
+        if faults := _warning_faults(found):
+            raise PydanticCustomError("warnings", "not warnings", {"problems": faults})
         return found
 
     @field_validator("schedule", mode="before")
@@ -240,6 +235,16 @@ class ActivationMeta(_Meta):
             problem, mend = fault
             raise PydanticCustomError("schedule", "{problem}", {"problem": problem, "mend": mend})
         return found
+
+
+def _warning_faults(found: object) -> list[str]:
+    """All that is wrong with warnings, each once."""
+    if not isinstance(found, list):
+        return ["must be a list, like [failed, {stale: 26h}]"]
+    faults = [fault for each in found if (fault := _warning_fault(each))]
+    if sum(isinstance(each, dict) and "stale" in each for each in found) > 1:
+        faults.append("stale stands twice")
+    return [*dict.fromkeys(faults)]
 
 
 def _warning_fault(found: object) -> str | None:

@@ -77,6 +77,9 @@ class Place(Protocol):
         ``waits`` is told who has it; raises LockedError where it is told to ``stop`` before.
         """
 
+    def release(self) -> None:
+        """Lets go of what a thread, that is not the main one, has of the warehouse."""
+
     def check(self) -> None:
         """Raises StateError where a lock that was taken is not held any more."""
 
@@ -101,11 +104,20 @@ class Place(Protocol):
         Raises RunError.
         """
 
+    def told_runs(self, most: int, temporary: Path) -> Sequence[Row]:
+        """The last runs that users' SQL was told of, as `last_runs` has them; needs no lock.
+
+        Raises RunError.
+        """
+
     def forget(self) -> None:
         """Leaves nothing of the state."""
 
     def rename(self, to: Place) -> None:
         """Gives the state, which is settled, to another place of this kind, at once."""
+
+    def hand_over(self, to: Place, temporary: Path) -> None:
+        """Gives what was told of the state to the place that it has now; raises RunError."""
 
 
 @dataclass(frozen=True)
@@ -189,6 +201,9 @@ class Files:
         """
         return take_turn(self.list_lock, f"list {name}", stop, waits)
 
+    def release(self) -> None:
+        """It has nothing."""
+
     def check(self) -> None:
         """They are held as long as the process lives."""
 
@@ -229,6 +244,10 @@ class Files:
         """Writes it to files; raises StateError."""
         self._history.tell(tables, batches)
 
+    def told_runs(self, most: int, temporary: Path) -> Sequence[Row]:
+        """Those of a file; raises StateError."""
+        return self._history.last_runs(most, temporary)
+
     def forget(self) -> None:
         """Leaves nothing of the state."""
         self._history.forget()
@@ -247,7 +266,11 @@ class Files:
         for left in (self.delta, wal(to.state), to.delta):
             left.unlink(missing_ok=True)
         self.state.rename(to.state)
-        self._history.leave()
+
+    def hand_over(self, to: Place, temporary: Path) -> None:
+        """Its files are the other's; raises StateError."""
+        assert isinstance(to, Files)  # noqa: S101
+        self._history.hand_over(to._history, temporary)
 
     @property
     def _history(self) -> FileHistory:

@@ -56,10 +56,12 @@ def send_plan(
     started: datetime,
     emit: Emit,
     means: Means,
+    leave: Callable[[], None],
 ) -> ActivationResult:
     """Sends the staged delta of a plan and moves the snapshot by what was confirmed.
 
-    The caller holds the locks. What goes wrong stands in the result.
+    The caller holds the locks; ``leave`` is called when that of the list is needed no more. What
+    goes wrong stands in the result.
     """
     began = time.monotonic()
     tally, log = Tally(), BatchLog(run_id)
@@ -96,6 +98,7 @@ def send_plan(
             store.finish(
                 run_id, result.status, result.figures(), result.error, complete=result.complete
             )
+            leave()
             return tell_history(job.place, store, log.rows, result, emit)
     except RunError as failed:
         return result_of(plan, tally, time.monotonic() - began, failed)

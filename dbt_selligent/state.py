@@ -13,7 +13,7 @@ from typing import Any
 from dbt_selligent.columns import Columns, stored_columns
 from dbt_selligent.groups import SENT
 from dbt_selligent.ledger import RunLedger, settle
-from dbt_selligent.places import Identity, Place
+from dbt_selligent.places import Identity, Place, private_folder
 from dbt_selligent.staging import KEYLESS
 from dbt_selligent.stateview import (
     ADOPTED,
@@ -273,6 +273,23 @@ def open_settled(place: Place, temporary: Path) -> Iterator[StateView]:
             return
     with open_state(place.copy(temporary), temporary) as store:
         store.settle()
+        yield store
+
+
+@contextmanager
+def look_at(place: Place, folder: Path) -> Iterator[StateView | None]:
+    """The same under the state's lock, with files in ``folder`` meanwhile; None without a state.
+
+    Raises LockedError where another works on it, StateError.
+    """
+    if not place.exists():
+        yield None
+        return
+    with (
+        place.hold(),
+        private_folder(folder) as temporary,
+        open_settled(place, temporary) as store,
+    ):
         yield store
 
 

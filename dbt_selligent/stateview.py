@@ -15,7 +15,7 @@ from dbt_selligent.errors import StateError
 from dbt_selligent.ledger import entries
 from dbt_selligent.migrations import VERSION, missing, refuse_newer
 from dbt_selligent.places import Identity
-from dbt_selligent.tables import RUN, Tables, count, quoted_columns
+from dbt_selligent.tables import RUN, Tables, count, last_runs, quoted_columns
 from dbt_selligent.warehouse.macros import render_sql
 
 # Rows that are taken as sent, and never were: the table is there where there are some.
@@ -109,15 +109,13 @@ class StateView:
 
     def history(self, most: int = 10) -> list[dict[str, Any]]:
         """The last runs, newest first."""
-        text = self.tables.dialect.types["text"]
-        shown = ", ".join(
-            f"cast({name} as {text})" if family == "time" else name for name, family in RUN.items()
-        )
-        rows = self.tables.rows(
-            f"select {shown} from {self.tables.names['runs']} "
-            f"order by started_at desc limit {int(most)}"
-        )
-        return [_as_run(row) for row in rows]
+        query = last_runs(self.tables.dialect, self.tables.names["runs"], most)
+        return [as_run(row) for row in self.tables.rows(query)]
+
+    def unlike(self, identity: Identity) -> str:
+        """In what the state is not of this, in words; empty where it is, or is of nothing yet."""
+        noted = json.loads(self.tables.meta("identity") or "{}")
+        return ", ".join(differences(noted, identity)) if noted else ""
 
     def last_success(self) -> datetime | None:
         """When the run began, in UTC, that was the last to come to its end; None without one."""
@@ -221,7 +219,8 @@ def _shown(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _as_run(row: Sequence[Any]) -> dict[str, Any]:
+def as_run(row: Sequence[Any]) -> dict[str, Any]:
+    """A run, of its values as `last_runs` gives them."""
     found = dict(zip(RUN, row, strict=True))
     for name, family in RUN.items():
         if family == "time" and found[name] is not None:

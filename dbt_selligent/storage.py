@@ -10,10 +10,12 @@ from typing import Protocol
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.errors import ProfileError, StateError
+from dbt_selligent.filetold import FileMemories
 from dbt_selligent.places import Files, Place
 from dbt_selligent.profiles import Destination
 from dbt_selligent.settings import Settings
 from dbt_selligent.staging import Reader
+from dbt_selligent.told import Memories
 from dbt_selligent.warehouse.duckdb import open_warehouse
 from dbt_selligent.warehouse.profile import read_output
 
@@ -34,6 +36,9 @@ class Storage(Protocol):
 
     def named(self, destination: Destination, name: str) -> Place:
         """Where a state of any name is kept, which may be of no activation."""
+
+    def memories(self, destination: Destination) -> Memories:
+        """What was told of the activations of a destination."""
 
     def rehearse(self, destination: Destination) -> str:
         """Where the states of a destination are kept, to be told, having seen that they can be.
@@ -61,6 +66,10 @@ class FileStorage:
     def named(self, destination: Destination, name: str) -> Place:
         """Files in the destination's folder."""
         return Files.named(destination, name)
+
+    def memories(self, destination: Destination) -> Memories:
+        """A file in the destination's folder."""
+        return FileMemories(destination)
 
     def rehearse(self, destination: Destination) -> str:
         """A folder that can be written, or be made; raises StateError."""

@@ -192,6 +192,15 @@ def change_run(tables: Tables, condition: str, run: Mapping[str, object]) -> Non
     tables.run("change_runs", columns=list(RUN), values=values, condition=condition)
 
 
+def last_runs(dialect: Dialect, relation: str, most: int, where: str = "true") -> str:
+    """A query of runs in the columns of `RUN`, newest first, their times as texts."""
+    text = dialect.types["text"]
+    shown = ", ".join(
+        f"cast({name} as {text})" if family == "time" else name for name, family in RUN.items()
+    )
+    return f"select {shown} from {relation} where {where} order by started_at desc limit {most}"
+
+
 def in_sql(dialect: Dialect, value: object, family: str) -> str:
     """A value of the tool's own in SQL, typed."""
     if value is None:

@@ -1,24 +1,19 @@
-"""What was told of each activation to each address, kept beside the states of its destination.
+"""What was told of each activation to each address, and where that is kept.
 
-A file that cannot be read is as good as none: at worst, what holds is told once more.
+What cannot be read is as good as none: at worst, what holds is told once more.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
-from threading import Event
-from typing import Any
+from typing import Any, Protocol
 
 from dbt_selligent.conditions import KINDS, Told
-from dbt_selligent.locks import take_turn
-from dbt_selligent.profiles import Destination
 
-FILE = "warnings.json"
+# What a text that is damaged, or of another shape, raises on the way.
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -31,40 +26,53 @@ class Memory:
     complete: datetime | None = None
     told: Mapping[str, Told] = field(default_factory=dict)
 
-
-def recall(destination: Destination) -> dict[str, Memory]:
-    """What is remembered, by activation."""
-    return _read(destination.folder / FILE)
-
-
-def remember(
-    destination: Destination, change: Callable[[Mapping[str, Memory]], Mapping[str, Memory]]
-) -> None:
-    """Keeps what ``change`` makes of the newest memories, and all others; raises OSError.
-
-    Activations run side by side, in processes of their own: another may have told something since
-    they were last read.
-    """
-    path = destination.folder / FILE
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with take_turn(path.with_name(f"{FILE}.lock"), "the warnings", Event(), lambda _: None):
-        before = _read(path)
-        kept = {**before, **change(before)}
-        written = path.with_name(f"{FILE}.new")
-        written.touch(mode=0o600)
-        content = {name: asdict(memory) for name, memory in kept.items()}
-        written.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
-        written.replace(path)
+    def joined(self, other: Memory, told: Mapping[str, Told]) -> Memory:
+        """Joined with another one of the same activation, of which ``told`` was told."""
+        complete = max(filter(None, (self.complete, other.complete)), default=None)
+        return Memory(min(self.watched, other.watched), complete, told)
 
 
-def _read(path: Path) -> dict[str, Memory]:
-    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        content = json.loads(path.read_bytes())
-        return {str(name): _memory(found) for name, found in content.items()}
-    return {}
+# Makes new memories of those that there are, by activation: None of what is to be forgotten.
+Renew = Callable[[Mapping[str, Memory]], Mapping[str, Memory | None]]
 
 
-def _memory(found: dict[str, Any]) -> Memory:
+class Memories(Protocol):
+    """What is remembered of the activations of a destination, wherever it is kept."""
+
+    @property
+    def where(self) -> str:
+        """The place, to be told."""
+
+    def recall(self) -> dict[str, Memory]:
+        """What is remembered, by activation; raises RunError."""
+
+    def remember(self, renew: Renew) -> None:
+        """Keeps what ``renew`` makes of the newest memories, and all others; raises RunError.
+
+        Activations run side by side, in processes of their own: another may have told something
+        since they were last read.
+        """
+
+
+def carry_over(old: str, new: str) -> Renew:
+    """Gives what is remembered of an activation to that of its new name."""
+
+    def renew(kept: Mapping[str, Memory]) -> dict[str, Memory | None]:
+        if old not in kept:
+            return {}
+        before = kept[old]
+        after = kept.get(new, before)
+        told = {
+            address: {**before.told.get(address, {}), **after.told.get(address, {})}
+            for address in {**before.told, **after.told}
+        }
+        return {old: None, new: before.joined(after, told)}
+
+    return renew
+
+
+def read_memory(found: dict[str, Any]) -> Memory:
+    """A memory as it was written; raises one of `UNREADABLE`."""
     complete = found["complete"]
     told: dict[str, Told] = {
         str(address): {kind: str(since[kind]) for kind in KINDS if kind in since}

@@ -6,13 +6,13 @@ What changes a state is told first, and done only where it is asked for.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.catalog import read_catalog
-from dbt_selligent.errors import ConfigurationError, StateError, nearest
+from dbt_selligent.errors import ConfigurationError, RunError, StateError, nearest
 from dbt_selligent.jobs import Job, make_jobs, open_reader, state_folders
 from dbt_selligent.kept import Kept, describe
 from dbt_selligent.places import Identity, Place, private_folder
@@ -24,6 +24,7 @@ from dbt_selligent.settings import Settings
 from dbt_selligent.state import open_state
 from dbt_selligent.stateview import differences
 from dbt_selligent.storage import Storage, open_storage
+from dbt_selligent.told import carry_over
 
 AGAIN = "run it again with --yes to do it"
 
@@ -81,6 +82,7 @@ def rename(settings: Settings, old: str, new: str, *, yes: bool) -> Change:
         )
     activation = activations[new]
     destination = _destination(settings, activation)
+    notes: list[str] = []
     with open_storage(settings) as storage:
         place = _existing(storage, destination, old)
         target = storage.place(activation, destination)
@@ -101,9 +103,16 @@ def rename(settings: Settings, old: str, new: str, *, yes: bool) -> Change:
                 with open_state(place, temporary) as store:
                     store.settle()
                 place.rename(target)
+                with _noting(notes, f"its history stays under {old}"):
+                    place.hand_over(target, temporary)
+                with _noting(notes, f"what warnings told of it stays under {old}"):
+                    memories = storage.memories(destination)
+                    if old in memories.recall():
+                        memories.remember(carry_over(old, new))
     does = "is" if yes else "would be"
     said = f"{old} at {destination.name}: {kept.figures}: {does} the state of {new}"
-    return Change(said, yes, _unlike(kept, Identity.of(activation, destination)))
+    notes += _unlike(kept, Identity.of(activation, destination))
+    return Change(said, yes, tuple(notes))
 
 
 def adopt(settings: Settings, *, yes: bool) -> tuple[Change, ...]:
@@ -136,14 +145,29 @@ def adopt(settings: Settings, *, yes: bool) -> tuple[Change, ...]:
             notes = catalog.notes(job.activation)
             made = plan_job(settings, reader, job, where, temporary, notes=notes, keep=yes)
             planned.append((job, made))
-        for job, made in planned if yes else ():
-            take_over(job, made, temporary)
-            with open_state(job.place, temporary) as store:
-                store.adopt(uuid.uuid4().hex, settings.target, made.columns)
-    return tuple(_adopted(job, made, yes) for job, made in planned)
+        changes = []
+        for job, made in planned:
+            noted = [*made.notes]
+            if yes:
+                take_over(job, made, temporary)
+                with open_state(job.place, temporary) as store:
+                    store.adopt(uuid.uuid4().hex, settings.target, made.columns)
+                    with _noting(noted, "the history is not told"):
+                        job.place.tell(store.tables, ())
+            changes.append(_adopted(job, made, noted, yes))
+    return tuple(changes)
 
 
-def _adopted(job: Job, made: Plan, yes: bool) -> Change:
+@contextmanager
+def _noting(notes: list[str], what: str) -> Iterator[None]:
+    """Of copies, on which nothing hangs: that they could not be written is no more than noted."""
+    try:
+        yield
+    except RunError as wrong:
+        notes.append(f"{what}: {wrong.message}")
+
+
+def _adopted(job: Job, made: Plan, notes: Sequence[str], yes: bool) -> Change:
     counts = made.counts
     invalid = f" ({counts.invalid:,} are invalid)" if counts.invalid else ""
     does = "are" if yes else "would be"
@@ -152,7 +176,7 @@ def _adopted(job: Job, made: Plan, yes: bool) -> Change:
         f"{invalid} {does} taken as sent to list {job.activation.list}; none of them was, and none "
         "is deleted there before it is. `dbt-selligent verify` tells where they differ",
         yes,
-        tuple(made.notes),
+        tuple(notes),
     )
 
 

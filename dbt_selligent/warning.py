@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
@@ -10,13 +11,20 @@ from itertools import groupby
 from dbt_selligent.activation import Activation
 from dbt_selligent.addresses import Address, addresses_of, deliver
 from dbt_selligent.conditions import Kind, Seen, Told, change
-from dbt_selligent.errors import ActivationFaults, ConfigurationError, DbtSelligentError
+from dbt_selligent.errors import (
+    ActivationFaults,
+    ConfigurationError,
+    DbtSelligentError,
+    RunError,
+)
 from dbt_selligent.events import Emit, Untold
+from dbt_selligent.filetold import FileMemories
 from dbt_selligent.message import News, compose, when
 from dbt_selligent.profiles import Destination
 from dbt_selligent.results import ActivationResult, failure_of
 from dbt_selligent.settings import Settings
-from dbt_selligent.told import FILE, Memory, recall, remember
+from dbt_selligent.storage import open_storage
+from dbt_selligent.told import Memories, Memory
 
 OF_A_RUN: frozenset[Kind] = frozenset(("failed", "guard", "rejected"))
 
@@ -50,11 +58,18 @@ def warn(
     wanting = [each for each in activations if each.warnings]
     by_id = {result.unique_id: result for result in results}
     wanting.sort(key=lambda each: (each.destination, each.name))
-    for name, some in groupby(wanting, lambda each: each.destination):
-        destination = settings.destination_named(name)
-        if destination.notify:
-            looked = _look_at(destination, list(some), by_id, moment)
-            _tell(destination, looked, moment, emit)
+    told = [
+        (destination, list(some))
+        for name, some in groupby(wanting, lambda each: each.destination)
+        if (destination := settings.destination_named(name)).notify
+    ]
+    if not told:
+        return
+    with _memories(settings) as memories_of:
+        for destination, some in told:
+            memories = memories_of(destination)
+            looked = _look_at(memories, some, by_id, moment)
+            _tell(destination, memories, looked, moment, emit)
 
 
 def failures_of(
@@ -81,17 +96,29 @@ def _own(activation: Activation, error: DbtSelligentError) -> DbtSelligentError:
     return ConfigurationError(said, "run `dbt-selligent validate`")
 
 
+@contextmanager
+def _memories(settings: Settings) -> Iterator[Callable[[Destination], Memories]]:
+    """What was told of a destination, for a while."""
+    with ExitStack() as stack:
+        memories_of: Callable[[Destination], Memories] = FileMemories
+        with suppress(DbtSelligentError):  # that it cannot be opened may be what is to be told
+            memories_of = stack.enter_context(open_storage(settings)).memories
+        yield memories_of
+
+
 def _look_at(
-    destination: Destination,
+    memories: Memories,
     activations: Sequence[Activation],
     results: dict[str, ActivationResult],
     moment: Moment,
 ) -> list[_Look]:
-    memories = recall(destination)
+    kept: Mapping[str, Memory] = {}
+    with suppress(RunError):  # at worst, what holds is told once more
+        kept = memories.recall()
     looked = []
     for each in activations:
         result = results.get(each.unique_id)
-        memory = memories.get(each.name, Memory(moment.now))
+        memory = kept.get(each.name, Memory(moment.now))
         if result and result.complete:
             memory = replace(memory, complete=moment.started)
         looked.append(_Look(each, result, memory, _judge(each, result, memory, moment.now)))
@@ -119,7 +146,13 @@ def _judge(
     return Seen(frozenset(judged), frozenset(holding))
 
 
-def _tell(destination: Destination, looked: Sequence[_Look], moment: Moment, emit: Emit) -> None:
+def _tell(
+    destination: Destination,
+    memories: Memories,
+    looked: Sequence[_Look],
+    moment: Moment,
+    emit: Emit,
+) -> None:
     now = moment.now.isoformat()
     addresses = addresses_of(destination)
     changes = {
@@ -152,10 +185,9 @@ def _tell(destination: Destination, looked: Sequence[_Look], moment: Moment, emi
         others = {kind: since for kind, since in before.items() if kind not in judged}
         return others | {kind: at for kind, at in made.after.items() if kind in judged}
 
-    def renew(kept: Mapping[str, Memory]) -> dict[str, Memory]:
+    def renew(kept: Mapping[str, Memory]) -> dict[str, Memory | None]:
         return {
-            look.activation.name: _renewed(
-                look.memory,
+            look.activation.name: look.memory.joined(
                 kept.get(look.activation.name, Memory(moment.now)),
                 {
                     address.key: told_to(address, look, _told(kept, look, address))
@@ -166,18 +198,12 @@ def _tell(destination: Destination, looked: Sequence[_Look], moment: Moment, emi
         }
 
     try:
-        remember(destination, renew)
-    except OSError as error:
-        said = f"what was told cannot be kept, and will be told again: {error.strerror}"
-        emit(Untold(destination.name, FILE, said))
+        memories.remember(renew)
+    except RunError as error:
+        said = f"what was told cannot be kept, and may be told again: {error.message}"
+        emit(Untold(destination.name, memories.where, said))
 
 
 def _told(kept: Mapping[str, Memory], look: _Look, address: Address) -> Told:
     memory = kept.get(look.activation.name)
     return memory.told.get(address.key, {}) if memory else {}
-
-
-def _renewed(seen: Memory, kept: Memory, told: Mapping[str, Told]) -> Memory:
-    """The memory of a run, and what another run has kept since it looked."""
-    complete = max(filter(None, (seen.complete, kept.complete)), default=None)
-    return Memory(min(seen.watched, kept.watched), complete, told)

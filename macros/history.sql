@@ -2,7 +2,8 @@
   The history: tables that users' SQL reads, and a dbt source points at; nothing that the tool does
   hangs on them. Each has rows of all activations, and those of one are told after each of its runs.
   `owner` is its destination and its name, as quoted strings; `columns` maps the names of a table's
-  columns, which are those of its queries too, to families of types.
+  columns, which are those of its queries too, to families of types. What was told to addresses of warnings
+  is in such a table too.
 #}
 
 {% macro selligent_create_history(target, columns, types) %}
@@ -62,6 +63,43 @@ delete from {{ target }} where destination = {{ owner[0] }} and activation = {{ 
 
 {% macro spark__selligent_untell(target, owner) %}
 alter table {{ target }} drop if exists partition ({{ selligent_partition(owner) }});
+{% endmacro %}
+
+{# One row if an activation has any of which the condition is true. #}
+{% macro selligent_owned(target, owner, condition) %}
+select 1 as one from {{ target }} where destination = {{ owner[0] }} and activation = {{ owner[1] }}{{ ' and ' ~ condition if condition }} limit 1
+{% endmacro %}
+
+{# Of the rows of an activation, those stay of which the condition `kept` is true; `passing` is a table for what is between. #}
+{% macro selligent_prune(target, columns, owner, kept, passing) %}
+  {{- adapter.dispatch('selligent_prune', 'dbt_selligent')(target, columns, owner, kept, passing) -}}
+{% endmacro %}
+
+{% macro default__selligent_prune(target, columns, owner, kept, passing) %}
+delete from {{ target }} where destination = {{ owner[0] }} and activation = {{ owner[1] }} and not ({{ kept }});
+{% endmacro %}
+
+{# A table that is read cannot be written over. If it breaks off, the next one drops what is left. #}
+{% macro spark__selligent_prune(target, columns, owner, kept, passing) %}
+drop table if exists {{ passing }};
+create table {{ passing }}{{ selligent_format() }} as
+select {{ columns | join(', ') }} from {{ target }} where destination = {{ owner[0] }} and activation = {{ owner[1] }} and {{ kept }};
+{{ spark__selligent_retell(target, columns, owner, 'select * from ' ~ passing) }}
+drop table {{ passing }};
+{% endmacro %}
+
+{# The rows of an activation, which has some, are those of another, `to`, which has none. #}
+{% macro selligent_hand_over(target, owner, to) %}
+  {{- adapter.dispatch('selligent_hand_over', 'dbt_selligent')(target, owner, to) -}}
+{% endmacro %}
+
+{% macro default__selligent_hand_over(target, owner, to) %}
+update {{ target }} set destination = {{ to[0] }}, activation = {{ to[1] }}
+where destination = {{ owner[0] }} and activation = {{ owner[1] }};
+{% endmacro %}
+
+{% macro spark__selligent_hand_over(target, owner, to) %}
+alter table {{ target }} partition ({{ selligent_partition(owner) }}) rename to partition ({{ selligent_partition(to) }});
 {% endmacro %}
 
 {% macro selligent_partition(owner) -%} destination = {{ owner[0] }}, activation = {{ owner[1] }} {%- endmacro %}

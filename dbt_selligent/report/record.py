@@ -10,11 +10,10 @@ from typing import Any
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.errors import LockedError, RunError
-from dbt_selligent.places import private_folder
 from dbt_selligent.reasons import Reason, read_reasons
 from dbt_selligent.results import RESULTS_FILE, RESULTS_VERSION
 from dbt_selligent.settings import Settings
-from dbt_selligent.state import open_settled
+from dbt_selligent.state import look_at
 from dbt_selligent.stateview import CUT_OFF, StateView
 from dbt_selligent.storage import Storage, open_storage
 
@@ -96,15 +95,8 @@ def _look_at(settings: Settings, storage: Storage, activation: Activation) -> Re
         segment=activation.segment,
     )
     try:
-        place = storage.place(activation, destination)
-        if not place.exists():
-            return empty
-        with (
-            place.hold(),
-            private_folder(destination.state) as temporary,
-            open_settled(place, temporary) as store,
-        ):
-            return _read(store, empty)
+        with look_at(storage.place(activation, destination), destination.state) as store:
+            return _read(store, empty) if store else empty
     except LockedError as locked:
         return replace(empty, busy=locked.message)
     except RunError as wrong:

@@ -8,7 +8,7 @@ import threading
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import duckdb
@@ -93,20 +93,19 @@ class SchemaPlace(ABC):
             self.schema.look()
             yield
 
-    @contextmanager
     def hold_list(
         self, name: str, stop: threading.Event, waits: Callable[[str], None]
-    ) -> Iterator[None]:
+    ) -> AbstractContextManager[None]:
         """The lock of the list ``name``, as soon as it is free.
 
         ``waits`` is told who has it; raises LockedError where it is told to ``stop`` before.
         """
-        try:
-            with self._leases.take_turn(self._list, f"list {name}", stop, waits):
-                yield
-        finally:
-            if threading.current_thread() is not threading.main_thread():
-                self.schema.warehouse.release()  # the thread's own
+        return self._leases.take_turn(self._list, f"list {name}", stop, waits)
+
+    def release(self) -> None:
+        """Closes the thread's own connection."""
+        if threading.current_thread() is not threading.main_thread():
+            self.schema.warehouse.release()
 
     def check(self) -> None:
         """Raises StateError where the lock was lost, or that of the list."""
@@ -158,6 +157,10 @@ class SchemaPlace(ABC):
         """Tells it to tables beside the states'; raises RunError."""
         self._history.tell(tables, batches)
 
+    def told_runs(self, most: int, temporary: Path) -> Sequence[Row]:
+        """Those of a table; raises RunError."""
+        return self._history.last_runs(most)
+
     def forget(self) -> None:
         """Registers its tables as nobody's, and drops them."""
         self._history.forget()
@@ -173,7 +176,11 @@ class SchemaPlace(ABC):
         self.check()
         to._register(to.name, self.prefix)
         self._leases.look(self._key)
-        self._history.leave()
+
+    def hand_over(self, to: Place, temporary: Path) -> None:
+        """Its rows are the other's; raises RunError."""
+        assert isinstance(to, SchemaPlace)  # noqa: S101
+        self._history.hand_over(to._history)
 
     @property
     def _history(self) -> SchemaHistory:

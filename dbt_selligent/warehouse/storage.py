@@ -8,11 +8,13 @@ from pathlib import Path
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.errors import WarehouseError
+from dbt_selligent.filetold import BackedMemories, FileMemories
 from dbt_selligent.naming import list_key
 from dbt_selligent.places import Place
 from dbt_selligent.profiles import Destination
 from dbt_selligent.settings import Settings
 from dbt_selligent.staging import Reader
+from dbt_selligent.told import Memories
 from dbt_selligent.warehouse.adapter import Warehouse
 from dbt_selligent.warehouse.inplace import TransactionalPlace
 from dbt_selligent.warehouse.leases import Leases
@@ -20,6 +22,7 @@ from dbt_selligent.warehouse.macros import render_sql
 from dbt_selligent.warehouse.places import SchemaPlace
 from dbt_selligent.warehouse.reader import AdapterReader
 from dbt_selligent.warehouse.schema import Schema
+from dbt_selligent.warehouse.told import SchemaMemories
 from dbt_selligent.warehouse.versions import VersionedPlace
 
 
@@ -49,6 +52,12 @@ class AdapterStorage:
     def named(self, destination: Destination, name: str) -> Place:
         """Tables of the schema."""
         return self._place(destination, name, "")
+
+    def memories(self, destination: Destination) -> Memories:
+        """A table of the schema; a file, as long as that cannot be reached."""
+        schema = self._schema_of(destination)
+        place = SchemaMemories(schema, self._schemas[schema.name][1], destination.name)
+        return BackedMemories(place, FileMemories(destination))
 
     def close(self) -> None:
         """Lets go of locks and connections."""

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 
 from contract.house import STATE_SCHEMA
-from contract.world import ANN, BEN, CAT, World, crm
-from dbt_selligent.errors import StateError
+from contract.world import ANN, BEN, CAT, CROWD, World, crm
+from dbt_selligent import historytables
+from dbt_selligent.errors import LockedError, StateError
+from dbt_selligent.filehistory import FileHistory
 from dbt_selligent.historytables import BATCHES, HISTORY, REJECTED, RUNS
-from dbt_selligent.upkeep import rename, reset
+from dbt_selligent.selection import list_activations
+from dbt_selligent.storage import open_storage
+from dbt_selligent.upkeep import adopt, rename, reset
 from dbt_selligent.warehouse.dialects import dialect_of
+from dbt_selligent.warehouse.history import DAYS_TO_SPARE, SchemaHistory
 from dbt_selligent.warehouse.macros import literal, render_sql
+from dbt_selligent.warehouse.places import SchemaPlace
 
 Told = list[tuple[Any, ...]]
 
@@ -112,13 +121,54 @@ def test_what_is_told_is_of_each_activation(world: World) -> None:
     assert len(told(world, RUNS, "1")) == 2
 
 
-def test_runs_go_with_a_state_that_is_renamed(world: World) -> None:
+def test_the_history_goes_with_a_state_that_is_renamed(world: World) -> None:
+    world.sandbox.faults([f"load:reject:MAIL={BEN[1]}"])
+    world.customers(ANN, BEN)
+    assert world.sync_one().status == "rows refused"
+    before = {table: told(world, table, ", ".join(HISTORY[table])) for table in HISTORY}
+    world.declare(crm("people"))
+    renamed = rename(world.settings(), "crm", "people", yes=True)
+    assert (renamed.done, renamed.notes) == (True, ())
+    for table, columns in HISTORY.items():
+        assert told(world, table, ", ".join(columns)) == before[table] != []
+        assert told(world, table, "distinct destination, activation") == [("dev", "people")]
+    world.sandbox.faults([])
+    world.in_step("people", retry_rejected=True)
+    assert told(world, RUNS, "activation, status", "started_at") == [
+        ("people", "rows refused"),
+        ("people", "in step"),
+    ]
+    batches = told(world, BATCHES, "activation")
+    assert (len(batches), {*batches}) == (len(before[BATCHES]) + 1, {("people",)})
+    assert told(world, REJECTED, "1") == []
+
+
+def test_what_is_adopted_is_told(world: World) -> None:
+    world.customers(ANN)
+    [done] = adopt(world.settings(select=("crm",)), yes=True)
+    assert not [note for note in done.notes if "history" in note]
+    assert told(world, RUNS, "status, dbt_target") == [("adopted", "dev")]
+
+
+def test_a_history_that_cannot_be_given_over_is_noted_and_the_state_renamed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise StateError("no room", "")
+
     world.begun(ANN)
     world.declare(crm("people"))
-    rename(world.settings(), "crm", "people", yes=True)
-    world.settled("people")
-    assert told(world, RUNS, "activation") == [("people",), ("people",)]
-    assert told(world, BATCHES, "activation") == [("crm",)]
+    for history in (FileHistory, SchemaHistory):
+        monkeypatch.setattr(history, "hand_over", broken)
+    renamed = rename(world.settings(), "crm", "people", yes=True)
+    assert (renamed.done, renamed.notes) == (True, ("its history stays under crm: no room",))
+    assert world.kept("people").confirmed == 1
+    monkeypatch.undo()
+    for table in (FileHistory, SchemaHistory):
+        monkeypatch.setattr(table, "tell", broken)
+    reset(world.settings(), "people", yes=True)
+    [done] = adopt(world.settings(select=("people",)), yes=True)
+    assert (done.done, done.notes[-1]) == (True, "the history is not told: no room")
 
 
 def test_that_it_cannot_be_told_is_no_fault_of_the_sync(
@@ -136,3 +186,55 @@ def test_that_it_cannot_be_told_is_no_fault_of_the_sync(
     monkeypatch.undo()
     world.settled()
     assert len(told(world, RUNS, "run_id")) == 2
+
+
+def test_batches_are_kept_for_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sent(name: str) -> list[int]:
+        world.customers((1, f"{name}@acme.example", None, None, None), *CROWD)
+        world.in_step()
+        return [rows for (rows,) in told(world, BATCHES, "row_count", "answered_at")]
+
+    assert sent("ann") == [31]
+    assert sent("ben") == [31, 1]
+    monkeypatch.setattr(historytables, "MOST_DAYS", -1 - DAYS_TO_SPARE)  # all is as old as that
+    assert sent("cat") == [1]
+    monkeypatch.undo()
+    assert sent("dan") == [1, 1]
+    assert len(told(world, RUNS, "1")) == 4
+    with open_storage(world.settings()) as storage:
+        place = storage.named(world.settings().destination_named(), "crm")
+        if isinstance(place, SchemaPlace):
+            assert place.schema.tables("selligent_kept_") == []
+
+
+def test_nobody_waits_for_a_list_while_the_history_is_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, at_once = world.settings(), threading.Event()
+    at_once.set()
+    free: list[tuple[bool, bool]] = []
+
+    def is_free(lock: AbstractContextManager[None]) -> bool:
+        try:
+            with lock:
+                return True
+        except LockedError:
+            return False
+
+    def watched(tell: Callable[..., None]) -> Callable[..., None]:
+        def told(*given: Any) -> None:
+            with open_storage(settings) as storage:
+                [activation] = list_activations(world.settings(select=("crm",)))
+                place = storage.place(activation, settings.destination_named())
+                turn = place.hold_list("CUSTOMERS", at_once, lambda _: None)
+                free.append((is_free(turn), is_free(place.hold())))
+            tell(*given)
+
+        return told
+
+    for history in (FileHistory, SchemaHistory):
+        monkeypatch.setattr(history, "tell", watched(history.tell))
+    world.begun(ANN)
+    assert free == [(True, False)]
+    assert told(world, RUNS, "status") == [("in step",)]
+    world.settled()

@@ -11,9 +11,12 @@ import pytest
 from contract.house import STATE_SCHEMA
 from contract.world import ANN, BEN, CAT, CROWD, KEYS, WHOLE, World, calls, counted, crm
 from dbt_selligent.errors import RunError, StateError, WarehouseError
+from dbt_selligent.filehistory import FileHistory
 from dbt_selligent.kept import show
+from dbt_selligent.storage import open_storage
 from dbt_selligent.upkeep import adopt, rename, reset
 from dbt_selligent.warehouse.adapter import Warehouse
+from dbt_selligent.warehouse.history import SchemaHistory
 
 
 def test_a_state_is_shown_and_forgotten(world: World) -> None:
@@ -111,6 +114,38 @@ def test_verify_finds_what_differs_and_repair_has_it_sent_again(world: World) ->
     assert world.members() == [row[0] for row in sorted(rows)]
     assert world.verified().status == "in step"
     world.settled()
+
+
+def test_status_tells_earlier_runs_while_another_works_on_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.begun(ANN)
+    world.customers()
+    assert world.sync_one().status == "failed"
+    known = world.history()
+    dev = world.settings().destination_named()
+    with open_storage(world.settings()) as storage, storage.named(dev, "crm").hold():
+        found = world.history()
+        assert "crm is in use" in (found.under_way or "")
+        assert found.runs == known.runs != ()
+        said = [line for line in known.lines() if "UTC" in line or "has no rows" in line]
+        assert found.lines() == [known.lines()[0], f"  {found.under_way}", *said]
+        for history in (FileHistory, SchemaHistory):
+            monkeypatch.setattr(history, "last_runs", _broken)
+        assert world.history().lines() == found.lines()[:2]
+
+
+def _broken(*_: object) -> None:
+    raise StateError("damaged")
+
+
+def test_status_tells_the_list_of_the_state_where_it_is_another(world: World) -> None:
+    world.begun(ANN)
+    assert (world.history().list, world.history().anew) == ("CUSTOMERS", "")
+    world.declare(crm(list="OTHERS"))
+    head, _, anew, *_ = world.history().lines()
+    assert head == "crm: list CUSTOMERS at dev"
+    assert anew == "  the next sync starts anew: list from CUSTOMERS to OTHERS"
 
 
 def test_guards_stop_before_the_first_request_and_leave_the_state_as_it_was(world: World) -> None:

@@ -342,6 +342,16 @@ def test_what_is_no_warning_is_told_with_the_nearest(value: object, said: str) -
     assert read_one({"warnings": value}) == [("warnings", said, "")]
 
 
+def test_all_that_is_no_warning_is_told_at_once_each_once() -> None:
+    given = ["faild", {"stale": "1h"}, {"stale": 26}, "faild", "stale"]
+    assert [problem for _, problem, _ in read_one({"warnings": given})] == [
+        "'faild' is no condition; did you mean failed?",
+        "stale must be a duration, like 90m, 26h or 3d",
+        "stale needs a duration, like {stale: 26h}",
+        "stale stands twice",
+    ]
+
+
 def test_the_warnings_of_an_activation() -> None:
     given = ["recovered", "failed", {"stale": "26h"}]
     wanted = made({"warnings": given}).warnings

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from dbt_selligent.conditions import Told
+from dbt_selligent.errors import StateError, WarehouseError
+from dbt_selligent.filetold import FILE, BackedMemories, FileMemories
 from dbt_selligent.profiles import Destination, Secret
-from dbt_selligent.told import FILE, Memory, recall, remember
+from dbt_selligent.told import Memory, Renew, carry_over
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=timezone.utc)
 FULL = Memory(NOON, NOON, {"1 json": {"failed": NOON.isoformat()}, "2 mailtos": {}})
@@ -25,12 +28,12 @@ def destination(tmp_path: Path) -> Destination:
 
 
 def test_what_is_remembered_is_recalled(destination: Destination) -> None:
-    assert recall(destination) == {}
+    assert FileMemories(destination).recall() == {}
 
-    remember(destination, lambda _: {"crm": FULL})
-    remember(destination, lambda _: {"orders": Memory(NOON)})
+    FileMemories(destination).remember(lambda _: {"crm": FULL})
+    FileMemories(destination).remember(lambda _: {"orders": Memory(NOON)})
 
-    assert recall(destination) == {"crm": FULL, "orders": Memory(NOON)}
+    assert FileMemories(destination).recall() == {"crm": FULL, "orders": Memory(NOON)}
     assert sorted(path.name for path in destination.folder.iterdir()) == [FILE, f"{FILE}.lock"]
     assert (destination.folder / FILE).stat().st_mode & 0o777 == 0o600
 
@@ -54,9 +57,9 @@ def test_a_file_that_cannot_be_read_is_as_good_as_none(destination: Destination,
     destination.folder.mkdir(parents=True)
     (destination.folder / FILE).write_bytes(text.encode("utf-8", "surrogatepass"))
 
-    assert recall(destination) == {}
-    remember(destination, lambda _: {"crm": FULL})
-    assert recall(destination) == {"crm": FULL}
+    assert FileMemories(destination).recall() == {}
+    FileMemories(destination).remember(lambda _: {"crm": FULL})
+    assert FileMemories(destination).recall() == {"crm": FULL}
 
 
 def test_a_condition_of_another_version_is_not_recalled(destination: Destination) -> None:
@@ -66,7 +69,7 @@ def test_a_condition_of_another_version_is_not_recalled(destination: Destination
         '"told": {"1 json": {"slow": "2026-05-01T12:00:00+00:00"}}}}'
     )
 
-    assert recall(destination) == {"crm": Memory(NOON, None, {"1 json": {}})}
+    assert FileMemories(destination).recall() == {"crm": Memory(NOON, None, {"1 json": {}})}
 
 
 def one(name: str, _: Mapping[str, Memory]) -> dict[str, Memory]:
@@ -74,24 +77,110 @@ def one(name: str, _: Mapping[str, Memory]) -> dict[str, Memory]:
 
 
 def test_what_is_kept_is_made_of_what_was_kept_last(destination: Destination) -> None:
-    remember(destination, lambda _: {"crm": Memory(NOON)})
+    FileMemories(destination).remember(lambda _: {"crm": Memory(NOON)})
 
     def renew(kept: Mapping[str, Memory]) -> dict[str, Memory]:
         assert kept == {"crm": Memory(NOON)}
         return {"crm": FULL}
 
-    remember(destination, renew)
-    assert recall(destination) == {"crm": FULL}
+    FileMemories(destination).remember(renew)
+    assert FileMemories(destination).recall() == {"crm": FULL}
 
 
 def test_side_by_side_nothing_is_lost(destination: Destination) -> None:
     names = [f"a{number}" for number in range(8)]
     threads = [
-        threading.Thread(target=remember, args=(destination, partial(one, name))) for name in names
+        threading.Thread(target=FileMemories(destination).remember, args=(partial(one, name),))
+        for name in names
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    assert recall(destination) == dict.fromkeys(names, FULL)
+    assert FileMemories(destination).recall() == dict.fromkeys(names, FULL)
+
+
+class Place:
+    """Another place, which may be out of reach."""
+
+    where = "elsewhere"
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Memory] = {}
+        self.lost = False
+
+    def recall(self) -> dict[str, Memory]:
+        self._reach()
+        return dict(self.kept)
+
+    def remember(self, renew: Renew) -> None:
+        self._reach()
+        renewed = renew(self.kept)
+        kept = {**self.kept, **renewed}
+        self.kept = {name: memory for name, memory in kept.items() if memory}
+
+    def _reach(self) -> None:
+        if self.lost:
+            raise WarehouseError("no answer")
+
+
+def test_what_cannot_be_kept_elsewhere_is_in_the_file_until_it_can(
+    destination: Destination,
+) -> None:
+    place, file = Place(), FileMemories(destination)
+
+    def memories() -> BackedMemories:
+        return BackedMemories(place, file)
+
+    memories().remember(lambda _: {"crm": FULL, "orders": Memory(NOON)})
+    assert (file.exists(), place.kept) == (False, {"crm": FULL, "orders": Memory(NOON)})
+
+    place.lost = True
+    said = f"no answer; {FILE}, on this machine, has it meanwhile"
+    for read_before in (True, False):
+        found = memories()
+        assert not read_before or found.recall() == file.recall()
+        with pytest.raises(StateError, match=said):
+            found.remember(lambda _: {"crm": Memory(NOON)})
+        assert file.recall() == {"crm": Memory(NOON)}
+
+    place.lost = False
+    assert memories().recall() == {"crm": Memory(NOON), "orders": Memory(NOON)}
+    memories().remember(lambda kept: {"mails": kept["crm"]})
+    assert place.kept == dict.fromkeys(("crm", "orders", "mails"), Memory(NOON))
+    assert not file.exists()
+
+
+def test_what_was_read_counts_where_it_cannot_be_written(destination: Destination) -> None:
+    place = Place()
+    place.kept = {"crm": FULL}
+    memories = BackedMemories(place, FileMemories(destination))
+    assert memories.recall() == {"crm": FULL}
+    place.lost = True
+    with pytest.raises(StateError):
+        memories.remember(lambda kept: {"crm": kept["crm"]})
+    assert FileMemories(destination).recall() == {"crm": FULL}
+
+
+def test_what_was_told_under_two_names_is_told_of_the_new_one(destination: Destination) -> None:
+    later = NOON.replace(hour=13)
+    memories = FileMemories(destination)
+    memories.remember(carry_over("crm", "people"))
+    assert memories.recall() == {}
+
+    memories.remember(lambda _: {"crm": FULL, "mails": FULL})
+    memories.remember(carry_over("crm", "people"))
+    assert memories.recall() == {"people": FULL, "mails": FULL}
+
+    since = later.isoformat()
+    memories.remember(
+        lambda _: {"people": Memory(later, None, {"1 json": {"guard": since}, "3 slack": {}})}
+    )
+    memories.remember(carry_over("mails", "people"))
+    told: dict[str, Told] = {
+        "1 json": {"failed": NOON.isoformat(), "guard": since},
+        "2 mailtos": {},
+        "3 slack": {},
+    }
+    assert memories.recall() == {"people": Memory(NOON, NOON, told)}

@@ -330,6 +330,9 @@ def _arguments(engine: str) -> dict[str, dict[str, Any]]:
         "retell": {**told, "query": f"select * from {model}"},
         "tell": {**told, "query": f"select * from {model}"},
         "untell": {"target": relation, "owner": told["owner"]},
+        "owned": {"target": relation, "owner": told["owner"], "condition": f"answered_at < {seen}"},
+        "prune": {**told, "kept": f"answered_at >= {seen}", "passing": verdicts},
+        "hand_over": {"target": relation, "owner": told["owner"], "to": told["owner"][::-1]},
         "runs": {"relation": relation},
     }  # fmt: skip
 

@@ -19,7 +19,7 @@ from .dialect_rules import faults
 from .statements import ENGINES, GOLDEN, Versions, statements
 
 # Of the history, which is no state: what is told anew is changed in place.
-TOLD = ("retell", "untell")
+TOLD = ("retell", "untell", "prune", "hand_over")
 RENDERED = {engine: statements(engine) for engine in ENGINES}
 EACH = [(engine, name) for engine, there in RENDERED.items() for name in there]
 # What is run in the tool's own DuckDB, where there are transactions over tables alone, or on Spark.

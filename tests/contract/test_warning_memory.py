@@ -1,0 +1,142 @@
+"""What was told is remembered beside the states, of every engine: in its schema, if it has one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from functional.inboxes import Inbox, webhook
+
+from contract.house import STATE_SCHEMA
+from contract.world import ANN, World, crm
+from dbt_selligent.errors import WarehouseError
+from dbt_selligent.filetold import FILE
+from dbt_selligent.profiles import Destination
+from dbt_selligent.storage import open_storage
+from dbt_selligent.told import Memory
+from dbt_selligent.upkeep import rename
+from dbt_selligent.warehouse.schema import Schema
+
+WARNINGS = ["failed", "recovered", {"stale": "26h"}]
+NOON = datetime(2026, 5, 1, 12, tzinfo=timezone.utc)
+
+
+@pytest.fixture
+def inbox() -> Iterator[Inbox]:
+    with webhook() as inbox:
+        yield inbox
+
+
+@pytest.fixture
+def warned(world: World, inbox: Inbox) -> World:
+    """A shop that is warned of crm, which fails where its model is empty."""
+    world.profile(notify=inbox.address)
+    world.declare(crm(warnings=WARNINGS, guard={"max_changed": "100%"}))
+    return world
+
+
+def elsewhere(world: World) -> None:
+    """The next run is on another machine, which has no more than the project and the warehouse.
+
+    Where states are files, these are what is brought along.
+    """
+    if world.house.name != "duckdb":
+        shutil.rmtree(world.state)
+
+
+def failed_then_well(world: World, inbox: Inbox) -> list[list[str]]:
+    told = []
+    for fault in ([], ["load:401"], ["load:401"], []):
+        world.sandbox.faults(fault)
+        world.sync(full_refresh=bool(fault))
+        told.append(inbox.titles())
+        elsewhere(world)
+    return told
+
+
+def test_a_change_is_told_once_by_runners_that_are_thrown_away(warned: World, inbox: Inbox) -> None:
+    warned.customers(ANN)
+    assert failed_then_well(warned, inbox) == [
+        [],
+        ["dbt-selligent: crm failed (dev)"],
+        [],
+        ["dbt-selligent: crm recovered (dev)"],
+    ]
+    if warned.house.name != "duckdb":
+        [(name, text)] = warned.house.read(
+            f"select activation, memory from {warned.house.quote(STATE_SCHEMA)}.selligent_warnings"
+        )
+        assert (name, json.loads(text)["told"]) == ("crm", {"1 json": {}})
+
+
+def test_what_was_told_goes_with_a_state_that_is_renamed(warned: World, inbox: Inbox) -> None:
+    warned.customers(ANN)
+    warned.in_step()
+    warned.sandbox.faults(["load:401"])
+    assert warned.sync(full_refresh=True).results[0].status == "failed"
+    warned.declare(crm("people", warnings=WARNINGS))
+    assert rename(warned.settings(), "crm", "people", yes=True).notes == ()
+    warned.sandbox.faults([])
+    warned.in_step("people")
+    assert inbox.titles() == [
+        "dbt-selligent: crm failed (dev)",
+        "dbt-selligent: people recovered (dev)",
+    ]
+    assert list(recalled(warned, warned.settings().destination_named())) == ["people"]
+
+
+def test_side_by_side_nothing_is_lost(world: World) -> None:
+    dev = world.settings().destination_named()
+    names = [f"a'{number}" for number in range(3)]
+    memory = Memory(NOON, NOON + timedelta(hours=1), {"1 json": {"failed": NOON.isoformat()}})
+
+    def remember(name: str) -> None:
+        with open_storage(world.settings()) as storage:
+            storage.memories(dev).remember(lambda _: {name: memory})
+
+    threads = [threading.Thread(target=remember, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert recalled(world, dev) == dict.fromkeys(names, memory)
+    assert recalled(world, replace(dev, name="eu")) == {}
+    with open_storage(world.settings()) as storage:
+        storage.memories(dev).remember(lambda _: {names[0]: None})
+    assert sorted(recalled(world, dev)) == names[1:]
+
+
+def recalled(world: World, destination: Destination) -> dict[str, Memory]:
+    with open_storage(world.settings()) as storage:
+        return storage.memories(destination).recall()
+
+
+def test_what_the_schema_does_not_take_is_kept_on_this_machine(
+    warned: World, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if warned.house.name == "duckdb":
+        pytest.skip("there is no schema")
+    warned.customers(ANN)
+    warned.in_step()
+
+    def broken(*_: object, **__: object) -> None:
+        raise WarehouseError("no answer")
+
+    file = warned.state / "dev" / FILE
+    monkeypatch.setattr(Schema, "refresh", broken)
+    monkeypatch.setattr(Schema, "fence", broken)
+    warned.sandbox.faults(["load:401"])
+    for _ in range(2):
+        assert warned.sync(full_refresh=True).results[0].status == "failed"
+    assert inbox.titles() == ["dbt-selligent: crm failed (dev)"]
+    assert list(json.loads(file.read_text())) == ["crm"]
+    monkeypatch.undo()
+    warned.sandbox.faults([])
+    warned.in_step()
+    assert inbox.titles() == ["dbt-selligent: crm recovered (dev)"]
+    assert not file.exists()

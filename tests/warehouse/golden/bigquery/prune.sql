@@ -1,0 +1,1 @@
+delete from `d`.`s`.`c` where destination = 'dev' and activation = 'it\'s \\' and not (answered_at >= cast('2026-01-31 12:00:00' as datetime));
