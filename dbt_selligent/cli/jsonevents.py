@@ -91,6 +91,7 @@ EVENTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "error": "what went wrong; null if nothing did",
             "next_step": "what to do next; null if nothing is to be done",
             "stopped_by": "`guard`, `gate` or `interrupt`, which ended it; else null",
+            "unopened": "whether the warehouse could not be opened",
         },
     ),
     "due": (
@@ -120,7 +121,7 @@ EVENTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "command": "`sync`",
             "run_id": "as in the results file",
             "target": "the dbt target",
-            "exit_code": "0 or 1",
+            "exit_code": "0 or 1, or 2 if nothing could start",
             "seconds": "how long it took",
             "activations": "how many there were",
             "confirmed": "rows, over all of them",

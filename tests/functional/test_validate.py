@@ -189,7 +189,7 @@ def test_a_collation_for_which_values_that_differ_are_the_same_is_refused(shop: 
     profiles["shop"]["outputs"]["dev"]["settings"] = {"default_collation": "nocase"}
     (shop.folder / "profiles.yml").write_text(json.dumps(profiles))
     done = shop.invoke("plan")
-    assert done.code == 1
+    assert done.code == 2
     assert "default_collation is nocase: a value that changes its case alone" in done.err
     assert "take it out of the settings in profiles.yml" in done.err
 

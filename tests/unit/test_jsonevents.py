@@ -88,7 +88,7 @@ def test_the_names_are_frozen() -> None:
                 "forced",
                 "error",
             ),
-            *("next_step", "stopped_by"),
+            *("next_step", "stopped_by", "unopened"),
         ],
         "due": ["due", "under_way", "without_schedule", "next"],
         "noted": ["said", "wrong"],
