@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Literal
+from typing import Literal
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.catalog import Catalog, read_catalog
@@ -35,7 +35,7 @@ from dbt_selligent.reading import read_answer
 from dbt_selligent.selection import list_activations
 from dbt_selligent.selligent.answer import Response, Stop, classify
 from dbt_selligent.selligent.client import Client
-from dbt_selligent.settings import Settings, resolve_settings
+from dbt_selligent.settings import Settings
 from dbt_selligent.storage import Storage, open_storage
 
 # Those that are told of where they are installed.
@@ -55,11 +55,11 @@ class Check:
     mend: str = ""
 
 
-def check_all(flags: dict[str, Any]) -> Iterator[Check]:
-    """The checks; those that depend on one that failed are not made."""
+def check_all(resolve: Callable[[], Settings]) -> Iterator[Check]:
+    """The checks of what ``resolve`` gives; those that depend on one that failed are not made."""
     yield Check("versions", "ok", ", ".join(_versions()))
     try:
-        settings = resolve_settings(**flags)
+        settings = resolve()
     except DbtSelligentError as error:
         yield _failed("profiles" if isinstance(error, ProfileError) else "project", error)
         return

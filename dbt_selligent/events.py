@@ -43,9 +43,12 @@ class Finished:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Nothing goes on for a while: another process works on the list, or Selligent is silent."""
+    """Nothing goes on for a while: another process works on the list, or Selligent is silent.
 
-    name: str
+    Where another command has dbt parse the project, that is of no activation by ``name``.
+    """
+
+    name: str | None
     reason: str
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from dbt_selligent.cli.options import project_options, selection_options
+from dbt_selligent.cli.options import project_options, selection_options, settings_of
 from dbt_selligent.cli.say import say
+from dbt_selligent.settings import Settings
 
 COLOURS = {"ok": "green", "note": "yellow", "FAIL": "red"}
 
@@ -23,8 +24,11 @@ def debug(notify: bool, **flags: Any) -> None:
     from dbt_selligent.checks import check_all
     from dbt_selligent.notifycheck import check_notify
 
+    def resolve() -> Settings:
+        return settings_of(flags)
+
     good = True
-    for check in chain(check_all(flags), check_notify(flags, send=notify)):
+    for check in chain(check_all(resolve), check_notify(resolve, send=notify)):
         good = good and check.state != "FAIL"
         click.secho(f"{check.state:<4} ", fg=COLOURS[check.state], nl=False)
         say(f"{check.what}: {check.found}")

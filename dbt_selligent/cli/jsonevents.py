@@ -50,7 +50,10 @@ EVENTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     ),
     "waiting": (
         "Nothing goes on for a while",
-        {**NAME, "reason": "who holds the list, or that Selligent is silent"},
+        {
+            "activation": "name of the exposure; null where the project is waited for",
+            "reason": "who holds the list or the project, or that Selligent is silent",
+        },
     ),
     "progress": (
         "Rows begin to be sent (`done` is 0), or an answer came in",

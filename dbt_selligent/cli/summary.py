@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from dbt_selligent.cli.lines import Line, counted, lines_of, listed, step_line
 from dbt_selligent.due import Due
-from dbt_selligent.events import Noted, Untold
+from dbt_selligent.events import Noted, Untold, Waiting
 from dbt_selligent.results import ActivationResult, RunResults, totals
 
 # From the best to the worst.
@@ -46,6 +46,12 @@ def noted_line(noted: Noted) -> Line:
     """What is said by the way, and when."""
     style = "red" if noted.wrong else ""
     return Line(f"{noted.at:%Y-%m-%d %H:%M:%S} UTC: {noted.said}", style=style)
+
+
+def waiting_line(waiting: Waiting) -> Line:
+    """Who or what is waited for."""
+    parts = (waiting.name, waiting.reason, "waiting")
+    return Line(": ".join(filter(None, parts)), 2 if waiting.name else 0)
 
 
 def untold_line(untold: Untold) -> Line:
