@@ -36,11 +36,17 @@ class Line:
 
 
 def lines_of(text: str, indent: int = 0) -> list[Line]:
-    """A text of several lines, each with the blanks that it begins with."""
-    return [
-        Line(line.lstrip(" "), indent + len(line) - len(line.lstrip(" ")))
-        for line in text.splitlines()
-    ]
+    """A text of several lines, each with the blanks that it begins with; what is to be done next
+    is so here too.
+    """
+    return [_line_of(line, indent) for line in text.removesuffix("\n").split("\n") if text]
+
+
+def _line_of(text: str, indent: int) -> Line:
+    words = text.lstrip(" ")
+    indent += len(text) - len(words)
+    step = words.removeprefix("-> ")
+    return Line(words, indent) if step == words else Line(step, indent, "->", "cyan")
 
 
 def step_line(step: str) -> Line:

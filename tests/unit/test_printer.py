@@ -96,6 +96,7 @@ def test_an_error_says_where_what_and_the_next_step() -> None:
 def test_texts_of_several_lines_keep_what_is_before_them() -> None:
     assert [str(line) for line in lines_of("a\n  b", 2)] == ["  a", "    b"]
     assert lines_of("") == []
+    assert lines_of("a\n  -> b\n") == [Line("a"), Line("b", 2, "->", "cyan")]
 
 
 def test_figures_in_words() -> None:
