@@ -24,7 +24,7 @@ select 1 as customer_id, 'ann@acme.example' as "E Mail", true as "no", 10::bigin
 """
 MADE = {
     "CUSTOMER_ID": ("Long", None, False),
-    "E_MAIL": ("Text", 50, True),
+    "E_MAIL": ("Text", 255, True),
     "NO": ("Boolean", None, True),
     "POINTS": ("Long", None, True),
     "VISITS": ("Long", None, True),
@@ -150,6 +150,24 @@ def test_what_was_made_is_not_made_twice(shop: Shop) -> None:
         "matching key ID: a guess: it takes no null; --key FIELD names another",
     ]
     assert len(changes(shop)) == before + 1
+
+
+def test_a_list_that_is_made_again_is_not_as_its_state_believes(shop: Shop) -> None:
+    shop.declare(EXPOSURES[0])
+    shop.customers(ANN)
+    new = asked(shop, "--create", "--key", "CUSTOMER_ID", list_name="NEW")
+    assert "state of" not in new.err
+    shop.in_step()
+    del shop.sandbox._lists["CUSTOMERS"]
+    done = asked(shop, "--create", "--key", "CUSTOMER_ID")
+    assert done.err.splitlines()[-1] == (
+        "state of crm: 1 rows confirmed, 0 in doubt, and the list is new: `dbt-selligent verify "
+        "--select crm --repair` has the next sync send them again, `dbt-selligent state reset crm` "
+        "forgets them"
+    )
+    assert shop.invoke("verify", "--select", "crm", "--repair").code == 1
+    shop.in_step()
+    assert shop.records() == [ANN]
 
 
 def test_an_exposure_is_printed_for_a_list_that_is_there_and_nothing_is_changed(
