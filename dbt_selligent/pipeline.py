@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -68,7 +69,8 @@ def plan(settings: Settings, *, sample: int = 0, emit: Emit = silent) -> tuple[P
                 where = prepare_state(settings, storage, job, temporary, verdicts)
                 notes = catalog.notes(job.activation)
                 made = plan_job(settings, reader, job, where, temporary, sample, notes, keep=False)
-                plans.append(made)
+                unread = catalog.unread.get(job.activation.unique_id)
+                plans.append(replace(made, unread=unread))
             emit(Planned(plans[-1], sending=False))
     return tuple(plans)
 
