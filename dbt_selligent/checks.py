@@ -20,8 +20,9 @@ from dbt_selligent.errors import (
 from dbt_selligent.findings import (
     Advice,
     Models,
-    advise,
     advise_decimals,
+    advise_keys,
+    advise_segment,
     find_faults,
     init_command,
     is_lacking,
@@ -247,27 +248,18 @@ def _check_list(
 def _notes(
     settings: Settings, activations: Sequence[Activation], models: Models, catalog: Catalog
 ) -> Iterator[Check]:
-    """What is advised, each thing once, with the activations that it is about."""
-    names: dict[Advice, list[str]] = {}
+    """What is advised, each thing in one line, with the activations that it is about."""
+    mapped = []
+    told: list[Advice] = []
     for each in activations:
-        for advice in _advice(settings, each, models, catalog):
-            names.setdefault(advice, []).append(each.name)
-    for advice, some in names.items():
-        yield Check(f"{', '.join(some)}: {advice.what}", "note", advice.said, advice.mend)
-
-
-def _advice(
-    settings: Settings, activation: Activation, models: Models, catalog: Catalog
-) -> list[Advice]:
-    listing = catalog.listings.get(activation.unique_id)
-    if listing is None:
-        return []
-    there = models.columns.get(activation.unique_id)
-    columns, _ = find_faults(settings, activation, there, listing, models.dialect)
-    return [
-        *advise(settings, activation, listing),
-        *advise_decimals(activation, columns, listing),
-    ]
+        if listing := catalog.listings.get(each.unique_id):
+            there = models.columns.get(each.unique_id)
+            columns, _ = find_faults(settings, each, there, listing, models.dialect)
+            mapped.append((each, columns, listing))
+            told += advise_segment(each, listing)
+    told += [*advise_keys(settings, activations, catalog), *advise_decimals(mapped)]
+    for advice in told:
+        yield Check(advice.about, "note", advice.said, advice.mend)
 
 
 def _refusal(destination: Destination, answer: Response) -> Check:

@@ -49,7 +49,7 @@ def check_notify(resolve: Callable[[], Settings], *, send: bool) -> Iterator[Che
     except DbtSelligentError:
         return  # as the checks before have told
     for advice in find_untold(settings, activations):
-        yield Check(advice.what, "note", advice.said, advice.mend)
+        yield Check(advice.about, "note", advice.said, advice.mend)
     for name in dict.fromkeys(each.destination for each in activations):
         some = [each.name for each in activations if each.destination == name and each.warnings]
         yield from _check_destination(settings, settings.destination_named(name), some, send)

@@ -19,7 +19,8 @@ from dbt_selligent.errors import (
 from dbt_selligent.findings import (
     Advice,
     Models,
-    advise,
+    advise_keys,
+    advise_segment,
     find_faults,
     init_command,
     is_lacking,
@@ -121,7 +122,8 @@ def validate(
         if any(is_lacking(each, listing, fault) for fault in (*catalog.faults, *found)):
             mends[init_command(settings, each)] = None
         if listing is not None:
-            notes += advise(settings, each, listing)
+            notes += advise_segment(each, listing)
+    notes += advise_keys(settings, activations, catalog)
     notes += find_untold(settings, activations)
     return Validation(
         activations=tuple(each.name for each in activations),

@@ -235,8 +235,8 @@ def test_the_mend_that_debug_names_makes_what_the_exposure_lacks_and_no_more(sho
     assert [line for line in done.err.splitlines() if "will be" not in line] == [
         "list NEW: made, a Userlist",
         "field NUMBER of list NEW: made, Long, takes no null",
-        "field LOGIN of list NEW: made, Text of 50",
-        "field MAIL of list NEW: made, Text of 50",
+        "field LOGIN of list NEW: made, Text of 255",
+        "field MAIL of list NEW: made, Text of 255",
         "unique key of list NEW: set over NUMBER",
         (
             "exposure crm feeds the list from this model already: put this in its place, and keep "
@@ -287,7 +287,7 @@ def test_the_advice_on_the_unique_key_is_a_command_that_sets_it(
             {"list": "CUSTOMERS", "matching_key": {"CUSTOMER_ID": "id"}} | {"fields": CRM_FIELDS},
         )
     )
-    assert "--key CUSTOMER_ID --create` does so" in shop.invoke("debug").out
+    assert "--key CUSTOMER_ID --create` sets it" in shop.invoke("debug").out
     assert asked(shop, "--key", "CUSTOMER_ID", "--create").code == 0
     assert changes(shop) == [("PUT", "/CUSTOMERS/businesskey")]
     assert shop.sandbox._lists["CUSTOMERS"].business_key == ("CUSTOMER_ID",)
@@ -531,7 +531,7 @@ def test_fields_that_come_with_a_list_are_taken_as_they_are(
     shop.customers(ANN)
     shop.declare(ELSEWHERE)
     done = asked(shop, "--create", "--key", "ID", list_name="NEW")
-    assert "field EMAIL of list NEW: will be made, Text of 50" in done.err.splitlines()
+    assert "field EMAIL of list NEW: will be made, Text of 255" in done.err.splitlines()
     assert "field EMAIL of list NEW: came with the list" in done.err.splitlines()
     assert mapping(done)["fields"]["EMAIL"] == "email"
     assert mapping(done)["mode"] == "update"

@@ -125,7 +125,7 @@ def test_long_texts_are_broken_between_words_and_stay_below_their_beginning(shop
         (["status"], "    "),
         (["ls"], "  "),
         (["verify"], "  "),
-        (["validate", "--live"], "     "),
+        (["validate", "--live"], "  "),
         (["state", "show"], "    "),
     ],
     ids=" ".join,

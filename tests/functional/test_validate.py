@@ -121,15 +121,12 @@ def test_live_tells_what_the_first_sync_makes_and_what_cannot_be_read(shop: Shop
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines() == [
         "1 activation, no fault",
+        "note crm: segment VIP of list CUSTOMERS: not there: the first sync makes it",
         (
-            "note unique key of list CUSTOMERS: cannot be read back; large requests need one over "
-            "CUSTOMER_ID"
+            "note crm: unique key of list CUSTOMERS: cannot be read back; if it was never set, "
+            "`dbt-selligent init --list CUSTOMERS --model customers --key CUSTOMER_ID --create` "
+            "sets it"
         ),
-        (
-            "     -> if it was never set, `dbt-selligent init --list CUSTOMERS --model customers "
-            "--key CUSTOMER_ID --create` does so"
-        ),
-        "note segment VIP of list CUSTOMERS: not there: the first sync makes it",
     ]
     assert [one.method for one in shop.sandbox.received] == ["GET", "GET"]
 
@@ -266,11 +263,12 @@ def test_json_holds_faults_mends_notes_and_what_was_not_checked(shop: Shop) -> N
         "notes": [
             {
                 "what": "unique key of list CUSTOMERS",
-                "said": "cannot be read back; large requests need one over CUSTOMER_ID",
-                "mend": (
-                    "if it was never set, `dbt-selligent init --list CUSTOMERS --model customers "
-                    "--key CUSTOMER_ID --create` does so"
+                "said": (
+                    "cannot be read back; if it was never set, `dbt-selligent init --list "
+                    "CUSTOMERS --model customers --key CUSTOMER_ID --create` sets it"
                 ),
+                "mend": "",
+                "activations": ["crm"],
             }
         ],
         "not_checked": [],
