@@ -16,9 +16,9 @@ from pathlib import Path
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.catalog import read_catalog
-from dbt_selligent.due import Due, find_due, refuse_canary
+from dbt_selligent.due import find_due, refuse_canary
 from dbt_selligent.errors import ActivationFaults, DbtSelligentError, Fault, RunError
-from dbt_selligent.events import Emit, Event, Finished, Planned, silent
+from dbt_selligent.events import Due, Emit, Event, Finished, Planned, silent
 from dbt_selligent.filling import fill_lists
 from dbt_selligent.gate import Gates
 from dbt_selligent.jobs import make_jobs, open_reader, state_folders

@@ -85,6 +85,21 @@ class ActivationResult:
         done = self.counts is not None and self.error is None and self.not_sent == 0
         return done and not self.limited
 
+    @property
+    def others(self) -> tuple[tuple[int, str], ...]:
+        """Rows that are not confirmed, by what became of them, in words; none without a plan."""
+        if self.counts is None:
+            return ()
+        return (
+            (self.rejected, "rejected"),
+            (self.counts.held, "held"),
+            (self.counts.invalid, "invalid"),
+            (self.not_found + self.counts.not_found, "not found"),
+            (self.removed, "removed"),
+            (self.not_sent, "not sent"),
+            (self.not_removed, "not removed"),
+        )
+
     def figures(self) -> dict[str, Any]:
         """The figures that the history keeps."""
         counts = asdict(self.counts) if self.counts else {}

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from dbt_selligent.cli.lines import Line, counted, listed, span, step_line
+from dbt_selligent.cli.lines import Line, span, step_line
 from dbt_selligent.planning import Plan
+from dbt_selligent.wording import counted, listed
 
 MASK = "***"
 MOST_FIELDS = 10

@@ -13,8 +13,7 @@ from typing import Any
 
 from dbt_selligent.cli.changeset import figures_of
 from dbt_selligent.cli.failure import Failure
-from dbt_selligent.due import Due
-from dbt_selligent.events import Event, Noted, Planned, Progress, Untold, Waiting
+from dbt_selligent.events import Due, Event, Noted, Planned, Progress, Untold, Waiting
 from dbt_selligent.results import ActivationResult, RunResults, totals
 
 NAME = {"activation": "name of the exposure"}

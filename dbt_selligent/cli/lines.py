@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+
+from dbt_selligent.wording import counted
 
 
 @dataclass(frozen=True)
@@ -52,16 +53,6 @@ def _line_of(text: str, indent: int) -> Line:
 def step_line(step: str) -> Line:
     """What to do next."""
     return Line(step, 2, "->", "cyan")
-
-
-def counted(count: int, what: str) -> str:
-    """So many of something, whose plural has an s."""
-    return f"{count:,} {what}{'s' if count != 1 else ''}"
-
-
-def listed(parts: Sequence[tuple[int, str]]) -> str:
-    """Figures, without those that are 0."""
-    return ", ".join(f"{count:,} {what}" for count, what in parts if count)
 
 
 def span(seconds: float) -> str:

@@ -19,9 +19,8 @@ from dbt_selligent.cli.jsonevents import ended_as_dict, event_as_dict
 from dbt_selligent.cli.lines import Line
 from dbt_selligent.cli.printer import Printer
 from dbt_selligent.cli.say import say
-from dbt_selligent.due import Due
 from dbt_selligent.errors import InterruptedRunError
-from dbt_selligent.events import Event, Finished, Noted, Planned, Progress, Untold, Waiting
+from dbt_selligent.events import Due, Event, Finished, Noted, Planned, Progress, Untold, Waiting
 from dbt_selligent.planning import Plan
 from dbt_selligent.results import GOOD, ActivationResult, RunResults
 

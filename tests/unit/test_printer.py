@@ -7,8 +7,9 @@ import io
 import pytest
 
 from dbt_selligent.cli.failure import Failure
-from dbt_selligent.cli.lines import Line, counted, lines_of, listed, span
+from dbt_selligent.cli.lines import Line, lines_of, span
 from dbt_selligent.cli.printer import Printer
+from dbt_selligent.wording import counted, listed
 
 LONG = Line("crm_customers, loyalty_vips: run `dbt-selligent debug`, then sync", 2, "->", "cyan")
 
