@@ -37,6 +37,7 @@ from dbt_selligent.errors import (
     RefusedError,
     RunError,
     StateError,
+    UnopenedError,
     UnreachableError,
     WarehouseError,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "RunResults",
     "Settings",
     "StateError",
+    "UnopenedError",
     "UnreachableError",
     "Verification",
     "Waiting",

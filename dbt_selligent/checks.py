@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Literal
+from typing import Literal
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.catalog import Catalog, read_catalog
@@ -20,8 +20,9 @@ from dbt_selligent.errors import (
 from dbt_selligent.findings import (
     Advice,
     Models,
-    advise,
     advise_decimals,
+    advise_keys,
+    advise_segment,
     find_faults,
     init_command,
     is_lacking,
@@ -35,7 +36,7 @@ from dbt_selligent.reading import read_answer
 from dbt_selligent.selection import list_activations
 from dbt_selligent.selligent.answer import Response, Stop, classify
 from dbt_selligent.selligent.client import Client
-from dbt_selligent.settings import Settings, resolve_settings
+from dbt_selligent.settings import Settings
 from dbt_selligent.storage import Storage, open_storage
 
 # Those that are told of where they are installed.
@@ -55,11 +56,11 @@ class Check:
     mend: str = ""
 
 
-def check_all(flags: dict[str, Any]) -> Iterator[Check]:
-    """The checks; those that depend on one that failed are not made."""
+def check_all(resolve: Callable[[], Settings]) -> Iterator[Check]:
+    """The checks of what ``resolve`` gives; those that depend on one that failed are not made."""
     yield Check("versions", "ok", ", ".join(_versions()))
     try:
-        settings = resolve_settings(**flags)
+        settings = resolve()
     except DbtSelligentError as error:
         yield _failed("profiles" if isinstance(error, ProfileError) else "project", error)
         return
@@ -247,27 +248,18 @@ def _check_list(
 def _notes(
     settings: Settings, activations: Sequence[Activation], models: Models, catalog: Catalog
 ) -> Iterator[Check]:
-    """What is advised, each thing once, with the activations that it is about."""
-    names: dict[Advice, list[str]] = {}
+    """What is advised, each thing in one line, with the activations that it is about."""
+    mapped = []
+    told: list[Advice] = []
     for each in activations:
-        for advice in _advice(settings, each, models, catalog):
-            names.setdefault(advice, []).append(each.name)
-    for advice, some in names.items():
-        yield Check(f"{', '.join(some)}: {advice.what}", "note", advice.said, advice.mend)
-
-
-def _advice(
-    settings: Settings, activation: Activation, models: Models, catalog: Catalog
-) -> list[Advice]:
-    listing = catalog.listings.get(activation.unique_id)
-    if listing is None:
-        return []
-    there = models.columns.get(activation.unique_id)
-    columns, _ = find_faults(settings, activation, there, listing, models.dialect)
-    return [
-        *advise(settings, activation, listing),
-        *advise_decimals(activation, columns, listing),
-    ]
+        if listing := catalog.listings.get(each.unique_id):
+            there = models.columns.get(each.unique_id)
+            columns, _ = find_faults(settings, each, there, listing, models.dialect)
+            mapped.append((each, columns, listing))
+            told += advise_segment(each, listing)
+    told += [*advise_keys(settings, activations, catalog), *advise_decimals(mapped)]
+    for advice in told:
+        yield Check(advice.about, "note", advice.said, advice.mend)
 
 
 def _refusal(destination: Destination, answer: Response) -> Check:

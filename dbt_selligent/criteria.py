@@ -14,12 +14,21 @@ from dbt_selligent.manifest import Exposure, Manifest, Model
 
 # No operators (+, @, comma), no path and no file, and no dots: these part a name into packages.
 _SIMPLE = re.compile(r"(?:exposure:)?[\w*?\[\]!-]+|tag:[^+@,]*")
+# dbt's operators before and after a criterion.
+_OPERATORS = re.compile(r"(@|\d*\+)?(.*?)(\+\d*)?")
 _WILDCARDS = re.compile(r"[*?\[\]]")
 
 
 def split_criteria(given: Sequence[str]) -> tuple[str, ...]:
     """Each criterion of its own; one text may hold several, separated by blanks, as dbt's do."""
     return tuple(each for text in given for each in text.split())
+
+
+def take_apart(criterion: str) -> tuple[str, str, str]:
+    """The operator before it, if there is one, what it is applied to, and the one after it."""
+    found = _OPERATORS.fullmatch(criterion)
+    before, bare, after = found.groups("") if found else ("", criterion, "")
+    return before, bare, after
 
 
 def is_simple(criterion: str) -> bool:

@@ -4,49 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.errors import ConfigurationError, LockedError, RunError
+from dbt_selligent.events import Coming, Due
 from dbt_selligent.places import Place
-from dbt_selligent.schedules import Schedule, is_due, next_time
+from dbt_selligent.schedules import is_due, next_time
 from dbt_selligent.settings import Settings
 from dbt_selligent.state import open_settled, open_state
 from dbt_selligent.storage import Storage
-
-
-@dataclass(frozen=True)
-class Coming:
-    """The next time of an activation."""
-
-    name: str
-    schedule: Schedule
-    at: datetime
-
-    @property
-    def said(self) -> str:
-        """In its own time zone."""
-        return f"{self.name} at {self.schedule.local(self.at)}"
-
-
-@dataclass(frozen=True)
-class Due:
-    """What is due, and what is not, and why.
-
-    ``under_way`` are names of activations that another run holds, each with who it is;
-    ``unscheduled`` is how many have no schedule; ``next`` is the first that falls due of those that
-    are not; ``held`` are the ids of those due whose lock is taken. Of those ``unknown`` it cannot
-    be told, and why.
-    """
-
-    due: tuple[Activation, ...]
-    under_way: tuple[tuple[str, str], ...] = ()
-    unscheduled: int = 0
-    next: Coming | None = None
-    held: frozenset[str] = frozenset()
-    unknown: tuple[tuple[Activation, RunError], ...] = ()
 
 
 def refuse_canary(settings: Settings) -> None:

@@ -9,6 +9,7 @@
     │   └── ActivationFaults      what is wrong with the activations, all of it
     └── RunError                  exit 1: an activation could not be carried out
         ├── WarehouseError        the warehouse, or the model in it
+        │   ├── UnopenedError     exit 2: it cannot be opened, so nothing could start
         │   └── MemoryLimitError  rows of it are too wide
         ├── StateError            the tool's own tables
         │   └── LockedError       another run, or another program, holds them
@@ -67,6 +68,12 @@ class RunError(DbtSelligentError):
 
 class WarehouseError(RunError):
     """The warehouse, or the model in it, cannot be read."""
+
+
+class UnopenedError(WarehouseError):
+    """The warehouse cannot be opened, or not as it has to be."""
+
+    exit_code = 2
 
 
 class MemoryLimitError(WarehouseError):

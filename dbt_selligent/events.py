@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from dbt_selligent.due import Due
+from dbt_selligent.activation import Activation
+from dbt_selligent.errors import RunError
 from dbt_selligent.planning import Plan
 from dbt_selligent.results import ActivationResult
+from dbt_selligent.schedules import Schedule
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,12 @@ class Finished:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Nothing goes on for a while: another process works on the list, or Selligent is silent."""
+    """Nothing goes on for a while: another process works on the list, or Selligent is silent.
 
-    name: str
+    Where another command has dbt parse the project, that is of no activation by ``name``.
+    """
+
+    name: str | None
     reason: str
 
 
@@ -56,6 +61,38 @@ class Untold:
     destination: str
     address: str
     reason: str
+
+
+@dataclass(frozen=True)
+class Coming:
+    """The next time of an activation."""
+
+    name: str
+    schedule: Schedule
+    at: datetime
+
+    @property
+    def said(self) -> str:
+        """In its own time zone."""
+        return f"{self.name} at {self.schedule.local(self.at)}"
+
+
+@dataclass(frozen=True)
+class Due:
+    """What is due, and what is not, and why.
+
+    ``under_way`` are names of activations that another run holds, each with who it is;
+    ``unscheduled`` is how many have no schedule; ``next`` is the first that falls due of those that
+    are not; ``held`` are the ids of those due whose lock is taken. Of those ``unknown`` it cannot
+    be told, and why.
+    """
+
+    due: tuple[Activation, ...]
+    under_way: tuple[tuple[str, str], ...] = ()
+    unscheduled: int = 0
+    next: Coming | None = None
+    held: frozenset[str] = frozenset()
+    unknown: tuple[tuple[Activation, RunError], ...] = ()
 
 
 @dataclass(frozen=True)

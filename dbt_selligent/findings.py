@@ -39,15 +39,22 @@ class Models:
 
 @dataclass(frozen=True)
 class Advice:
-    """What is no fault, and yet worth knowing; the mend where there is one."""
+    """What is no fault, worth knowing, and of which activations; the mend if there is one."""
 
     what: str
     said: str
     mend: str = ""
+    activations: tuple[str, ...] = ()
+
+    @property
+    def about(self) -> str:
+        """What it is about, and of which activations."""
+        return ": ".join(filter(None, (", ".join(self.activations), self.what)))
 
     def lines(self) -> list[str]:
         """For a terminal."""
-        return [f"note {self.what}: {self.said}", *([f"     -> {self.mend}"] if self.mend else [])]
+        said = f"note {self.about}: {self.said}"
+        return [said, *([f"     -> {self.mend}"] if self.mend else [])]
 
 
 def wait_briefly(seconds: float) -> None:
@@ -123,48 +130,58 @@ def find_unfed(activation: Activation, listing: Listing) -> list[Fault]:
     ]
 
 
-def advise(settings: Settings, activation: Activation, listing: Listing) -> list[Advice]:
-    """What cannot be read of a list, and what is made by itself."""
-    keys = [name for name, _ in activation.keys]
-    told = [
-        Advice(
-            f"unique key of list {activation.list}",
-            f"cannot be read back; large requests need one over {', '.join(keys)}",
-            f"if it was never set, {init_command(settings, activation, keys)} does so",
-        )
-    ]
-    if activation.segment and listing.segment_type is None:
-        told.append(
-            Advice(
-                f"segment {activation.segment} of list {activation.list}",
-                "not there: the first sync makes it",
-            )
-        )
-    return told
+def advise_keys(
+    settings: Settings, activations: Sequence[Activation], catalog: Catalog
+) -> list[Advice]:
+    """That unique keys cannot be read back: one advice for all lists that could be read."""
+    by_list: dict[str, Activation] = {}
+    for each in activations:
+        if each.unique_id in catalog.listings:
+            by_list.setdefault(each.list, each)
+    if not by_list:
+        return []
+    if len(by_list) > 1:
+        makes = "`dbt-selligent init --list LIST --model MODEL --key FIELD --create`"
+        said = f"cannot be read back; {makes} sets one that never was"
+        return [Advice(f"unique keys of lists {', '.join(by_list)}", said)]
+    [(name, first)] = by_list.items()
+    makes = init_command(settings, first, [field for field, _ in first.keys])
+    said = f"cannot be read back; if it was never set, {makes} sets it"
+    names = tuple(each.name for each in activations if each.list == name)
+    return [Advice(f"unique key of list {name}", said, activations=names)]
+
+
+def advise_segment(activation: Activation, listing: Listing) -> list[Advice]:
+    """A segment that is made by itself."""
+    if not activation.segment or listing.segment_type is not None:
+        return []
+    what = f"segment {activation.segment} of list {activation.list}"
+    said = "not there: the first sync makes it"
+    return [Advice(what, said, activations=(activation.name,))]
 
 
 def advise_decimals(
-    activation: Activation, columns: Columns | None, listing: Listing
+    mapped: Sequence[tuple[Activation, Columns | None, Listing]],
 ) -> list[Advice]:
-    """Floating-point columns that feed a Float field."""
-    names = {name.casefold(): column for name, column in activation.fields}
-    inexact = [
-        names.get(column.field.casefold(), column.source)
-        for column in (columns.sent if columns else ())
-        if column.origin in ("float", "real")
-        and (found := listing.find(column.field)) is not None
-        and found.data_type == "Float"
-    ]
+    """Floating-point columns that feed a Float field: one advice for all."""
+    inexact: dict[str, None] = {}
+    names: dict[str, None] = {}
+    for activation, columns, listing in mapped:
+        sources = {name.casefold(): column for name, column in activation.fields}
+        for column in columns.sent if columns else ():
+            found = listing.find(column.field)
+            if column.origin in ("float", "real") and found and found.data_type == "Float":
+                source = sources.get(column.field.casefold(), column.source)
+                inexact[f"{source} of model {activation.model.name}"] = None
+                names[activation.name] = None
     if not inexact:
         return []
     some = "column" if len(inexact) == 1 else "columns"
-    return [
-        Advice(
-            f"{some} {', '.join(inexact)} of model {activation.model.name}",
-            "floating point: the last digits of a rebuilt sum change, so 12 significant ones count",
-            "for all digits, cast to decimal in the model, before it is summed",
-        )
-    ]
+    said = (
+        "floating point, of which 12 significant digits count; for all of them, cast to decimal in "
+        "the model, before it is summed"
+    )
+    return [Advice(f"{some} {', '.join(inexact)}", said, activations=tuple(names))]
 
 
 def init_command(settings: Settings, activation: Activation, keys: Sequence[str] = ()) -> str:

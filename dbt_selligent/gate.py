@@ -83,7 +83,8 @@ class Gate:
         if not unknown:
             built = self.nodes[model.unique_id]
             said = f"model {model.name} and its tests passed in dbt, the model in {built}"
-            return Verdict("gate", True, said)
+            alone = f"model {model.name} passed in {built}"
+            return Verdict("gate", True, said if model.tests else alone)
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         return Verdict(
             "gate",

@@ -19,6 +19,8 @@ from dbt_selligent.settings import Settings
 
 # The end of what dbt says has the reason in it.
 LINES_TOLD = 20
+# Seconds. Commands side by side wait for each other, each for a moment.
+SHORT_WAIT = 1.0
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,11 @@ class Said:
 
 @contextmanager
 def take_project(settings: Settings) -> Iterator[None]:
-    """Meanwhile no other command has dbt parse or list the project: it waits for its turn."""
+    """Meanwhile no other command has dbt parse or list the project: it waits for its turn, and says
+    for whom where that takes longer.
+    """
     lock = settings.own_target_path / "parsed.lock"
-    with take_turn(lock, "the project", Event(), lambda _: None):
+    with take_turn(lock, "the project", Event(), settings.waits, patience=SHORT_WAIT):
         yield
 
 

@@ -12,6 +12,7 @@ import shutil
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timezone
@@ -50,22 +51,28 @@ def hold(path: Path, what: str) -> Iterator[None]:
 
 @contextmanager
 def take_turn(
-    path: Path, what: str, stop: threading.Event, waits: Callable[[str], None]
+    path: Path,
+    what: str,
+    stop: threading.Event,
+    waits: Callable[[str], None],
+    *,
+    patience: float = 0.0,
 ) -> Iterator[None]:
     """Holds the lock file ``path`` as soon as it is free.
 
-    ``waits`` is told, once, who holds it. Raises LockedError where it is told to ``stop`` before.
+    ``waits`` is told, once, who holds it, after ``patience`` seconds. Raises LockedError where it
+    is told to ``stop`` before.
     """
     with ExitStack() as held:
-        told = False
+        told, began = False, time.monotonic()
         while True:
             try:
                 held.enter_context(hold(path, what))
                 break
             except LockedError as locked:
-                if not told:
+                if not told and time.monotonic() - began >= patience:
                     waits(locked.message)
-                told = True
+                    told = True
                 if stop.wait(SECONDS_TO_POLL):
                     raise
         yield

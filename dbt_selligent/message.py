@@ -12,6 +12,7 @@ from dbt_selligent.activation import Activation
 from dbt_selligent.conditions import Change, Kind
 from dbt_selligent.naming import visible
 from dbt_selligent.results import ActivationResult
+from dbt_selligent.wording import counted, listed
 
 WORDS: dict[Kind, str] = {
     "failed": "failed",
@@ -103,15 +104,5 @@ def _figures(result: ActivationResult) -> str:
     counts = result.counts
     if counts is None:
         return ""
-    found = {
-        "confirmed": result.confirmed,
-        "rejected": result.rejected,
-        "held": counts.held,
-        "not found": result.not_found + counts.not_found,
-        "invalid": counts.invalid,
-        "removed": result.removed,
-        "not sent": result.not_sent,
-        "not removed": result.not_removed,
-    }
-    told = [f"{count:,} {name}" for name, count in found.items() if count]
-    return ": ".join([f"{counts.rows:,} rows in the model", *([", ".join(told)] if told else [])])
+    told = listed([(result.confirmed, "confirmed"), *result.others])
+    return f"{counted(counts.rows, 'row')} in the model" + (f": {told}" if told else "")

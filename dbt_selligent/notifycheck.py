@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.addresses import addresses_of, check_address, deliver
@@ -13,7 +12,7 @@ from dbt_selligent.findings import Advice
 from dbt_selligent.message import Message
 from dbt_selligent.profiles import Destination
 from dbt_selligent.selection import list_activations
-from dbt_selligent.settings import Settings, resolve_settings
+from dbt_selligent.settings import Settings
 
 NOT_TAKEN = "is the address right, and is the service reached from this machine?"
 
@@ -42,15 +41,15 @@ def find_wrong(settings: Settings, destination: Destination) -> dict[str, DbtSel
     return wrong
 
 
-def check_notify(flags: dict[str, Any], *, send: bool) -> Iterator[Check]:
+def check_notify(resolve: Callable[[], Settings], *, send: bool) -> Iterator[Check]:
     """What `debug` says of the addresses; with ``send``, each is sent a message."""
     try:
-        settings = resolve_settings(**flags)
+        settings = resolve()
         activations = list_activations(settings)
     except DbtSelligentError:
         return  # as the checks before have told
     for advice in find_untold(settings, activations):
-        yield Check(advice.what, "note", advice.said, advice.mend)
+        yield Check(advice.about, "note", advice.said, advice.mend)
     for name in dict.fromkeys(each.destination for each in activations):
         some = [each.name for each in activations if each.destination == name and each.warnings]
         yield from _check_destination(settings, settings.destination_named(name), some, send)

@@ -10,14 +10,15 @@ import time
 import uuid
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.catalog import read_catalog
-from dbt_selligent.due import Due, find_due, refuse_canary
+from dbt_selligent.due import find_due, refuse_canary
 from dbt_selligent.errors import ActivationFaults, DbtSelligentError, Fault, RunError
-from dbt_selligent.events import Emit, Event, Finished, Planned, silent
+from dbt_selligent.events import Due, Emit, Event, Finished, Planned, silent
 from dbt_selligent.filling import fill_lists
 from dbt_selligent.gate import Gates
 from dbt_selligent.jobs import make_jobs, open_reader, state_folders
@@ -68,7 +69,8 @@ def plan(settings: Settings, *, sample: int = 0, emit: Emit = silent) -> tuple[P
                 where = prepare_state(settings, storage, job, temporary, verdicts)
                 notes = catalog.notes(job.activation)
                 made = plan_job(settings, reader, job, where, temporary, sample, notes, keep=False)
-                plans.append(made)
+                unread = catalog.unread.get(job.activation.unique_id)
+                plans.append(replace(made, unread=unread))
             emit(Planned(plans[-1], sending=False))
     return tuple(plans)
 

@@ -74,6 +74,7 @@ class Plan:
     ``upto`` is the number of the last of them, None if there are no more anyway. ``verdicts`` are
     those of gate and guards; if one of them has not passed, a sync has to be forced.
     ``left_behind`` records were sent before under another key, list or address, and stay there.
+    ``unread`` is why the list could not be read, where what is remembered of it had to do.
     """
 
     activation: Activation
@@ -93,6 +94,7 @@ class Plan:
     sample: tuple[dict[str, Any], ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     left_behind: int = 0
+    unread: str | None = None
 
     @property
     def failing(self) -> tuple[Verdict, ...]:

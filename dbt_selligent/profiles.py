@@ -135,7 +135,7 @@ def read_destination(name: str, output: Any, project: Path, folder: Path) -> Des
         ) from None
     return Destination(
         name=name,
-        url=check_url(text["url"], where),
+        url=check_url(text["url"], f"{where}: url"),
         organization=text["organization"],
         api_key=Secret(text["api_key"]),
         api_secret=Secret(text["api_secret"]),
@@ -180,11 +180,11 @@ def check_url(url: str, where: str) -> str:
     except ValueError:
         host, parts = None, urlsplit("")
     if not host or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
-        raise ProfileError(f"{where}: url: not a URL", "write it like https://acme.slgnt.eu")
+        raise ProfileError(f"{where}: not a URL", "write it like https://acme.slgnt.eu")
     if parts.username or parts.password:
-        raise ProfileError(f"{where}: url: holds a password", "use api_key and api_secret")
+        raise ProfileError(f"{where}: holds a password", "use api_key and api_secret")
     if parts.scheme == "http" and host not in LOOPBACK:
-        raise ProfileError(f"{where}: url: http is for this machine only", "write https://")
+        raise ProfileError(f"{where}: http is for this machine only", "write https://")
     return url.rstrip("/").removesuffix("/Portal/Api")
 
 

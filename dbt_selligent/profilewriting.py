@@ -106,7 +106,7 @@ def _ask_url(name: str, ask: Ask, say: Say) -> str:
         return URL
     while True:
         try:
-            return check_url(ask.text("Address, like https://acme.slgnt.eu"), "answer")
+            return check_url(ask.text("Address, like https://acme.slgnt.eu"), "address")
         except ProfileError as error:
             say(str(error))
 

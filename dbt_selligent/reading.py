@@ -22,6 +22,8 @@ from dbt_selligent.wire import LONGEST_WAIT, MOST_FAILURES
 ROWS_PER_PAGE = 5000
 # The field of an option list that holds what a record holds, as far as is known.
 OPTION_CODE = "CODE"
+# The type of a list of options, which no model feeds.
+OPTION_LIST = "Optionlist"
 
 Get = Callable[[], Response | Failure]
 Sleep = Callable[[float], None]
@@ -109,12 +111,16 @@ class Reader:
         if answer.status != 200:
             raise refuse(answer, "the organization cannot be read")
 
-    def names(self) -> list[str]:
-        """The API names of all lists, for telling which one may be meant."""
+    def names(self, *, options: bool = True) -> list[str]:
+        """The API names of all lists; without ``options``, of those that are no option lists."""
         answer = self._get(self._client.lists, self._sleep)
         found = (read_object(answer.body) or {}).get("lists")
         return (
-            [str(each.get("api_name")) for each in found if isinstance(each, dict)]
+            [
+                str(each.get("api_name"))
+                for each in found
+                if isinstance(each, dict) and (options or each.get("type") != OPTION_LIST)
+            ]
             if isinstance(found, list)
             else []
         )

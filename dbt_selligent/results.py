@@ -19,6 +19,7 @@ from dbt_selligent.errors import (
     InterruptedRunError,
     NotInStepError,
     RunError,
+    UnopenedError,
 )
 from dbt_selligent.locks import take_turn
 from dbt_selligent.planning import Counts, Plan
@@ -50,7 +51,7 @@ class ActivationResult:
     ``left_behind`` records were sent before under another key, list or address, and stay there.
     ``limited`` if a limit left some of it out. ``forced`` is what spoke against the run.
     ``stopped_by`` is who ended it, where nothing went wrong by itself: a guard, the gate of dbt's
-    verdicts, or someone who interrupted it.
+    verdicts, or someone who interrupted it. ``unopened`` if the warehouse could not be opened.
     """
 
     name: str
@@ -76,12 +77,28 @@ class ActivationResult:
     error: str | None = None
     next_step: str | None = None
     stopped_by: Stopper | None = None
+    unopened: bool = False
 
     @property
     def complete(self) -> bool:
         """Whether the run came to its end."""
         done = self.counts is not None and self.error is None and self.not_sent == 0
         return done and not self.limited
+
+    @property
+    def others(self) -> tuple[tuple[int, str], ...]:
+        """Rows that are not confirmed, by what became of them, in words; none without a plan."""
+        if self.counts is None:
+            return ()
+        return (
+            (self.rejected, "rejected"),
+            (self.counts.held, "held"),
+            (self.counts.invalid, "invalid"),
+            (self.not_found + self.counts.not_found, "not found"),
+            (self.removed, "removed"),
+            (self.not_sent, "not sent"),
+            (self.not_removed, "not removed"),
+        )
 
     def figures(self) -> dict[str, Any]:
         """The figures that the history keeps."""
@@ -114,7 +131,12 @@ class RunResults:
 
     @property
     def exit_code(self) -> int:
-        """0 if everything is in step, or as much as was asked for, else 1."""
+        """0 if everything is in step, or as much as was asked for, else 1; 2 if nothing could
+        start, since the warehouse cannot be opened.
+        """
+        begun = any(result.counts for result in self.results)
+        if not begun and any(result.unopened for result in self.results):
+            return UnopenedError.exit_code
         return int(any(result.status not in GOOD for result in self.results))
 
     def raise_for_status(self) -> None:
@@ -216,6 +238,7 @@ def failure_of(
         error=error.message,
         next_step=error.next_step,
         stopped_by=_stopper(error),
+        unopened=isinstance(error, UnopenedError),
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from dbt_selligent.activation import Activation, read_activations
-from dbt_selligent.criteria import find_nodes, is_simple, split_criteria
+from dbt_selligent.criteria import find_nodes, is_simple, split_criteria, take_apart
 from dbt_selligent.errors import ActivationFaults, ConfigurationError, Fault, nearest
 from dbt_selligent.listing import list_nodes, may_have_default_selector
 from dbt_selligent.manifest import Manifest
@@ -41,7 +41,7 @@ def read_selected(settings: Settings) -> tuple[tuple[Activation, ...], tuple[Fau
     excluded = _excluded(settings, manifest)
     chosen = tuple(each for each in wanted if not _is_in(each, excluded))
     if not chosen and not faults:
-        raise _nothing(settings, activations, wanted)
+        raise _nothing(settings, manifest, activations, wanted)
     return chosen, faults
 
 
@@ -95,7 +95,10 @@ def _is_in(activation: Activation, nodes: Collection[str]) -> bool:
 
 
 def _nothing(
-    settings: Settings, activations: Sequence[Activation], wanted: Sequence[Activation]
+    settings: Settings,
+    manifest: Manifest,
+    activations: Sequence[Activation],
+    wanted: Sequence[Activation],
 ) -> ConfigurationError:
     names = [each.name for each in activations]
     there = f"there are: {', '.join(names)}"
@@ -105,12 +108,22 @@ def _nothing(
     if settings.select:
         criteria = split_criteria(settings.select)
         legal = [*names, *(each.model.name for each in activations)]
-        like = [found for each in criteria if (found := nearest(each, legal))]
+        hints = [hint for each in criteria if (hint := _hint(each, legal, manifest))]
         by = f"--select {' '.join(criteria) or repr('')}"
         by = f"any criterion of {by}" if len(criteria) > 1 else by
-        there = f"did you mean {like[0]}? {there}" if like else there
+        there = f"{hints[0]} {there}" if hints else there
     elif settings.selector:
         by = f"--selector {settings.selector}"
     else:
         by = "the default selector of selectors.yml"
     return ConfigurationError(f"no activation is selected by {by}", there)
+
+
+def _hint(criterion: str, legal: Sequence[str], manifest: Manifest) -> str | None:
+    """What may have been meant by a criterion that selects none."""
+    before, bare, after = take_apart(criterion)
+    if any(bare == model.name for model in manifest.models.values()):
+        # With + before it, what it is made of: that feeds none either.
+        return None if after else f"model {bare} feeds none, {bare}+ is what is built on it;"
+    like = nearest(bare, legal)
+    return f"did you mean {before}{like}{after}?" if like else None

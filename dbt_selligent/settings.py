@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,10 @@ OWN_FOLDER = "selligent"  # of the tool, in dbt's target path
 DEFAULT_THREADS = 4
 
 
+def untold(_: str) -> None:
+    """Says nothing."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """What one command was asked to do, and where; paths are absolute.
@@ -34,7 +38,8 @@ class Settings:
     ``vars`` is the YAML text given to dbt as it is, and so is ``state_dir``: a relative one starts
     at the project. ``profiles`` is the parsed, not yet rendered profiles.yml: an output is rendered
     only when it is used, so that a variable missing for another one is no obstacle.
-    ``macro_folders`` are those of the project's own macros.
+    ``macro_folders`` are those of the project's own macros. ``waits`` is told which other command
+    has dbt parse the project, where this one waits for it.
     """
 
     project_dir: Path
@@ -58,6 +63,7 @@ class Settings:
     due: bool = False
     profiles: Mapping[str, Any] = field(default_factory=dict, repr=False)
     macro_folders: tuple[Path, ...] = ()
+    waits: Callable[[str], None] = field(default=untold, repr=False, compare=False)
 
     @property
     def own_target_path(self) -> Path:

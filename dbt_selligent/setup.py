@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from dbt_selligent.believed import believed_rows
 from dbt_selligent.errors import ConfigurationError, UnreachableError, nearest
 from dbt_selligent.findings import wait_briefly
 from dbt_selligent.localsandbox import is_local, start_command
@@ -71,13 +72,16 @@ def set_up(
         reader = Reader(client, sleep)
         list_name, new = wish.list or "", False
         if ask and not list_name:
-            list_name, new = ask_list(ask, reader.names(), model.name)
+            list_name, new = ask_list(ask, reader.names(options=False), model.name)
         wish = replace(wish, create=wish.create or new)
         context = read_context(settings, manifest, wish, model, list_name)
         try:
-            made = _Setup(wish, context, columns, client, reader, say, ask).run()
+            setup = _Setup(wish, context, columns, client, reader, say, ask)
+            made = setup.run()
         except UnreachableError as error:
             raise UnreachableError(error.message, AGAIN if wish.create else DEBUG) from None
+    for said in believed_rows(settings, context.beside) if setup.anew else ():
+        say(said)
     name = context.name
     if ask and not wish.name and not context.declared:
         name = ask_name(ask, name, _names(manifest), say)
@@ -142,7 +146,7 @@ def _read_columns(settings: Settings, model: Model, *, measured: bool) -> list[S
 
 
 class _Setup:
-    """One set-up, while it is under way."""
+    """One set-up, while it is under way; ``anew`` once the list was made."""
 
     def __init__(
         self,
@@ -158,6 +162,7 @@ class _Setup:
         self._maker, self._reader = Maker(client, context.list), reader
         self._say, self._ask = say, ask
         self._keys = wish.keys
+        self.anew = False
 
     def run(self) -> Snippet:
         """Asks, makes what is to be made, and says what the exposure leaves open."""
@@ -226,6 +231,7 @@ class _Setup:
             raise ConfigurationError("nothing was made", "run this again")
         if new:
             create.make(self._say)
+            self.anew = True
             left = self._makings(self._reread(), new)
             for making in makings:
                 if making.what not in [each.what for each in left]:

@@ -15,6 +15,8 @@ from dbt_selligent.selligent.lists import Field
 # Steps of the length of a text field, in UTF-16 units; a longer text is a LongText.
 LENGTHS = (50, 100, 255, 500, 1000, 2000, 4000)
 LENGTH_UNKNOWN = 255
+# Of a mail address, as RFC 5321 limits it: those of tomorrow are no longer than that.
+LONGEST_MAIL = 254
 HEADROOM = 1.5  # the longest text of tomorrow, in those of today
 LONGEST_WHOLE = 18  # digits of a decimal that 64 bits surely hold
 MOST_KEYS = 3
@@ -199,4 +201,6 @@ def _made_for(column: Source) -> tuple[str, int | None] | None:
     if not column.length:
         return "Text", LENGTH_UNKNOWN
     wanted = min(column.length * HEADROOM, LENGTHS[-1])
+    if "mail" in column.name.casefold():
+        wanted = max(wanted, LONGEST_MAIL)
     return "Text", next(each for each in LENGTHS if each >= wanted)

@@ -19,7 +19,8 @@ from dbt_selligent.errors import (
 from dbt_selligent.findings import (
     Advice,
     Models,
-    advise,
+    advise_keys,
+    advise_segment,
     find_faults,
     init_command,
     is_lacking,
@@ -29,6 +30,7 @@ from dbt_selligent.findings import (
 from dbt_selligent.notifycheck import find_untold, find_wrong
 from dbt_selligent.selection import read_selected
 from dbt_selligent.settings import Settings
+from dbt_selligent.wording import counted
 
 AGAIN = "run `dbt-selligent debug`, then this again"
 
@@ -75,8 +77,7 @@ class Validation:
     def lines(self) -> Iterator[str]:
         """What there is to tell beside the error."""
         if self.error is None:
-            some = "activation" if len(self.activations) == 1 else "activations"
-            yield f"{len(self.activations)} {some}, no fault"
+            yield f"{counted(len(self.activations), 'activation')}, no fault"
         for note in self.notes:
             yield from note.lines()
         for each in self.unchecked:
@@ -121,7 +122,8 @@ def validate(
         if any(is_lacking(each, listing, fault) for fault in (*catalog.faults, *found)):
             mends[init_command(settings, each)] = None
         if listing is not None:
-            notes += advise(settings, each, listing)
+            notes += advise_segment(each, listing)
+    notes += advise_keys(settings, activations, catalog)
     notes += find_untold(settings, activations)
     return Validation(
         activations=tuple(each.name for each in activations),

@@ -24,6 +24,7 @@ from dbt_selligent.selligent.lists import Listing
 from dbt_selligent.settings import Settings
 from dbt_selligent.state import StateStore, open_state
 from dbt_selligent.storage import Storage, open_storage
+from dbt_selligent.wording import counted
 
 MOST_ROWS = 5
 IN_STEP, DIFFERS, IN_DOUBT = "in step", "differs", "in doubt"
@@ -247,13 +248,14 @@ def _next_steps(activation: Activation, figures: Figures, repaired: int) -> Iter
     name = activation.name
     if repaired:
         yield (
-            f"{_rows(repaired)} put in doubt: `dbt-selligent sync --select {name}` sends "
+            f"{counted(repaired, 'row')} put in doubt: `dbt-selligent sync --select {name}` sends "
             f"{'it' if repaired == 1 else 'them'} again"
         )
     elif figures.wrong:
         yield (
-            f"`dbt-selligent verify --select {name} --repair` puts {_rows(figures.wrong)} in "
-            "doubt, and the next sync sends what is in doubt again"
+            f"`dbt-selligent verify --select {name} --repair` puts "
+            f"{counted(figures.wrong, 'row')} in doubt, and the next sync sends what is in doubt "
+            "again"
         )
     elif figures.in_doubt:
         yield f"`dbt-selligent sync --select {name}` sends again what is in doubt"
@@ -265,7 +267,7 @@ def _next_steps(activation: Activation, figures: Figures, repaired: int) -> Iter
         )
     if figures.strangers:
         yield (
-            f"{_rows(figures.strangers, 'member')} of segment {activation.segment} came from "
+            f"{counted(figures.strangers, 'member')} of segment {activation.segment} came from "
             "elsewhere: take them out in Selligent, its members are to be the model's rows"
         )
 
@@ -274,7 +276,7 @@ def _figures(one: Verification) -> str:
     found = one.figures
     by_field = ", ".join(f"{name} {count:,}" for name, count in found.different_fields)
     parts = [
-        _rows(found.records, "record"),
+        counted(found.records, "record"),
         f"{found.in_step:,} in step",
         *(f"{count:,} {what}" for count, what in (
             (found.missing, "missing"),
@@ -286,16 +288,12 @@ def _figures(one: Verification) -> str:
     ]  # fmt: skip
     if found.members is None:
         return ", ".join(parts)
-    parts[-1] += f"; segment {one.segment}: {_rows(found.members, 'member')}"
+    parts[-1] += f"; segment {one.segment}: {counted(found.members, 'member')}"
     if found.not_members:
         parts.append(f"{found.not_members:,} not members")
     if found.unexpected_members:
-        parts.append(f"{_rows(found.unexpected_members, 'unexpected member')}")
+        parts.append(f"{counted(found.unexpected_members, 'unexpected member')}")
     return ", ".join(parts)
-
-
-def _rows(count: int, what: str = "row") -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _sampled(row: dict[str, Any]) -> str:

@@ -33,7 +33,8 @@ class Wish:
 class Context:
     """What is known of a model and a list before its fields are read.
 
-    ``declared`` is the exposure that feeds the list from the model already.
+    ``beside`` are the exposures that feed the list already, ``declared`` the one of them that does
+    so from the model.
     """
 
     list: str
@@ -41,6 +42,7 @@ class Context:
     ref: str
     name: str
     declared: Activation | None
+    beside: tuple[Activation, ...]
     hints: Hints
 
 
@@ -78,7 +80,8 @@ def read_context(
     name = wish.name or (declared.name if declared else _free_name(manifest, list_name))
     check_name(name)
     hints = Hints(declared=mapped, taken=taken)
-    return Context(list_name, model, ref_of(model, manifest), name, declared, hints)
+    ref = ref_of(model, manifest)
+    return Context(list_name, model, ref, name, declared, tuple(beside), hints)
 
 
 def check_name(name: str) -> None:

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from dbt_selligent.cli.lines import Line, counted, listed, span, step_line
+from dbt_selligent.cli.lines import Line, span, step_line
 from dbt_selligent.planning import Plan
+from dbt_selligent.wording import counted, listed
 
 MASK = "***"
 MOST_FIELDS = 10
@@ -70,10 +71,19 @@ def closing_lines(plans: Sequence[Plan], run: str) -> list[Line]:
         sums = f"{sums}, {kept_back}" if kept_back else sums
         lines = [Line(f"Plan: {sums}, {requests}.", style="bold")]
         if len(stopped) < len(plans):
-            lines.append(step_line(f"run {run} to send it"))
+            lines.append(step_line(_next_step(plans, run)))
     if stopped:
         lines.append(Line(f"A sync stops at {', '.join(stopped)}: see above.", style="red"))
     return lines
+
+
+def _next_step(plans: Sequence[Plan], run: str) -> str:
+    unread = dict.fromkeys(plan.unread for plan in plans if plan.unread)
+    if not unread:
+        return f"run {run} to send it"
+    why = "; ".join(unread)
+    checks = "`dbt-selligent debug` says more"
+    return f"{why}, so this is not checked there yet: {checks}; then run {run} to send it"
 
 
 def plan_as_dict(plan: Plan, *, show_values: bool) -> dict[str, Any]:

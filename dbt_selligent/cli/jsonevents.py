@@ -13,8 +13,7 @@ from typing import Any
 
 from dbt_selligent.cli.changeset import figures_of
 from dbt_selligent.cli.failure import Failure
-from dbt_selligent.due import Due
-from dbt_selligent.events import Event, Noted, Planned, Progress, Untold, Waiting
+from dbt_selligent.events import Due, Event, Noted, Planned, Progress, Untold, Waiting
 from dbt_selligent.results import ActivationResult, RunResults, totals
 
 NAME = {"activation": "name of the exposure"}
@@ -50,7 +49,10 @@ EVENTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     ),
     "waiting": (
         "Nothing goes on for a while",
-        {**NAME, "reason": "who holds the list, or that Selligent is silent"},
+        {
+            "activation": "name of the exposure; null where the project is waited for",
+            "reason": "who holds the list or the project, or that Selligent is silent",
+        },
     ),
     "progress": (
         "Rows begin to be sent (`done` is 0), or an answer came in",
@@ -91,6 +93,7 @@ EVENTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "error": "what went wrong; null if nothing did",
             "next_step": "what to do next; null if nothing is to be done",
             "stopped_by": "`guard`, `gate` or `interrupt`, which ended it; else null",
+            "unopened": "whether the warehouse could not be opened",
         },
     ),
     "due": (
@@ -120,7 +123,7 @@ EVENTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "command": "`sync`",
             "run_id": "as in the results file",
             "target": "the dbt target",
-            "exit_code": "0 or 1",
+            "exit_code": "0 or 1, or 2 if nothing could start",
             "seconds": "how long it took",
             "activations": "how many there were",
             "confirmed": "rows, over all of them",

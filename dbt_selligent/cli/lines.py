@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+
+from dbt_selligent.wording import counted
 
 
 @dataclass(frozen=True)
@@ -36,26 +37,22 @@ class Line:
 
 
 def lines_of(text: str, indent: int = 0) -> list[Line]:
-    """A text of several lines, each with the blanks that it begins with."""
-    return [
-        Line(line.lstrip(" "), indent + len(line) - len(line.lstrip(" ")))
-        for line in text.splitlines()
-    ]
+    """A text of several lines, each with the blanks that it begins with; what is to be done next
+    is so here too.
+    """
+    return [_line_of(line, indent) for line in text.removesuffix("\n").split("\n") if text]
+
+
+def _line_of(text: str, indent: int) -> Line:
+    words = text.lstrip(" ")
+    indent += len(text) - len(words)
+    step = words.removeprefix("-> ")
+    return Line(words, indent) if step == words else Line(step, indent, "->", "cyan")
 
 
 def step_line(step: str) -> Line:
     """What to do next."""
     return Line(step, 2, "->", "cyan")
-
-
-def counted(count: int, what: str) -> str:
-    """So many of something, whose plural has an s."""
-    return f"{count:,} {what}{'s' if count != 1 else ''}"
-
-
-def listed(parts: Sequence[tuple[int, str]]) -> str:
-    """Figures, without those that are 0."""
-    return ", ".join(f"{count:,} {what}" for count, what in parts if count)
 
 
 def span(seconds: float) -> str:

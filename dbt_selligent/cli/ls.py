@@ -18,6 +18,7 @@ from dbt_selligent.cli.say import say
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def ls(output: str, **flags: Any) -> None:
     """List the activations: name, model, list, destination, schedule."""
+    from dbt_selligent.cli.printer import tell
     from dbt_selligent.schedules import next_time
     from dbt_selligent.selection import list_activations
 
@@ -35,10 +36,12 @@ def ls(output: str, **flags: Any) -> None:
         ]
         say(json.dumps(rows, indent=1))
         return
+    lines = []
     width = max(len(each.name) for each in found)
     for each in found:
         tags = f"  [{', '.join(each.tags)}]" if each.tags else ""
         due = each.schedule.local(next_time(each.schedule, now)) if each.schedule else ""
         coming = f"  {each.schedule.cron}, next {due}" if each.schedule else ""
-        line = f"{each.name:<{width}}  {each.model.name} -> {each.list} ({each.destination})"
-        say(line + tags + coming)
+        text = f"{each.name:<{width}}  {each.model.name} -> {each.list} ({each.destination})"
+        lines.append(text + tags + coming)
+    tell(lines)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import click
 
 from dbt_selligent.cli.completion import complete_criteria
+from dbt_selligent.cli.say import say
 from dbt_selligent.settings import Settings, resolve_settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -69,9 +71,14 @@ def output_options(command: Command) -> Command:
     return _apply(_OUTPUT, command)
 
 
-def settings_of(flags: dict[str, Any]) -> Settings:
-    """Settings from the flags of a command."""
-    return resolve_settings(**flags)
+def settings_of(flags: dict[str, Any], waits: Callable[[str], None] | None = None) -> Settings:
+    """Settings from the flags of a command; ``waits`` is told who has the project meanwhile."""
+    return replace(resolve_settings(**flags), waits=waits or say_waiting)
+
+
+def say_waiting(reason: str) -> None:
+    """Says that another command has the project, aside: what is asked for is yet to come."""
+    say(f"{reason}: waiting", err=True)
 
 
 def _apply(options: tuple[Callable[[Any], Any], ...], command: Command) -> Command:

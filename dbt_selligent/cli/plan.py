@@ -34,7 +34,7 @@ def plan(show_values: bool, output: str, quiet: bool, log_format: str, **flags: 
     with Terminal(
         quiet=quiet or output == "json", as_json=as_json, show_values=show_values
     ) as terminal:
-        plans = pipeline.plan(settings_of(flags), sample=3, emit=terminal.show)
+        plans = pipeline.plan(settings_of(flags, terminal.wait), sample=3, emit=terminal.show)
     if output == "json":
         shown = [plan_as_dict(each, show_values=show_values) for each in plans]
         say(json.dumps(shown, indent=None if as_json else 1, default=str))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import TextIO
 
 from rich.console import Console
 from rich.text import Text
 
-from dbt_selligent.cli.lines import Line
+from dbt_selligent.cli.lines import Line, lines_of
 from dbt_selligent.naming import visible
 
 # A window in which texts are no more wrapped than this, however narrow it is.
@@ -50,3 +51,8 @@ class Printer:
             part.rstrip()
         first, *rest = parts
         return [Text.assemble(head, first), *(Text.assemble(line.below, part) for part in rest)]
+
+
+def tell(texts: Iterable[str]) -> None:
+    """Prints texts on stdout, each of one line or several."""
+    Printer(sys.stdout).print(line for text in texts for line in lines_of(text))

@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from dbt_selligent.cli.options import project_options, selection_options, settings_of
-from dbt_selligent.cli.say import say
 
 
 @click.command()
@@ -18,10 +17,9 @@ from dbt_selligent.cli.say import say
 )
 def report(output: str | None, **flags: Any) -> None:
     """Write one HTML page that says what went out, what did not, and why."""
+    from dbt_selligent.cli.printer import tell
     from dbt_selligent.report.writing import write_report
 
     path, written = write_report(settings_of(flags), output)
-    say(written.headline)
-    for each in written.attention:
-        say(f"  {each.record.name}: {each.standing.word}")
-    say(f"{path}: written")
+    attention = (f"  {each.record.name}: {each.standing.word}" for each in written.attention)
+    tell([written.headline, *attention, f"{path}: written"])

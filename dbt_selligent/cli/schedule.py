@@ -36,7 +36,7 @@ def schedule(quiet: bool, log_format: str, **flags: Any) -> None:
     stopped = note_signals()
     with Terminal(quiet=quiet, as_json=log_format == "json") as terminal:
         scheduler = Scheduler(
-            lambda: settings_of({**flags, "due": True}),
+            lambda: settings_of({**flags, "due": True}, terminal.wait),
             terminal.show,
             terminal.close,
             stopped.is_set,

@@ -26,13 +26,13 @@ def state() -> None:
 def show(output: str, **flags: Any) -> None:
     """Show each state: where it is, of what, and how many rows it has."""
     from dbt_selligent import kept
+    from dbt_selligent.cli.printer import tell
 
     found = kept.show(settings_of(flags))
     if output == "json":
         say(json.dumps([each.as_dict() for each in found], indent=1))
         return
-    for each in found:
-        say("\n".join(each.lines()))
+    tell(line for each in found for line in each.lines())
 
 
 @state.command()
@@ -42,8 +42,9 @@ def show(output: str, **flags: Any) -> None:
 def reset(name: str, yes: bool, **flags: Any) -> None:
     """Forget the state NAME: the next sync sends every row."""
     from dbt_selligent import upkeep
+    from dbt_selligent.cli.printer import tell
 
-    say("\n".join(upkeep.reset(settings_of(flags), name, yes=yes).lines()))
+    tell(upkeep.reset(settings_of(flags), name, yes=yes).lines())
 
 
 @state.command()
@@ -54,8 +55,9 @@ def reset(name: str, yes: bool, **flags: Any) -> None:
 def rename(old: str, new: str, yes: bool, **flags: Any) -> None:
     """Give the state OLD to the activation NEW: after its exposure was renamed."""
     from dbt_selligent import upkeep
+    from dbt_selligent.cli.printer import tell
 
-    say("\n".join(upkeep.rename(settings_of(flags), old, new, yes=yes).lines()))
+    tell(upkeep.rename(settings_of(flags), old, new, yes=yes).lines())
 
 
 @state.command()
@@ -65,6 +67,6 @@ def rename(old: str, new: str, yes: bool, **flags: Any) -> None:
 def adopt(yes: bool, **flags: Any) -> None:
     """Take the rows of the models as sent already, where there is no state yet."""
     from dbt_selligent import upkeep
+    from dbt_selligent.cli.printer import tell
 
-    for each in upkeep.adopt(settings_of(flags), yes=yes):
-        say("\n".join(each.lines()))
+    tell(line for each in upkeep.adopt(settings_of(flags), yes=yes) for line in each.lines())

@@ -19,11 +19,12 @@ from dbt_selligent.cli.say import say
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def status(show_values: bool, output: str, **flags: Any) -> None:
     """Show the last runs, and rejected and invalid rows with their reasons."""
+    from dbt_selligent.cli.printer import tell
     from dbt_selligent.history import read_history
 
     found = read_history(settings_of(flags), show_values=show_values)
     if output == "json":
         say(json.dumps([each.as_dict() for each in found], indent=1, default=str))
-    for line in (line for each in found if output == "text" for line in each.lines()):
-        say(line)
+    else:
+        tell(line for each in found for line in each.lines())
     sys.exit(int(any(each.error for each in found)))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from dbt_selligent.cli.lines import Line, counted, lines_of, listed, step_line
-from dbt_selligent.due import Due
-from dbt_selligent.events import Noted, Untold
+from dbt_selligent.cli.lines import Line, lines_of, step_line
+from dbt_selligent.events import Due, Noted, Untold, Waiting
 from dbt_selligent.results import ActivationResult, RunResults, totals
+from dbt_selligent.wording import counted, listed
 
 # From the best to the worst.
 STYLES = {
@@ -48,6 +48,12 @@ def noted_line(noted: Noted) -> Line:
     return Line(f"{noted.at:%Y-%m-%d %H:%M:%S} UTC: {noted.said}", style=style)
 
 
+def waiting_line(waiting: Waiting) -> Line:
+    """Who or what is waited for."""
+    parts = (waiting.name, waiting.reason, "waiting")
+    return Line(": ".join(filter(None, parts)), 2 if waiting.name else 0)
+
+
 def untold_line(untold: Untold) -> Line:
     """Which warning could not be sent, and why."""
     said = f"warning: {untold.address} at {untold.destination}: {untold.reason}"
@@ -75,22 +81,14 @@ def _figures(result: ActivationResult) -> str:
     counts = result.counts
     if counts is None:
         return result.status
-    rest = [
-        (result.rejected, "rejected"),
-        (counts.held, "held"),
-        (counts.invalid, "invalid"),
-        (result.not_found + counts.not_found, "not found"),
-        (result.removed, "removed"),
-        (result.not_sent, "not sent"),
-        (result.not_removed, "not removed"),
-    ]
+    rest = listed(result.others)
     if result.status == "in step" and not (counts.to_send or counts.removed or result.requests):
         said = f"nothing changed, {counted(counts.unchanged, 'row')} in step"
-        return ", ".join(filter(None, (said, listed(rest))))
+        return ", ".join(filter(None, (said, rest)))
     told = [
         result.status,
         f"{result.confirmed:,} confirmed",
-        listed(rest),
+        rest,
         counted(result.requests, "request"),
     ]
     return ", ".join(filter(None, told)) + f", {result.seconds:.1f} s"

@@ -40,8 +40,8 @@ def sync(quiet: bool, log_format: str, dry_run: bool, **flags: Any) -> None:
     from dbt_selligent import pipeline
     from dbt_selligent.cli.terminal import Terminal
 
-    settings = settings_of(flags)
     with Terminal(quiet=quiet, as_json=log_format == "json") as terminal:
+        settings = settings_of(flags, terminal.wait)
         if dry_run:
             plans = pipeline.plan(settings, sample=3, emit=terminal.show)
             terminal.close_plan(plans, "the same without --dry-run")

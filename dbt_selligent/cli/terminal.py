@@ -19,9 +19,8 @@ from dbt_selligent.cli.jsonevents import ended_as_dict, event_as_dict
 from dbt_selligent.cli.lines import Line
 from dbt_selligent.cli.printer import Printer
 from dbt_selligent.cli.say import say
-from dbt_selligent.due import Due
 from dbt_selligent.errors import InterruptedRunError
-from dbt_selligent.events import Event, Finished, Noted, Planned, Progress, Untold, Waiting
+from dbt_selligent.events import Due, Event, Finished, Noted, Planned, Progress, Untold, Waiting
 from dbt_selligent.planning import Plan
 from dbt_selligent.results import GOOD, ActivationResult, RunResults
 
@@ -95,6 +94,10 @@ class Terminal:
             elif bad or not self._quiet:
                 self._show(event)
 
+    def wait(self, reason: str) -> None:
+        """Shows that another command has the project."""
+        self.show(Waiting(None, reason))
+
     def close(self, run: RunResults) -> None:
         """The end of a sync: what all of it comes to, and what to do next."""
         if self._as_json:
@@ -134,7 +137,7 @@ class Terminal:
             # Told last: what is to be done next belongs to what went wrong before.
             self._undelivered.append(summary.untold_line(event))
         else:
-            self.print([Line(f"{event.name}: {event.reason}: waiting", 2)])
+            self.print([summary.waiting_line(event)])
 
     def _go_on(self, progress: Progress) -> None:
         now, name = self._clock(), progress.name

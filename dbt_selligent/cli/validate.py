@@ -20,12 +20,12 @@ from dbt_selligent.cli.say import say
 def validate(live: bool, output: str, **flags: Any) -> None:
     """Say every fault of every activation; without --live, without a network."""
     from dbt_selligent import validation
+    from dbt_selligent.cli.printer import tell
 
     found = validation.validate(settings_of(flags), live=live)
     if output == "json":
         say(json.dumps(found.as_dict(), indent=1))
         sys.exit(found.error.exit_code if found.error else 0)
-    for line in found.lines():
-        say(line)
+    tell(found.lines())
     if found.error:
         raise found.error

@@ -21,6 +21,7 @@ from dbt_selligent.cli.say import say
 def verify(repair: bool, show_values: bool, output: str, **flags: Any) -> None:
     """Read the lists back and compare them with what Selligent confirmed; send nothing."""
     from dbt_selligent import verification
+    from dbt_selligent.cli.printer import tell
     from dbt_selligent.cli.terminal import Terminal
 
     with Terminal(quiet=output == "json", as_json=False) as terminal:
@@ -30,7 +31,5 @@ def verify(repair: bool, show_values: bool, output: str, **flags: Any) -> None:
     if output == "json":
         say(json.dumps([each.as_dict() for each in found], indent=1))
     else:
-        for each in found:
-            for line in each.lines():
-                say(line)
+        tell(line for each in found for line in each.lines())
     sys.exit(int(not all(each.good for each in found)))

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 
 from dbt_selligent.report.record import Run
 from dbt_selligent.report.standing import came_to_its_end
-from dbt_selligent.report.words import DAY, HOUR, MINUTE, MONTHS, counted, day, moment, short, span
+from dbt_selligent.report.words import DAY, HOUR, MINUTE, MONTHS, day, moment, short, span
+from dbt_selligent.wording import counted
 
 TITLE, PLOT, FLAT, GAP, MARKS, DATES = 24.0, 68.0, 2.0, 16.0, 22.0, 18.0
 # A chart of few runs has room for so many, or its bars would be walls.

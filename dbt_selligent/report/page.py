@@ -11,7 +11,7 @@ from dbt_selligent.reasons import Reason
 from dbt_selligent.report.chart import Chart, draw
 from dbt_selligent.report.record import Record, Run
 from dbt_selligent.report.standing import Standing, came_to_its_end, is_complete, rows_of, stand
-from dbt_selligent.report.words import counted
+from dbt_selligent.wording import counted
 
 MOST_REASONS = 20
 MOST_LISTED = 20

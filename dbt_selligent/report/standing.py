@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dbt_selligent.report.record import Record, Run
-from dbt_selligent.report.words import counted
 from dbt_selligent.stateview import CUT_OFF
+from dbt_selligent.wording import counted
 
 Level = Literal["good", "attention", "busy"]
 # Runs after which every row of the model was in the list, or is listed with a reason.

@@ -1,9 +1,11 @@
-"""Times, spans and figures in words, for people."""
+"""Times, spans and round figures in words, for people."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
+
+from dbt_selligent.wording import counted
 
 # As written in English, whatever the locale of the machine is.
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -38,7 +40,7 @@ def ago(then: datetime, now: datetime) -> str:
         return "just now"
     unit, name = next((unit, name) for upto, unit, name in UNITS if seconds < upto)
     count = int(seconds / unit)
-    return f"{count} {name}{'s' if count != 1 else ''} ago"
+    return f"{counted(count, name)} ago"
 
 
 def span(seconds: float) -> str:
@@ -53,11 +55,6 @@ def span(seconds: float) -> str:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     return f"{hours:,} h {minutes} min" if minutes else f"{hours:,} h"
-
-
-def counted(count: int, one: str, many: str = "") -> str:
-    """A number of things, like 1 row or 1,200 rows."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def short(number: float) -> str:

@@ -16,9 +16,10 @@ from dbt_selligent.errors import RunError
 from dbt_selligent.naming import visible
 from dbt_selligent.report.page import Report, build_report
 from dbt_selligent.report.record import read_records
-from dbt_selligent.report.words import ago, counted, moment, span
+from dbt_selligent.report.words import ago, moment, span
 from dbt_selligent.selection import read_selected
 from dbt_selligent.settings import Settings
+from dbt_selligent.wording import counted
 
 FILE = "selligent_report.html"
 TEMPLATE = "report.html.jinja"

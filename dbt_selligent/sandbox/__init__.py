@@ -119,7 +119,8 @@ class Sandbox:
         return (
             f"Selligent sandbox on {url} (organization {config.organization}, "
             f"key {config.api_key}, secret {config.api_secret}); "
-            f"lists: {', '.join(config.lists) or 'none'}; stop with Ctrl-C"
+            f"lists: {', '.join(config.lists) or 'none'}; stop with Ctrl-C, "
+            "which forgets all of it"
         )
 
     def records(self, api_name: str) -> list[dict[str, object]]:

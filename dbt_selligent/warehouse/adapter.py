@@ -22,7 +22,7 @@ from dbt.adapters.sql.connections import SQLConnectionManager
 from dbt.mp_context import get_mp_context
 from dbt_common.exceptions import DbtBaseException
 
-from dbt_selligent.errors import ProfileError, RunError, WarehouseError
+from dbt_selligent.errors import ProfileError, RunError, UnopenedError, WarehouseError
 from dbt_selligent.settings import Settings
 from dbt_selligent.warehouse import spark
 from dbt_selligent.warehouse.cursors import all_rows, batches, own_cursor, words
@@ -241,18 +241,18 @@ class Warehouse:
         except Exception as error:  # noqa: BLE001  (drivers have no class of errors in common)
             self._forget_lost(error)
             said = words(error)
+            told = f"the warehouse ({self.dialect.name}) says: {said}"
             if isinstance(error, FailedToConnectError):
-                mend = (
+                raise UnopenedError(
+                    told,
                     f"is {self._where} right, is the server up? `dbt debug` tries the same "
-                    "connection"
-                )
-            elif "permission denied" in said:
+                    "connection",
+                ) from None
+            if "permission denied" in said:
                 mend = "give the user of the profile that right"
             else:
                 mend = "`dbt-selligent debug` checks what the user of the profile may do"
-            raise WarehouseError(
-                f"the warehouse ({self.dialect.name}) says: {said}", mend
-            ) from None
+            raise WarehouseError(told, mend) from None
 
     def _forget_lost(self, error: Exception) -> None:
         """A connection that the server has closed, or that broke, is of no more use."""

@@ -14,7 +14,7 @@ from dbt.adapters.duckdb import environments
 from dbt.adapters.duckdb.credentials import Attachment, DuckDBCredentials
 from dbt_common.exceptions import DbtBaseException
 
-from dbt_selligent.errors import ProfileError, WarehouseError
+from dbt_selligent.errors import ProfileError, UnopenedError
 from dbt_selligent.settings import Settings
 from dbt_selligent.warehouse import engine
 from dbt_selligent.warehouse.macros import quote
@@ -25,7 +25,7 @@ from dbt_selligent.warehouse.profile import read_credentials, where
 def open_by_dbt(settings: Settings, output: dict[str, Any]) -> Opened:
     """The warehouse of a rendered output, read-only.
 
-    Raises ProfileError where the output is not one of DuckDB, WarehouseError where its file is
+    Raises ProfileError where the output is not one of DuckDB, UnopenedError where its file is
     missing, or locked by a running dbt.
     """
     credentials = _credentials(settings, output)
@@ -68,22 +68,22 @@ def _attach_read_only(credentials: DuckDBCredentials) -> list[str]:
     return databases
 
 
-def _cannot_open(error: Exception) -> WarehouseError:
+def _cannot_open(error: Exception) -> UnopenedError:
     words = engine.words(error)
     holder = re.search(r"PID (\d+)", words)
     if "could not set lock" in words.lower():
         by = f" by the process {holder[1]}" if holder else ""
-        return WarehouseError(
+        return UnopenedError(
             f"the warehouse is locked{by}: {_path_in(words)}",
             "a dbt run or another program writes to it: run this again when it has ended",
         )
     if held := re.search(r'file handle conflict.* file "([^"]+)"', str(error)):
-        return WarehouseError(
+        return UnopenedError(
             f"the warehouse is open in this process: {held[1]}",
             "close that connection, of duckdb or dbt, before the sync",
         )
     if "does not exist" in words or "No such file" in words:
-        return WarehouseError(
+        return UnopenedError(
             f"there is no warehouse file: {_path_in(words)}",
             "run `dbt build` first, and this in the folder where you run dbt: a relative path of "
             "the profile starts there",
@@ -93,7 +93,7 @@ def _cannot_open(error: Exception) -> WarehouseError:
         if isinstance(error, duckdb.Error) and engine.is_damaged(error)
         else "`dbt debug` opens the same: mend what it says"
     )
-    return WarehouseError(f"the warehouse cannot be opened: {words}", mend)
+    return UnopenedError(f"the warehouse cannot be opened: {words}", mend)
 
 
 def _path_in(words: str) -> str:

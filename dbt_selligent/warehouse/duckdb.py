@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from dbt_selligent.errors import MemoryLimitError, StateError, WarehouseError
+from dbt_selligent.errors import MemoryLimitError, StateError, UnopenedError, WarehouseError
 from dbt_selligent.fieldtypes import COLLATED
 from dbt_selligent.grammar import OWN_PREFIX
 from dbt_selligent.manifest import Model
@@ -210,7 +210,7 @@ def _too_little(error: duckdb.OutOfMemoryException) -> MemoryLimitError:
 def open_warehouse(settings: Settings, temporary: Path) -> Iterator[DuckDBReader]:
     """The warehouse of the dbt target, read-only, for as long as the context lasts.
 
-    Raises ProfileError where the profile is not one of DuckDB, WarehouseError where its file is
+    Raises ProfileError where the profile is not one of DuckDB, UnopenedError where its file is
     missing, or locked by a running dbt.
     """
     output = read_output(settings)
@@ -233,7 +233,7 @@ def _require_no_collation(cursor: Any) -> None:
     """Of another one, values that differ would be the same, of which a change is never sent."""
     [(collation,)] = cursor.execute("select current_setting('default_collation')").fetchall()
     if collation:
-        raise WarehouseError(
+        raise UnopenedError(
             f"default_collation is {collation}: a value that changes its case alone would be taken "
             "for unchanged",
             "take it out of the settings in profiles.yml",

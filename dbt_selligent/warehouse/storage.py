@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dbt_selligent.activation import Activation
-from dbt_selligent.errors import WarehouseError
+from dbt_selligent.errors import UnopenedError
 from dbt_selligent.filetold import BackedMemories, FileMemories
 from dbt_selligent.naming import list_key
 from dbt_selligent.places import Place
@@ -71,7 +71,7 @@ class AdapterStorage:
         dialect = self._warehouse.dialect
         [(knows,)] = self._warehouse.rows(render_sql("knows_letters", dialect))
         if not knows:
-            raise WarehouseError(
+            raise UnopenedError(
                 "the database knows no capital letters but those of ASCII: keys that differ in "
                 "another are one in Selligent, and would be two here",
                 "use a database with another locale than C, or a macro "

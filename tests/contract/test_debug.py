@@ -103,6 +103,18 @@ def test_a_user_who_is_not_let_in_is_told_once_and_where_to_mend_it(world: World
     assert "`dbt debug` tries the same connection" in done.out
 
 
+@pytest.mark.parametrize("house", ["postgres"], indirect=True)
+@pytest.mark.parametrize("command", [["plan"], ["plan", "--due"], ["sync"], ["sync", "--due"]])
+def test_where_a_user_is_not_let_in_nothing_could_start(world: World, command: list[str]) -> None:
+    world.declare(crm(schedule="* * * * *"))
+    world.customers(ANN)
+    with world.connected({**world.house.profile(), "user": "nobody_of_this_name"}):
+        done = world.invoke(*command)
+    assert done.code == 2
+    assert "nobody_of_this_name" in done.said
+    assert "is the server up?" in done.said
+
+
 @pytest.mark.parametrize("house", ["spark"], indirect=True)
 def test_on_spark_what_was_made_for_a_try_is_taken_back(world: World) -> None:
     world.declare(crm())

@@ -285,7 +285,7 @@ def test_a_secret_from_the_environment_is_used(shop: Shop, monkeypatch: pytest.M
 @pytest.mark.parametrize("command", ["plan", "sync"])
 def test_a_missing_warehouse_is_an_error_and_is_not_made(shop: Shop, command: str) -> None:
     done = shop.invoke(command, "--select", "crm")
-    assert done.code == 1
+    assert done.code == 2
     assert f"there is no warehouse file: {shop.warehouse}" in done.said
     assert "run `dbt build` first" in done.said
     assert not shop.warehouse.exists()
@@ -296,6 +296,7 @@ def test_a_missing_warehouse_is_in_the_history_and_nothing_else_changes(shop: Sh
     shop.in_step()
     shop.warehouse.rename(shop.warehouse.with_suffix(".away"))
     results = shop.sync(select=("tag:daily",))
+    assert results.exit_code == shop.results()["metadata"]["exit_code"] == 2
     assert [(one.name, one.status) for one in results.results] == [
         ("crm", "failed"),
         ("orders", "failed"),
@@ -333,7 +334,7 @@ def test_a_warehouse_that_another_process_writes_is_named_with_its_pid(shop: Sho
     with other_process(code, str(shop.warehouse)) as writer:
         for command in ("plan", "sync", "debug"):
             done = shop.invoke(command, "--select", "crm")
-            assert done.code == 1
+            assert done.code == (1 if command == "debug" else 2)
             assert f"the warehouse is locked by the process {writer.pid}:" in done.said
             assert "run this again when it has ended" in done.said
         assert shop.sent() == []

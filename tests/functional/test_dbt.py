@@ -85,7 +85,7 @@ def test_a_file_and_an_alias_that_need_quotes_and_a_relative_path(
     elsewhere = shop.folder / "models"
     monkeypatch.chdir(elsewhere)
     done = shop.invoke("sync")
-    assert done.code == 1
+    assert done.code == 2
     assert f"there is no warehouse file: {elsewhere / 'my-shop.duckdb'}" in done.said
     assert "a relative path of the profile starts there" in done.said
     assert not (elsewhere / "my-shop.duckdb").exists()

@@ -22,20 +22,16 @@ FILE = "models/exposures.yml: exposure crm"
 INIT = "`dbt-selligent init --list {} --model customers --create`"
 KEY_ADVICE = [
     (
-        "note crm: unique key of list CUSTOMERS: cannot be read back; large requests need one over "
-        "CUSTOMER_ID"
-    ),
-    (
-        "     -> if it was never set, `dbt-selligent init --list CUSTOMERS --model customers "
-        "--key CUSTOMER_ID --create` does so"
+        "note crm: unique key of list CUSTOMERS: cannot be read back; if it was never set, "
+        "`dbt-selligent init --list CUSTOMERS --model customers --key CUSTOMER_ID --create` sets it"
     ),
 ]
 SUM_ADVICE = [
     (
-        "note crm: column lifetime_value of model customers: floating point: the last digits of a "
-        "rebuilt sum change, so 12 significant ones count"
+        "note crm: column lifetime_value of model customers: floating point, of which 12 "
+        "significant digits count; for all of them, cast to decimal in the model, before it is "
+        "summed"
     ),
-    "     -> for all digits, cast to decimal in the model, before it is summed",
 ]
 ALL_THERE = "ok   crm: list CUSTOMERS: 5 fields, all that are mapped are there"
 
@@ -89,15 +85,12 @@ def test_decimals_need_no_advice_and_a_key_of_two_fields_is_told_whole(shop: Sho
     shop.table("orders", A_ORDER)  # in DuckDB 9.5 is a decimal
     done = shop.invoke("debug", "--select", "orders")
     assert done.code == 0
-    assert done.out.splitlines()[-3:] == [
+    assert done.out.splitlines()[-2:] == [
         "ok   orders: list ORDERS: 4 fields, all that are mapped are there",
         (
-            "note orders: unique key of list ORDERS: cannot be read back; large requests need one "
-            "over STORE, ORDER_NO"
-        ),
-        (
-            "     -> if it was never set, `dbt-selligent init --list ORDERS --model orders "
-            "--key STORE --key ORDER_NO --create` does so"
+            "note orders: unique key of list ORDERS: cannot be read back; if it was never set, "
+            "`dbt-selligent init --list ORDERS --model orders --key STORE --key ORDER_NO --create` "
+            "sets it"
         ),
     ]
 
@@ -108,7 +101,7 @@ def test_sums_are_advised_for_every_floating_column_that_feeds_a_float(
 ) -> None:
     shop.customers(ANN)
     shop.write(f"alter table customers alter lifetime_value type {sql_type}")
-    assert debugged(shop)[-2:] == SUM_ADVICE
+    assert debugged(shop)[-1:] == SUM_ADVICE
 
 
 def test_sums_are_advised_for_a_float_alone(open_shop: Callable[..., Shop]) -> None:
@@ -125,7 +118,7 @@ def test_a_static_segment_that_is_not_there_is_advice_and_one_that_is_is_nothing
     shop.customers(ANN)
     shop.declare(meta(segment="VIP"))
     note = "note crm: segment VIP of list CUSTOMERS: not there: the first sync makes it"
-    assert debugged(shop)[6:] == [ALL_THERE, *KEY_ADVICE, note, *SUM_ADVICE]
+    assert debugged(shop)[6:] == [ALL_THERE, note, *KEY_ADVICE, *SUM_ADVICE]
     shop.declare(meta(segment="OLD"))
     assert debugged(shop)[6:] == [ALL_THERE, *KEY_ADVICE, *SUM_ADVICE]
 
@@ -342,14 +335,29 @@ def test_lines_on_models_lists_and_advice_name_their_activations(shop: Shop) -> 
     shop.declare(meta(fields=fields), exposure("other", "spare", other))
     told = shop.invoke("debug").out.splitlines()
     about = [line for line in told if re.search(": model | list CUSTOMERS", line)]
-    about = [line for line in about if not line.startswith("     ->")]
     assert about == [
         "ok   crm: model customers: 5 columns",
         "ok   other: model spare: 2 columns",
         "ok   crm: list CUSTOMERS: 5 fields, all that are mapped are there",
         "FAIL models/exposures.yml: exposure other: fields.X: list CUSTOMERS has no field X",
-        KEY_ADVICE[0],
-        KEY_ADVICE[0].replace("note crm", "note other"),
+        KEY_ADVICE[0].replace("note crm", "note crm, other"),
+    ]
+
+
+def test_of_several_activations_advice_is_a_line_for_all(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.table("orders", "select 'a' as store, 1 as order_no, 'open' as state, 9.5::real as total")
+    told = shop.invoke("debug", "--select", "tag:daily").out.splitlines()
+    assert [line for line in told if not line.startswith("ok ")] == [
+        (
+            "note unique keys of lists CUSTOMERS, ORDERS: cannot be read back; `dbt-selligent init "
+            "--list LIST --model MODEL --key FIELD --create` sets one that never was"
+        ),
+        (
+            "note crm, orders: columns lifetime_value of model customers, total of model orders: "
+            "floating point, of which 12 significant digits count; for all of them, cast to "
+            "decimal in the model, before it is summed"
+        ),
     ]
 
 

@@ -19,11 +19,12 @@ from dbt_selligent import localsandbox
 from dbt_selligent.errors import ConfigurationError, ProfileError, UnreachableError
 from dbt_selligent.localsandbox import URL, start_command
 from dbt_selligent.profilewriting import Address, provide_output
+from dbt_selligent.sandbox.optionlists import option_list
 from dbt_selligent.settings import Settings
 from dbt_selligent.setup import set_up
 from dbt_selligent.wish import Wish
 
-from .conftest import BIN, SECONDS, Shop, clean_environment, new_sandbox, wait_until
+from .conftest import BIN, LISTS, SECONDS, Shop, clean_environment, new_sandbox, wait_until
 
 PEOPLE = "select 1 as customer_id, 'ann@acme.example' as mail, 'x' as note"
 ORDERS = "select 'north' as store, 7 as order_no, 'paid' as state, 9.5 as total"
@@ -207,6 +208,7 @@ def test_a_key_of_two_fields_can_be_named_and_one_that_is_none_is_asked_for_agai
 ) -> None:
     shop.table("orders", ORDERS)
     shop.declare()
+    shop.sandbox._lists["STATE_OPTIONS"] = option_list("STATE_OPTIONS", 99, "Text", ["open"])
     answers = Answers(
         ("Model", "orders"),
         ("List", None),
@@ -219,6 +221,7 @@ def test_a_key_of_two_fields_can_be_named_and_one_that_is_none_is_asked_for_agai
     meta = yaml.safe_load(text)["exposures"][0]["config"]["meta"]["selligent"]
     assert meta["matching_key"] == {"STORE": "store", "ORDER_NO": "order_no"}
     assert meta["list"] == "ORDERS"  # the one that is called like the model
+    assert answers.offered[1] == list(LISTS)  # options are fed by nobody
     assert answers.offered[2] == ["ORDER_NO"]
     assert "matching key STOER: no field" in said[0]
     assert "did you mean STORE?" in said[0]
@@ -343,8 +346,8 @@ def test_key_and_secret_of_an_instance_stay_in_the_environment(
         "      api_secret: \"{{ env_var('SELLIGENT_API_SECRET') }}\"\n"
     )
     assert [line.partition("\n")[0] for line in said[:2]] == [
-        "answer: url: not a URL",
-        "answer: url: http is for this machine only",
+        "address: not a URL",
+        "address: http is for this machine only",
     ]
     assert said[-1] == (
         "key and secret are not in it: it reads the variables SELLIGENT_API_KEY and "

@@ -24,7 +24,7 @@ select 1 as customer_id, 'ann@acme.example' as "E Mail", true as "no", 10::bigin
 """
 MADE = {
     "CUSTOMER_ID": ("Long", None, False),
-    "E_MAIL": ("Text", 50, True),
+    "E_MAIL": ("Text", 255, True),
     "NO": ("Boolean", None, True),
     "POINTS": ("Long", None, True),
     "VISITS": ("Long", None, True),
@@ -152,6 +152,24 @@ def test_what_was_made_is_not_made_twice(shop: Shop) -> None:
     assert len(changes(shop)) == before + 1
 
 
+def test_a_list_that_is_made_again_is_not_as_its_state_believes(shop: Shop) -> None:
+    shop.declare(EXPOSURES[0])
+    shop.customers(ANN)
+    new = asked(shop, "--create", "--key", "CUSTOMER_ID", list_name="NEW")
+    assert "state of" not in new.err
+    shop.in_step()
+    del shop.sandbox._lists["CUSTOMERS"]
+    done = asked(shop, "--create", "--key", "CUSTOMER_ID")
+    assert done.err.splitlines()[-1] == (
+        "state of crm: 1 rows confirmed, 0 in doubt, and the list is new: `dbt-selligent verify "
+        "--select crm --repair` has the next sync send them again, `dbt-selligent state reset crm` "
+        "forgets them"
+    )
+    assert shop.invoke("verify", "--select", "crm", "--repair").code == 1
+    shop.in_step()
+    assert shop.records() == [ANN]
+
+
 def test_an_exposure_is_printed_for_a_list_that_is_there_and_nothing_is_changed(
     shop: Shop,
 ) -> None:
@@ -217,8 +235,8 @@ def test_the_mend_that_debug_names_makes_what_the_exposure_lacks_and_no_more(sho
     assert [line for line in done.err.splitlines() if "will be" not in line] == [
         "list NEW: made, a Userlist",
         "field NUMBER of list NEW: made, Long, takes no null",
-        "field LOGIN of list NEW: made, Text of 50",
-        "field MAIL of list NEW: made, Text of 50",
+        "field LOGIN of list NEW: made, Text of 255",
+        "field MAIL of list NEW: made, Text of 255",
         "unique key of list NEW: set over NUMBER",
         (
             "exposure crm feeds the list from this model already: put this in its place, and keep "
@@ -269,7 +287,7 @@ def test_the_advice_on_the_unique_key_is_a_command_that_sets_it(
             {"list": "CUSTOMERS", "matching_key": {"CUSTOMER_ID": "id"}} | {"fields": CRM_FIELDS},
         )
     )
-    assert "--key CUSTOMER_ID --create` does so" in shop.invoke("debug").out
+    assert "--key CUSTOMER_ID --create` sets it" in shop.invoke("debug").out
     assert asked(shop, "--key", "CUSTOMER_ID", "--create").code == 0
     assert changes(shop) == [("PUT", "/CUSTOMERS/businesskey")]
     assert shop.sandbox._lists["CUSTOMERS"].business_key == ("CUSTOMER_ID",)
@@ -513,7 +531,7 @@ def test_fields_that_come_with_a_list_are_taken_as_they_are(
     shop.customers(ANN)
     shop.declare(ELSEWHERE)
     done = asked(shop, "--create", "--key", "ID", list_name="NEW")
-    assert "field EMAIL of list NEW: will be made, Text of 50" in done.err.splitlines()
+    assert "field EMAIL of list NEW: will be made, Text of 255" in done.err.splitlines()
     assert "field EMAIL of list NEW: came with the list" in done.err.splitlines()
     assert mapping(done)["fields"]["EMAIL"] == "email"
     assert mapping(done)["mode"] == "update"

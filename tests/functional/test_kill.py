@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +20,7 @@ from dbt_selligent.locks import hold
 from dbt_selligent.places import Files
 from dbt_selligent.selection import list_activations
 
-from .conftest import TEMPORARY, Shop, exposure, wait_until
+from .conftest import SECONDS, TEMPORARY, Shop, exposure, wait_until
 
 Row = tuple[Any, ...]
 COUNT = 5001  # three batches
@@ -124,6 +126,41 @@ def test_what_was_confirmed_a_while_before_a_kill_is_not_sent_again(shop: Shop) 
     assert result.counts.unchanged in (2500, 5000)
     assert len(shop.sent()) <= 2
     assert in_list(shop) == OLD
+
+
+@pytest.mark.parametrize(
+    ("command", "ended"),
+    [("ls", "interrupted"), ("sync", "interrupted: nothing was sent"), ("debug", "interrupted")],
+)
+def test_who_has_the_project_parsed_is_told_and_the_wait_can_be_ended(
+    shop: Shop, command: str, ended: str
+) -> None:
+    with (
+        hold(shop.settings().own_target_path / "parsed.lock", "the project"),
+        shop.started(command) as process,
+    ):
+        told = process.stdout if command == "sync" else process.stderr
+        assert told is not None
+        line = told.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=SECONDS)
+    assert line.startswith(f"the project is in use by process {os.getpid()} on ")
+    assert line.endswith(": waiting\n")
+    assert (process.returncode, err.strip()) == (1, f"Error: {ended}")
+
+
+def test_who_has_the_project_parsed_is_an_event_and_the_sync_goes_on(shop: Shop) -> None:
+    model(shop, "New")
+    held = ExitStack()
+    held.enter_context(hold(shop.settings().own_target_path / "parsed.lock", "the project"))
+    with held, shop.started("sync", "--select", "crm", "--log-format", "json") as process:
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+        held.close()
+        process.communicate(timeout=SECONDS)
+    assert (told["event"], told["activation"]) == ("waiting", None)
+    assert told["reason"].startswith("the project is in use by process ")
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])

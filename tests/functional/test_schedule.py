@@ -14,9 +14,8 @@ from typing import Any
 
 import pytest
 
-from dbt_selligent.due import Due
 from dbt_selligent.errors import ConfigurationError
-from dbt_selligent.events import Event, Finished, Noted
+from dbt_selligent.events import Due, Event, Finished, Noted
 from dbt_selligent.locks import hold
 from dbt_selligent.places import Files
 from dbt_selligent.results import RunResults

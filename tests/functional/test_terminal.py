@@ -119,6 +119,32 @@ def test_long_texts_are_broken_between_words_and_stay_below_their_beginning(shop
 
 
 @pytest.mark.parametrize(
+    ("command", "below"),
+    [
+        (["debug"], "     "),
+        (["status"], "    "),
+        (["ls"], "  "),
+        (["verify"], "  "),
+        (["validate", "--live"], "  "),
+        (["state", "show"], "    "),
+    ],
+    ids=" ".join,
+)
+def test_what_is_looked_at_fits_its_window_and_is_whole_elsewhere(
+    shop: Shop, command: list[str], below: str
+) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    asked = (*command, "--select", "crm")
+    told = lines(shown(shop, *asked, columns=40))
+    assert max(map(cell_len, told)) <= 40
+    assert any(line.startswith(below) and line[len(below)] != " " for line in told)
+    whole = shop.command(*asked).out
+    assert "".join("".join(told).split()) == "".join(whole.split())
+    assert max(map(len, whole.splitlines())) > 40
+
+
+@pytest.mark.parametrize(
     ("more", "moves"), [({"NO_COLOR": "1"}, True), ({"TERM": "dumb"}, False)], ids=str
 )
 def test_there_is_no_colour_where_none_is_wanted(

@@ -214,6 +214,14 @@ def test_each_destination_has_its_own_addresses_and_memory(warned: Shop, inbox: 
         assert elsewhere.new() == []
 
 
+def test_a_warehouse_that_cannot_be_opened_is_told(warned: Shop, inbox: Inbox) -> None:
+    warned.warehouse.rename(warned.warehouse.with_suffix(".away"))
+    assert [warned.invoke("sync").code for _ in range(2)] == [2, 2]
+    [(tone, title, body)] = inbox.new()
+    assert (tone, title) == ("failure", "dbt-selligent: crm failed (dev)")
+    assert f"  there is no warehouse file: {warned.warehouse}" in body.splitlines()
+
+
 def test_a_fault_that_lets_nothing_start_is_told_each_with_its_own(
     warned: Shop, inbox: Inbox
 ) -> None:

@@ -355,7 +355,7 @@ def test_the_command_says_when_it_is_ready_and_stops_when_told(number: signal.Si
 
     assert line == (
         f"Selligent sandbox on {url} (organization DEMO, key demo, secret demo); "
-        "lists: CUSTOMERS; stop with Ctrl-C\n"
+        "lists: CUSTOMERS; stop with Ctrl-C, which forgets all of it\n"
     )
     assert url.startswith("http://127.0.0.1:")
     assert (status, rest, process.returncode) == (200, "", 0)

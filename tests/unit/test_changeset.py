@@ -250,6 +250,20 @@ def test_the_last_line_adds_up_all_activations() -> None:
     assert closing(removing)[0] == "Plan: 0 to add, 0 to change, 6 to remove, 1 request."
 
 
+def test_what_was_not_checked_is_not_offered_as_if_it_were() -> None:
+    fine = make_plan({"rows": 1, "new": 1}, {("new", ""): 1})
+    unread = make_plan(
+        {"rows": 1, "new": 1}, {("new", ""): 1}, unread="Selligent cannot be reached"
+    )
+
+    assert closing(fine, unread, unread)[1:] == [
+        (
+            "  -> Selligent cannot be reached, so this is not checked there yet: `dbt-selligent "
+            "debug` says more; then run `dbt-selligent sync` to send it"
+        )
+    ]
+
+
 def test_where_nothing_is_to_be_sent_no_command_is_named() -> None:
     still = make_plan({"rows": 5, "unchanged": 4, "held": 1})
 

@@ -10,6 +10,7 @@ from dbt_selligent.errors import (
     Fault,
     LockedError,
     RunError,
+    UnopenedError,
     nearest,
 )
 
@@ -79,7 +80,7 @@ def test_exit_codes_follow_the_tree() -> None:
 
     assert len(classes) >= 13
     for each in classes:
-        assert each.exit_code == (2 if issubclass(each, ConfigurationError) else 1)
+        assert each.exit_code == (2 if issubclass(each, ConfigurationError | UnopenedError) else 1)
     assert not issubclass(RunError, ConfigurationError)
 
 

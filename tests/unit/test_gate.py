@@ -189,6 +189,11 @@ def test_a_model_that_passed_with_all_its_tests() -> None:
     )
 
 
+def test_of_a_model_without_tests_none_is_said_to_have_passed() -> None:
+    bare = replace(CRM, model=replace(CUSTOMERS, tests=()))
+    assert Gate({MODEL: PASSED}).judge(bare).said == f"model customers passed in {PASSED}"
+
+
 @pytest.mark.parametrize(
     ("node", "what"),
     [

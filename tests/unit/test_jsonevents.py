@@ -19,9 +19,8 @@ from dbt_selligent.cli.jsonevents import (
     event_as_dict,
     failure_as_dict,
 )
-from dbt_selligent.due import Due
 from dbt_selligent.errors import ActivationFaults, Fault, UnreachableError
-from dbt_selligent.events import Finished, Noted, Planned, Progress, Untold, Waiting
+from dbt_selligent.events import Due, Finished, Noted, Planned, Progress, Untold, Waiting
 from dbt_selligent.results import ActivationResult, RunResults
 
 from .plans import make_plan
@@ -88,7 +87,7 @@ def test_the_names_are_frozen() -> None:
                 "forced",
                 "error",
             ),
-            *("next_step", "stopped_by"),
+            *("next_step", "stopped_by", "unopened"),
         ],
         "due": ["due", "under_way", "without_schedule", "next"],
         "noted": ["said", "wrong"],

@@ -200,6 +200,19 @@ def test_a_lock_that_is_free_is_taken_at_once(tmp_path: Path) -> None:
     assert waits == []
 
 
+def test_a_short_wait_is_not_told(tmp_path: Path) -> None:
+    path, waits = tmp_path / "parsed.lock", list[str]()
+    stop = threading.Event()
+    stop.set()
+    with (
+        hold(path, "the project"),
+        pytest.raises(LockedError),
+        take_turn(path, "the project", stop, waits.append, patience=60.0),
+    ):
+        pytest.fail("held twice")
+    assert waits == []
+
+
 def test_a_turn_begins_when_the_one_before_ends_and_it_is_told_once_who_holds_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dbt_selligent.errors import DbtSelligentError, ProfileError, WarehouseError
+from dbt_selligent.errors import DbtSelligentError, ProfileError, UnopenedError
 from dbt_selligent.settings import Settings
 from dbt_selligent.warehouse import dbtduckdb
 from dbt_selligent.warehouse.duckdb import open_warehouse
@@ -192,9 +192,9 @@ def test_what_goes_wrong_is_told_by_dbt_duckdb(tmp_path: Path) -> None:
     damaged.write_bytes(b"no database" * 1000)
     folder.mkdir()
     told = {path: words_of({"path": str(path)}, tmp_path) for path in (missing, damaged, folder)}
-    assert told[missing][:2] == (WarehouseError, f"there is no warehouse file: {missing}")
+    assert told[missing][:2] == (UnopenedError, f"there is no warehouse file: {missing}")
     assert told[damaged] == (
-        WarehouseError,
+        UnopenedError,
         "the warehouse cannot be opened: its content is damaged",
         "put the file back from a copy, or move it away and run `dbt build`",
     )

@@ -7,8 +7,9 @@ import io
 import pytest
 
 from dbt_selligent.cli.failure import Failure
-from dbt_selligent.cli.lines import Line, counted, lines_of, listed, span
+from dbt_selligent.cli.lines import Line, lines_of, span
 from dbt_selligent.cli.printer import Printer
+from dbt_selligent.wording import counted, listed
 
 LONG = Line("crm_customers, loyalty_vips: run `dbt-selligent debug`, then sync", 2, "->", "cyan")
 
@@ -96,6 +97,7 @@ def test_an_error_says_where_what_and_the_next_step() -> None:
 def test_texts_of_several_lines_keep_what_is_before_them() -> None:
     assert [str(line) for line in lines_of("a\n  b", 2)] == ["  a", "    b"]
     assert lines_of("") == []
+    assert lines_of("a\n  -> b\n") == [Line("a"), Line("b", 2, "->", "cyan")]
 
 
 def test_figures_in_words() -> None:

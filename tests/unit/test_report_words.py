@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dbt_selligent.report.words import ago, counted, day, moment, short, span
+from dbt_selligent.report.words import ago, day, moment, short, span
+from dbt_selligent.wording import counted
 
 NOW = datetime(2026, 3, 29, 12, 0, tzinfo=timezone.utc)
 

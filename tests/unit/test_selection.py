@@ -111,7 +111,8 @@ def test_the_faults_of_all_come_with_the_selected(
         ([""], [], "no activation is selected by --select ''",
          "there are: crm_customers, crm_orders, vips"),
         (["spare"], ["vips"], "no activation is selected by --select spare",
-         "there are: crm_customers, crm_orders, vips"),
+         ("model spare feeds none, spare+ is what is built on it; "
+          "there are: crm_customers, crm_orders, vips")),
         (["tag:heavy"], ["customers"],
          "--exclude leaves out all that is selected: crm_customers, vips",
          "there are: crm_customers, crm_orders, vips"),
@@ -124,6 +125,26 @@ def test_nothing_is_selected(
         read_selected(replace(settings, select=tuple(wanted), exclude=tuple(excluded)))
 
     assert (caught.value.message, caught.value.next_step) == (message, step)
+
+
+@pytest.mark.parametrize(
+    ("criterion", "hint"),
+    [
+        ("+crm_oders", "did you mean +crm_orders? "),
+        ("1+custmers+2", "did you mean 1+customers+2? "),
+        ("@crm_oders", "did you mean @crm_orders? "),
+        ("+spare", "model spare feeds none, spare+ is what is built on it; "),
+        ("spare+", ""),
+        ("+nothing_alike", ""),
+    ],
+)
+def test_a_hint_keeps_the_operators_and_names_no_model_that_is_there(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, criterion: str, hint: str
+) -> None:
+    monkeypatch.setattr("dbt_selligent.selection.list_nodes", lambda *_given: frozenset())
+    with pytest.raises(ConfigurationError) as caught:
+        read_selected(replace(settings, select=(criterion,)))
+    assert caught.value.next_step == f"{hint}there are: crm_customers, crm_orders, vips"
 
 
 def test_there_is_nothing_to_select(

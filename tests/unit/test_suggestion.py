@@ -298,6 +298,12 @@ def test_the_field_for_a_column(sql_type: str, length: int | None, made: str) ->
     assert fed([Source("some value", sql_type)], [field]) == {"SOME_VALUE": "some value"}
 
 
+@pytest.mark.parametrize("name", ["email", "E-Mail", "mail_address"])
+def test_a_field_for_mail_addresses_takes_them_all(name: str) -> None:
+    made = [new_fields([Source(name, "VARCHAR", length)], (), (), NO_HINTS) for length in (9, 900)]
+    assert [written_type(field) for [field] in made] == ["Text of 255", "Text of 2000"]
+
+
 def test_no_field_is_made_for_what_has_one_or_cannot_have_one() -> None:
     columns = [
         *texts("mail", "spent", "rowid", "_selligent_x", "{{ x }}", "new", "a b", "a-b", "~", "_"),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dbt_selligent.errors import ProfileError, StateError, WarehouseError
+from dbt_selligent.errors import ProfileError, StateError, UnopenedError, WarehouseError
 from dbt_selligent.storage import open_storage
 from dbt_selligent.warehouse import adapter
 from dbt_selligent.warehouse.adapter import Warehouse, split
@@ -203,7 +203,7 @@ def test_a_server_that_is_not_there_is_said_without_the_password(
     settings = settings_of(postgres, tmp_path, host="127.0.0.1", port=9, connect_timeout=1)
     with (
         open_storage(settings) as storage,
-        pytest.raises(WarehouseError, match="refused") as wrong,
+        pytest.raises(UnopenedError, match="refused") as wrong,
         storage.open_reader(tmp_path),
     ):
         pass
@@ -225,7 +225,7 @@ def test_a_database_that_knows_only_letters_of_ascii_is_told(
     )
     try:
         settings = settings_of(postgres, tmp_path, dbname="plain")
-        refused = pytest.raises(WarehouseError, match="no capital letters but those of ASCII")
+        refused = pytest.raises(UnopenedError, match="no capital letters but those of ASCII")
         with (
             open_storage(settings) as storage,
             refused if told else nullcontext() as wrong,
