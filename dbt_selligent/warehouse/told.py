@@ -6,13 +6,14 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from threading import Event
+from threading import Event, Timer
 
 from dbt_selligent.told import UNREADABLE, Memory, Renew, read_memory
 from dbt_selligent.warehouse.leases import Leases
 from dbt_selligent.warehouse.schema import Schema
 
 TABLE = "selligent_warnings"
+SECONDS_TO_WAIT = 180  # for a lock, which a process that died may have for a while
 MEMORY = {"memory": "text"}  # JSON; destination and activation follow
 
 
@@ -54,15 +55,25 @@ class SchemaMemories:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """Meanwhile nobody else writes the table: all or nothing, where the engine can do that."""
+        """Meanwhile nobody else writes the table: all or nothing, where the engine can do that.
+
+        Raises RunError, as where nobody lets go of the lock.
+        """
         key = f"warnings {self._destination}"
         if self._schema.dialect.transactional:
             with self._schema.warehouse.transaction():
                 self._schema.fence(key)
                 yield
         else:
-            with self._leases.take_turn(key, "the warnings", Event(), lambda _: None):
-                yield
+            enough = Event()
+            timer = Timer(SECONDS_TO_WAIT, enough.set)
+            timer.daemon = True
+            timer.start()
+            try:
+                with self._leases.take_turn(key, "the warnings", enough, lambda _: None):
+                    yield
+            finally:
+                timer.cancel()
 
     def _read(self) -> dict[str, Memory]:
         self._schema.refresh([TABLE])

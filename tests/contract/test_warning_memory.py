@@ -14,12 +14,15 @@ from functional.inboxes import Inbox, webhook
 
 from contract.house import STATE_SCHEMA
 from contract.world import ANN, World, crm
-from dbt_selligent.errors import WarehouseError
+from dbt_selligent.errors import StateError, WarehouseError
 from dbt_selligent.filetold import FILE
 from dbt_selligent.profiles import Destination
 from dbt_selligent.storage import open_storage
 from dbt_selligent.told import Memory
 from dbt_selligent.upkeep import rename
+from dbt_selligent.warehouse import told
+from dbt_selligent.warehouse.leases import Leases
+from dbt_selligent.warehouse.places import SchemaPlace
 from dbt_selligent.warehouse.schema import Schema
 
 WARNINGS = ["failed", "recovered", {"stale": "26h"}]
@@ -50,13 +53,13 @@ def elsewhere(world: World) -> None:
 
 
 def failed_then_well(world: World, inbox: Inbox) -> list[list[str]]:
-    told = []
+    titles = []
     for fault in ([], ["load:401"], ["load:401"], []):
         world.sandbox.faults(fault)
         world.sync(full_refresh=bool(fault))
-        told.append(inbox.titles())
+        titles.append(inbox.titles())
         elsewhere(world)
-    return told
+    return titles
 
 
 def test_a_change_is_told_once_by_runners_that_are_thrown_away(warned: World, inbox: Inbox) -> None:
@@ -109,6 +112,23 @@ def test_side_by_side_nothing_is_lost(world: World) -> None:
     with open_storage(world.settings()) as storage:
         storage.memories(dev).remember(lambda _: {names[0]: None})
     assert sorted(recalled(world, dev)) == names[1:]
+
+
+def test_a_lock_that_nobody_lets_go_of_is_waited_for_no_longer_than_so(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if world.house.name != "spark":
+        pytest.skip("the lock goes with its process")
+    monkeypatch.setattr(told, "SECONDS_TO_WAIT", 0.1)
+    dev = world.settings().destination_named()
+    with open_storage(world.settings()) as storage, open_storage(world.settings()) as other:
+        place = other.named(dev, "crm")
+        assert isinstance(place, SchemaPlace)
+        held = Leases(place.schema)
+        with held.hold("warnings dev", "the warnings"), pytest.raises(StateError, match=FILE):
+            storage.memories(dev).remember(lambda _: {"crm": Memory(NOON)})
+        held.close()
+    assert recalled(world, dev) == {"crm": Memory(NOON)}
 
 
 def recalled(world: World, destination: Destination) -> dict[str, Memory]:
