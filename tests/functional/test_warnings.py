@@ -115,7 +115,7 @@ def test_refused_rows_are_counted_and_never_quoted(warned: Shop, inbox: Inbox) -
     [(tone, title, body)] = inbox.new()
     assert (tone, title) == ("warning", "dbt-selligent: crm rows refused (dev)")
     assert body.splitlines()[1:3] == [
-        "  1 rows in the model: 1 rejected",
+        "  1 row in the model: 1 rejected",
         "  -> see the reasons: dbt-selligent status",
     ]
     for word in (ANN[1], ANN[2], "10.5"):
