@@ -43,6 +43,7 @@ class History:
     destination: str
     confirmed: int = 0
     in_doubt: int = 0
+    invalid_in_doubt: int = 0
     runs: tuple[dict[str, Any], ...] = ()
     rejected: tuple[dict[str, Any], ...] = ()
     rejected_rows: int = 0
@@ -71,6 +72,8 @@ class History:
         if not self.runs:
             return [head, "  never synced"]
         said = [head, f"  {self.confirmed:,} rows confirmed, {self.in_doubt:,} in doubt"]
+        if stuck := self.invalid_in_doubt:
+            said.append(f"  {stuck:,} of these in doubt cannot be sent again: invalid now")
         if self.anew:
             said.append(f"  the next sync starts anew: {self.anew}")
         said += self._runs()
@@ -168,6 +171,7 @@ def _read(store: StateView, identity: Identity, empty: History, show_values: boo
         anew=store.unlike(identity),
         confirmed=store.count("snapshot"),
         in_doubt=store.count_doubts(),
+        invalid_in_doubt=store.count_doubts(invalid=True),
         runs=runs,
         rejected=listed("rejected", REFUSED),
         rejected_rows=store.count("rejected", REFUSED),

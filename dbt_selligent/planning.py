@@ -30,6 +30,7 @@ class Counts:
     at all; ``removed`` rows are in the snapshot, and not in the model any more;
     ``joining`` rows become members of the segment; ``known`` records were sent before. ``spared``
     rows left the model too, and their records are not deleted: they were adopted, and never sent.
+    Of ``invalid_in_doubt`` rows an answer was lost, and they cannot be sent again as they are now.
     """
 
     rows: int
@@ -44,6 +45,7 @@ class Counts:
     joining: int = 0
     known: int = 0
     spared: int = 0
+    invalid_in_doubt: int = 0
 
     @property
     def to_send(self) -> int:
@@ -247,6 +249,7 @@ def _count(by_kind: Mapping[str, int], groups: Sequence[Group]) -> Counts:
         removed=by_kind.get("removed", 0),
         known=by_kind.get("known", 0),
         spared=by_kind.get("spared", 0),
+        invalid_in_doubt=by_kind.get("stuck", 0),
         joining=sum(group.rows for group in groups if group.done is Done.MEMBER),
     )
 

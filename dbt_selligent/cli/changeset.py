@@ -153,6 +153,9 @@ def _counts(plan: Plan, *, fields: bool) -> Iterator[Line]:
     for problem in plan.problems:
         rows = counted(problem.rows, "row")
         yield Line(f"{problem.field}: {problem.reason} ({rows})", 6)
+    if counts.invalid_in_doubt:
+        stuck = counted(counts.invalid_in_doubt, "row")
+        yield _marked("doubt", f"{stuck} in doubt cannot be sent again: invalid now")
     if counts.held:
         yield _marked("held", f"{counts.held:,} held: refused before, and the same since")
     if counts.not_found:

@@ -35,7 +35,8 @@ EVENTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "counts": "rows by what is to be done with them: `rows`, `unchanged`, `new`, "
             "`changed`, `invalid`, `held`, `not_found`; `in_doubt`, those of `changed` that are "
             "sent again whole; `removed` and `spared`, which left the model; `joining`, which "
-            "become members of the segment; `known`, which were sent before",
+            "become members of the segment; `known`, which were sent before; `invalid_in_doubt`, "
+            "those of `invalid` of which an earlier answer was lost",
             "changed_fields": "rows by the field that changed in them",
             "groups": "rows that are sent alike: `calls`, `fields`, `rows`",
             "problems": "invalid rows: `field`, `reason`, `rows`",
