@@ -12,6 +12,7 @@ from typing import Any
 
 from dbt_selligent.cli.lines import Line, span, step_line
 from dbt_selligent.planning import Plan
+from dbt_selligent.results import ActivationResult
 from dbt_selligent.wording import counted, listed
 
 MASK = "***"
@@ -49,29 +50,34 @@ def plan_lines(plan: Plan, *, sending: bool, show_values: bool = False) -> list[
     return lines if sending else [*lines, Line("")]
 
 
-def closing_lines(plans: Sequence[Plan], run: str) -> list[Line]:
-    """What all of it comes to; ``run`` is the command that sends it, in words."""
+def closing_lines(
+    plans: Sequence[Plan], run: str, kept_back: Sequence[ActivationResult] = ()
+) -> list[Line]:
+    """What all of it comes to; ``run`` is the command that sends it, in words. Of what is
+    ``kept_back`` there is no plan.
+    """
     counts = [plan.counts for plan in plans]
     add, change = sum(each.new for each in counts), sum(each.changed for each in counts)
     remove = sum(plan.to_remove for plan in plans)
     invalid = sum(each.invalid for each in counts)
     held = sum(each.held + each.not_found for each in counts)
     stopped = [plan.activation.name for plan in plans if plan.failing]
-    kept_back = listed([(invalid, "invalid"), (held, "held or not found")])
-    if not plans:
-        return []  # nothing is due, as was said
+    others = listed([(invalid, "invalid"), (held, "held or not found")])
     lines = []
-    if not add + change + remove and len(stopped) < len(plans):
+    if not plans:
+        pass  # nothing is due, as was said, or all is kept back
+    elif not add + change + remove and len(stopped) < len(plans):
         in_step = counted(sum(each.unchanged for each in counts), "row")
-        rest = f", {kept_back}" if kept_back else ""
+        rest = f", {others}" if others else ""
         lines = [Line(f"No changes: {in_step} in step{rest}.", style="green")]
     elif add + change + remove:
         requests = counted(sum(plan.expected_requests for plan in plans), "request")
         sums = f"{add:,} to add, {change:,} to change, {remove:,} to remove"
-        sums = f"{sums}, {kept_back}" if kept_back else sums
+        sums = f"{sums}, {others}" if others else sums
         lines = [Line(f"Plan: {sums}, {requests}.", style="bold")]
         if len(stopped) < len(plans):
             lines.append(step_line(_next_step(plans, run)))
+    stopped += [result.name for result in kept_back]
     if stopped:
         lines.append(Line(f"A sync stops at {', '.join(stopped)}: see above.", style="red"))
     return lines
@@ -90,6 +96,19 @@ def plan_as_dict(plan: Plan, *, show_values: bool) -> dict[str, Any]:
     """A plan for `--output json`; values of the sample are masked unless asked for."""
     sample = [{**row, "values": _masked(row["values"], show_values)} for row in plan.sample]
     return {**figures_of(plan), "sample": sample}
+
+
+def kept_back_as_dict(result: ActivationResult) -> dict[str, Any]:
+    """What is kept back without a plan, for `--output json`."""
+    return {
+        "activation": result.name,
+        "model": result.model,
+        "list": result.list,
+        "destination": result.destination,
+        "counts": None,
+        "error": result.error,
+        "next_step": result.next_step,
+    }
 
 
 def figures_of(plan: Plan) -> dict[str, Any]:

@@ -68,7 +68,7 @@ EVENTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
         },
     ),
     "finished": (
-        "An activation came to its end",
+        "An activation came to its end, or, in a plan, is kept back and its model cannot be read",
         {
             **NAME,
             "unique_id": "of the exposure, as dbt has it",
