@@ -18,6 +18,7 @@ from dbt_selligent.state import look_at
 from dbt_selligent.stateview import StateView, as_run
 from dbt_selligent.storage import Storage, open_storage
 from dbt_selligent.tables import Row
+from dbt_selligent.wording import listed, stood
 
 MOST_RUNS = 5
 MOST_ROWS = 20
@@ -93,12 +94,14 @@ class History:
         said = []
         for run in self.runs:
             counts = run["counts"] or {}
+            status = stood(run["status"], listed([(counts.get("invalid") or 0, "invalid")]))
             figures = ", ".join(
                 f"{counts[name]:,} {name.replace('_', ' ')}"
                 for name in ("confirmed", "rejected", "not_found", "invalid", "removed", "not_sent")
-                if counts.get(name) or (name in counts and name in ALWAYS_TOLD)
+                if (counts.get(name) or (name in counts and name in ALWAYS_TOLD))
+                and (name != "invalid" or status == run["status"])
             )
-            said.append(f"  {run['started_at']:%Y-%m-%d %H:%M:%S} UTC  {run['status']}  {figures}")
+            said.append(f"  {run['started_at']:%Y-%m-%d %H:%M:%S} UTC  {status}  {figures}")
             if run["forced"]:
                 said.append(f"    forced: {run['forced']}")
             if run["error"]:

@@ -15,6 +15,7 @@ from dbt_selligent.guards import Change, Verdict, judge
 from dbt_selligent.places import Delta
 from dbt_selligent.selligent.pace import Pace
 from dbt_selligent.staging import KEYLESS, Bench, Staging, query, stage_delta
+from dbt_selligent.wording import counted
 
 INVALID = ("invalid", "doubled")
 # Kinds of rows of which a plan has a sample, in this order.
@@ -195,6 +196,8 @@ def build_plan(
         known=known,
         removal=activation.removed,
         whole=staging.full_refresh or not synced or not known,
+        invalid=counts.invalid,
+        commonest=_commonest(problems),
     )
     upto = None
     if limit is not None:
@@ -252,6 +255,14 @@ def _count(by_kind: Mapping[str, int], groups: Sequence[Group]) -> Counts:
         invalid_in_doubt=by_kind.get("stuck", 0),
         joining=sum(group.rows for group in groups if group.done is Done.MEMBER),
     )
+
+
+def _commonest(problems: Sequence[Problem]) -> str:
+    """Why most of the invalid rows are not sent."""
+    if not problems:
+        return ""
+    most = max(problems, key=lambda each: each.rows)
+    return f"{most.field}: {most.reason}, {counted(most.rows, 'row')}"
 
 
 def _changed_fields(

@@ -86,6 +86,14 @@ class ActivationResult:
         return done and not self.limited
 
     @property
+    def invalid(self) -> tuple[int, str]:
+        """Rows that were never sent, and what they are, in words."""
+        if self.counts is None:
+            return (0, "invalid")
+        stuck = self.counts.invalid_in_doubt
+        return (self.counts.invalid, f"invalid ({stuck:,} in doubt)" if stuck else "invalid")
+
+    @property
     def others(self) -> tuple[tuple[int, str], ...]:
         """Rows that are not confirmed, by what became of them, in words; none without a plan."""
         if self.counts is None:
@@ -93,7 +101,7 @@ class ActivationResult:
         return (
             (self.rejected, "rejected"),
             (self.counts.held, "held"),
-            (self.counts.invalid, _invalid(self.counts)),
+            self.invalid,
             (self.not_found + self.counts.not_found, "not found"),
             (self.removed, "removed"),
             (self.not_sent, "not sent"),
@@ -281,11 +289,6 @@ def _names(activation: Activation) -> dict[str, Any]:
 
 def _stopper(error: DbtSelligentError | None) -> Stopper | None:
     return next((name for kind, name in STOPPERS if isinstance(error, kind)), None)
-
-
-def _invalid(counts: Counts) -> str:
-    stuck = counts.invalid_in_doubt
-    return f"invalid ({stuck:,} in doubt)" if stuck else "invalid"
 
 
 def _step_for(status: Status, left: int, counts: Counts) -> str | None:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from dbt_selligent.report.record import Record, Run
 from dbt_selligent.stateview import CUT_OFF
-from dbt_selligent.wording import counted
+from dbt_selligent.wording import counted, listed, stood
 
 Level = Literal["good", "attention", "busy"]
 # Runs after which every row of the model was in the list, or is listed with a reason.
@@ -79,9 +79,10 @@ def stand(record: Record) -> Standing:
                 return Standing("attention", "in doubt", doubt, SYNC)
             doubt += f" {counted(stuck, 'row')} cannot be sent again: invalid now."
             return Standing("attention", "in doubt", doubt, MEND)
-        if invalid := rows_of(record, "invalid"):
+        invalid = rows_of(record, "invalid")
+        if invalid:
             said += f" {counted(invalid, 'row is', 'rows are')} invalid, and never sent."
-        return Standing("good", last.status, said)
+        return Standing("good", stood(last.status, listed([(invalid, "invalid")])), said)
     if last.not_sent:
         said += f" {counted(last.not_sent, 'row')} not sent."
     return Standing("attention", last.status, said, step)
