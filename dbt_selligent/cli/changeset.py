@@ -71,16 +71,26 @@ def closing_lines(
         rest = f", {others}" if others else ""
         lines = [Line(f"No changes: {in_step} in step{rest}.", style="green")]
     elif add + change + remove:
-        requests = counted(sum(plan.expected_requests for plan in plans), "request")
+        requests = _requests(plans)
         sums = f"{add:,} to add, {change:,} to change, {remove:,} to remove"
         sums = f"{sums}, {others}" if others else sums
         lines = [Line(f"Plan: {sums}, {requests}.", style="bold")]
-        if len(stopped) < len(plans):
+        if renames := [_rename(plan) for plan in plans if plan.renamed]:
+            lines += map(step_line, renames)
+        elif len(stopped) < len(plans):
             lines.append(step_line(_next_step(plans, run)))
     stopped += [result.name for result in kept_back]
     if stopped:
         lines.append(Line(f"A sync stops at {', '.join(stopped)}: see above.", style="red"))
     return lines
+
+
+def _rename(plan: Plan) -> str:
+    name = plan.activation.name
+    return (
+        f"run `dbt-selligent state rename {plan.renamed} {name}` first, if {name} is the new name "
+        f"of {plan.renamed}: a sync starts anew"
+    )
 
 
 def _next_step(plans: Sequence[Plan], run: str) -> str:
@@ -211,11 +221,19 @@ def _removal(plan: Plan) -> str:
 def _effort(plan: Plan) -> str:
     if not plan.expected_requests:
         return "nothing to send"
-    requests = counted(plan.expected_requests, "request")
+    requests = _requests([plan])
     if plan.expected_seconds is None or plan.speed is None:
         return f"{requests}; no speed was measured yet"
     speed = counted(round(plan.speed), "row")
     return f"{requests}, {span(plan.expected_seconds)}: {speed} a second when last measured"
+
+
+def _requests(plans: Sequence[Plan]) -> str:
+    """How many are expected, in words; of several, the least sure one counts."""
+    words = {plan.expected_word for plan in plans}
+    word = next((each for each in ("at least", "about") if each in words), "")
+    said = counted(sum(plan.expected_requests for plan in plans), "request")
+    return f"{word} {said}".lstrip()
 
 
 def _verdicts(plan: Plan, sending: bool) -> Iterator[Line]:

@@ -44,7 +44,8 @@ EVENTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "guards": "verdicts: `guard`, `passed`, `said`, `mend`",
             "first_sync": "whether nothing was ever sent",
             "full_refresh": "whether every row is sent whole",
-            "expected_requests": "requests, if no row is refused",
+            "expected_requests": "requests, if no row is refused; where there are several of a "
+            "kind, about so many, or, where no speed was measured yet, at least so many",
             "expected_seconds": "how long they take at the speed last measured; null if none was",
         },
     ),
