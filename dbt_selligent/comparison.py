@@ -36,7 +36,8 @@ class Figures:
     be no member of the segment though it should, or in doubt about it. ``members`` is None where no
     segment was compared; ``strangers`` are members that the state knows nothing of,
     ``unexpected_members`` all that nobody joined. ``in_doubt`` is what the next sync sends again
-    anyway, ``wrong`` the rows of the snapshot that a repair puts in doubt.
+    anyway, but for ``invalid_in_doubt``, which it cannot; ``wrong`` are the rows of the snapshot
+    that a repair puts in doubt.
     """
 
     records: int = 0
@@ -51,6 +52,7 @@ class Figures:
     unexpected_members: int = 0
     strangers: int = 0
     in_doubt: int = 0
+    invalid_in_doubt: int = 0
     wrong: int = 0
 
     @property
@@ -129,6 +131,7 @@ class Comparison:
             unexpected_members=memberships["unexpected"] + strangers,
             strangers=strangers,
             in_doubt=doubts + memberships["doubt"],
+            invalid_in_doubt=self._store.count_doubts(invalid=True),
             wrong=wrong,
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
@@ -42,7 +42,7 @@ class Judged:
 
     def __str__(self) -> str:
         """When that was."""
-        return f"the dbt {self.command} of {self.at[:16].replace('T', ' ')} UTC"
+        return _when(self.command, self.at)
 
 
 Nodes = Mapping[str, Judged]
@@ -50,18 +50,29 @@ Nodes = Mapping[str, Judged]
 
 @dataclass(frozen=True)
 class Invocation:
-    """One invocation of dbt: its target, None for that of the profile, and verdicts by node."""
+    """One invocation of dbt: its target, None for that of the profile, verdicts by node, and which
+    command it was, and when.
+    """
 
     target: str | None
     nodes: Nodes
+    command: str
+    at: str
+
+    def __str__(self) -> str:
+        """When that was."""
+        return _when(self.command, self.at)
 
 
 @dataclass(frozen=True)
 class Gate:
-    """The newest verdicts for one target; ``broken`` says why they cannot be read."""
+    """The newest verdicts for one target; ``broken`` says why they cannot be read, ``last`` is the
+    last invocation for this target, if that is known.
+    """
 
     nodes: Nodes
     broken: StateError | None = None
+    last: Invocation | None = None
 
     def judge(self, activation: Activation) -> Verdict:
         """Whether the model may be sent."""
@@ -84,7 +95,8 @@ class Gate:
             built = self.nodes[model.unique_id]
             said = f"model {model.name} and its tests passed in dbt, the model in {built}"
             alone = f"model {model.name} passed in {built}"
-            return Verdict("gate", True, said if model.tests else alone)
+            since = self._since([unique_id for unique_id, _ in checked])
+            return Verdict("gate", True, (said if model.tests else alone) + since)
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         return Verdict(
             "gate",
@@ -92,6 +104,13 @@ class Gate:
             f"dbt's verdict on {unknown[0]}{more} is not known",
             f"`dbt build --select {model.name}` gives it",
         )
+
+    def _since(self, nodes: Sequence[str]) -> str:
+        """That dbt did something after the newest verdict on these nodes, and what."""
+        newest_at = max(self.nodes[node].at for node in nodes)
+        if self.last is None or self.last.at <= newest_at or {*nodes} & {*self.last.nodes}:
+            return ""
+        return f"; {self.last} came later, and says nothing of it"
 
 
 class Gates:
@@ -131,11 +150,13 @@ class Gates:
             kept = self._remember(folder / FILE, invocation)
         except StateError as broken:
             return Gate({}, broken)
-        return Gate(kept.get(self._settings.target, {}))
+        target = self._settings.target
+        of = invocation and (invocation.target or self._settings.default_target)
+        return Gate(kept.get(target, {}), last=invocation if of == target else None)
 
     def _remember(self, path: Path, invocation: Invocation | None) -> dict[str, dict[str, Judged]]:
         """The newest verdicts by target, with those of the last invocation."""
-        if invocation is None:
+        if invocation is None or not invocation.nodes:
             return _read(path)
         target = invocation.target or self._settings.default_target
         with ExitStack() as turn:
@@ -150,21 +171,21 @@ class Gates:
 
 
 def read_invocation(path: Path) -> Invocation | None:
-    """What the last invocation of dbt said; None where there is none, or it says nothing of data.
+    """What the last invocation of dbt said; None where there is none. It has no verdicts where it
+    says nothing of data.
 
     Raises StateError where it cannot be read.
     """
     try:
         content = json.loads(path.read_bytes())
         given, at = content["args"], content["metadata"]["generated_at"]
-        if given.get("which") not in JUDGING or given.get("empty"):
-            return None
-        target = given.get("target")
+        command, target = given.get("which"), given.get("target")
+        judges = command in JUDGING and not given.get("empty")
         if not isinstance(target, str | None):
             raise TypeError
         nodes = {
-            str(result["unique_id"]): _judged(result["status"] in PASSED, given["which"], at)
-            for result in content["results"]
+            str(result["unique_id"]): _judged(result["status"] in PASSED, command, at)
+            for result in (content["results"] if judges else ())
             if result["status"] in (*PASSED, *FAILED)
         }
     except FileNotFoundError:
@@ -173,7 +194,7 @@ def read_invocation(path: Path) -> Invocation | None:
         raise StateError(
             f"dbt's results cannot be read: {path}", "run `dbt build`, which writes them anew"
         ) from None
-    return Invocation(target, nodes)
+    return Invocation(target, nodes, str(command), str(at))
 
 
 def newest(kept: Nodes, seen: Nodes, now: str) -> dict[str, Judged]:
@@ -202,6 +223,10 @@ def _read(path: Path) -> dict[str, dict[str, Judged]]:
             f"dbt's verdicts cannot be read: {path}",
             "delete it, then run `dbt build`: the verdicts of that are kept",
         ) from None
+
+
+def _when(command: str, at: str) -> str:
+    return f"the dbt {command} of {at[:16].replace('T', ' ')} UTC"
 
 
 def _judged(passed: object, command: object, at: object) -> Judged:

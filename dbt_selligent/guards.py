@@ -61,7 +61,9 @@ UNGUARDED = Guard()
 class Verdict:
     """What one guard says, and what to do about it, if anything; without values of rows."""
 
-    guard: Literal["empty", "max_changed", "max_removed", "require_state", "target", "gate"]
+    guard: Literal[
+        "empty", "invalid", "max_changed", "max_removed", "require_state", "target", "gate"
+    ]
     passed: bool
     said: str
     mend: str = ""
@@ -73,7 +75,8 @@ class Change:
     ``changed``, those of the ``known`` records that left it, and what becomes of these.
 
     ``whole`` if everything is to be sent anyway: in a full refresh, before a sync has come to its
-    end, and where no record was ever sent. What changed is no question then.
+    end, and where no record was ever sent. What changed is no question then. ``invalid`` rows are
+    never sent, ``commonest`` is why most of them are not, in words.
     """
 
     name: str
@@ -83,6 +86,8 @@ class Change:
     known: int
     removal: Literal["keep", "delete", "set"]
     whole: bool
+    invalid: int = 0
+    commonest: str = ""
 
 
 def judge(guard: Guard, change: Change) -> tuple[Verdict, ...]:
@@ -91,6 +96,17 @@ def judge(guard: Guard, change: Change) -> tuple[Verdict, ...]:
     if not change.rows:
         mend = "if it is meant to be empty, sync with --force"
         said.append(Verdict("empty", False, f"model {change.name} has no rows", mend))
+    elif change.invalid == change.rows:
+        said.append(
+            Verdict(
+                "invalid",
+                False,
+                f"no row of model {change.name} can be accepted, all {change.rows:,} invalid "
+                f"({change.commonest})",
+                "`dbt-selligent plan --show-values` shows some: mend them in the model, or the "
+                "field in Selligent; if that is meant, sync with --force",
+            )
+        )
     if guard.max_changed is not None and not change.whole:
         said.append(
             _verdict(

@@ -18,6 +18,7 @@ from dbt_selligent.state import look_at
 from dbt_selligent.stateview import StateView, as_run
 from dbt_selligent.storage import Storage, open_storage
 from dbt_selligent.tables import Row
+from dbt_selligent.wording import listed, stood
 
 MOST_RUNS = 5
 MOST_ROWS = 20
@@ -43,6 +44,7 @@ class History:
     destination: str
     confirmed: int = 0
     in_doubt: int = 0
+    invalid_in_doubt: int = 0
     runs: tuple[dict[str, Any], ...] = ()
     rejected: tuple[dict[str, Any], ...] = ()
     rejected_rows: int = 0
@@ -71,6 +73,8 @@ class History:
         if not self.runs:
             return [head, "  never synced"]
         said = [head, f"  {self.confirmed:,} rows confirmed, {self.in_doubt:,} in doubt"]
+        if stuck := self.invalid_in_doubt:
+            said.append(f"  {stuck:,} of these in doubt cannot be sent again: invalid now")
         if self.anew:
             said.append(f"  the next sync starts anew: {self.anew}")
         said += self._runs()
@@ -90,12 +94,14 @@ class History:
         said = []
         for run in self.runs:
             counts = run["counts"] or {}
+            status = stood(run["status"], listed([(counts.get("invalid") or 0, "invalid")]))
             figures = ", ".join(
                 f"{counts[name]:,} {name.replace('_', ' ')}"
                 for name in ("confirmed", "rejected", "not_found", "invalid", "removed", "not_sent")
-                if counts.get(name) or (name in counts and name in ALWAYS_TOLD)
+                if (counts.get(name) or (name in counts and name in ALWAYS_TOLD))
+                and (name != "invalid" or status == run["status"])
             )
-            said.append(f"  {run['started_at']:%Y-%m-%d %H:%M:%S} UTC  {run['status']}  {figures}")
+            said.append(f"  {run['started_at']:%Y-%m-%d %H:%M:%S} UTC  {status}  {figures}")
             if run["forced"]:
                 said.append(f"    forced: {run['forced']}")
             if run["error"]:
@@ -168,6 +174,7 @@ def _read(store: StateView, identity: Identity, empty: History, show_values: boo
         anew=store.unlike(identity),
         confirmed=store.count("snapshot"),
         in_doubt=store.count_doubts(),
+        invalid_in_doubt=store.count_doubts(invalid=True),
         runs=runs,
         rejected=listed("rejected", REFUSED),
         rejected_rows=store.count("rejected", REFUSED),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,14 +73,22 @@ def make_jobs(
     activations: Sequence[Activation],
     catalog: Catalog,
     faults: Sequence[Fault],
+    *,
+    excused: Collection[str] = (),
 ) -> list[Job]:
-    """The jobs; raises ActivationFaults with all that is wrong, in YAML, list and warehouse."""
+    """The jobs; raises ActivationFaults with all that is wrong, in YAML, list and warehouse.
+
+    Those of ``excused`` ids whose model is not there, or not as it should be, have no job.
+    """
     found = [*faults, *catalog.faults]
     jobs = []
     for activation in activations:
         destination = settings.destination_named(activation.destination)
         model = activation.model
         there = reader.columns(model)
+        is_excused = activation.unique_id in excused
+        if there is None and is_excused:
+            continue
         if there is None:
             mend = f"run `dbt build --select {model.name}` for target {settings.target} first"
             problem = f"{model.relation_name} does not exist in the warehouse"
@@ -90,7 +98,7 @@ def make_jobs(
         columns, wrong = match_columns(
             activation, there, destination.timezone, listing, reader.dialect
         )
-        found += wrong
+        found += [] if is_excused else wrong
         if columns is not None:
             place = storage.place(activation, destination)
             known = catalog.known[activation.destination]

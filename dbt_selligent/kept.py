@@ -32,6 +32,7 @@ class Kept:
     complete: bool = False
     confirmed: int = 0
     in_doubt: int = 0
+    invalid_in_doubt: int = 0
     held: int = 0
     not_found: int = 0
     adopted: int = 0

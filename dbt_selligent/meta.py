@@ -189,7 +189,11 @@ class ActivationMeta(_Meta):
         int, Field(ge=1, description="beyond so many sets of changed fields the rarest go whole")
     ] = 50
     guard: Annotated[
-        GuardMeta, Field(description="how much may change in a run, unless it is forced")
+        GuardMeta,
+        Field(
+            description="how much may change in a run, unless it is forced; a model without a "
+            "valid row always stops"
+        ),
     ] = GuardMeta()
     gate: Annotated[
         Literal["last", "require", "off"] | Literal[False],

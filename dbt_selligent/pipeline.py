@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -17,17 +17,24 @@ from pathlib import Path
 from dbt_selligent.activation import Activation
 from dbt_selligent.catalog import read_catalog
 from dbt_selligent.due import find_due, refuse_canary
-from dbt_selligent.errors import ActivationFaults, DbtSelligentError, Fault, RunError
+from dbt_selligent.errors import (
+    ActivationFaults,
+    DbtSelligentError,
+    Fault,
+    GateError,
+    RunError,
+)
 from dbt_selligent.events import Due, Emit, Event, Finished, Planned, silent
 from dbt_selligent.filling import fill_lists
 from dbt_selligent.gate import Gates
+from dbt_selligent.guards import Verdict, stop
 from dbt_selligent.jobs import make_jobs, open_reader, state_folders
 from dbt_selligent.places import private_folder
 from dbt_selligent.planner import Planner
 from dbt_selligent.planning import Plan
 from dbt_selligent.preparing import plan_job, prepare_state
 from dbt_selligent.reading import Sleep
-from dbt_selligent.results import ActivationResult, RunResults, failure_of
+from dbt_selligent.results import ActivationResult, RunResults, failure_of, stopped
 from dbt_selligent.selection import read_selected
 from dbt_selligent.sending import keep_result
 from dbt_selligent.settings import Settings
@@ -38,7 +45,8 @@ from dbt_selligent.warning import Moment, failures_of, warn
 def plan(settings: Settings, *, sample: int = 0, emit: Emit = silent) -> tuple[Plan, ...]:
     """What a sync would send, by activation; changes no state and sends nothing.
 
-    ``sample`` rows of each kind come with every plan, with their values. Raises
+    ``sample`` rows of each kind come with every plan, with their values. Of what dbt's verdicts
+    keep back there is no plan where the model cannot be read, but a `Finished` that says so. Raises
     ConfigurationError, RunError.
     """
     plans: list[Plan] = []
@@ -61,11 +69,21 @@ def plan(settings: Settings, *, sample: int = 0, emit: Emit = silent) -> tuple[P
         reader = stack.enter_context(open_reader(storage, temporary, faults))
         catalog = read_catalog(settings, activations, time.sleep, offline=True)
         gates = Gates(settings, state_folders(settings, activations), keep=False)
-        for job in make_jobs(settings, storage, reader, activations, catalog, faults):
+        judged = {
+            each.unique_id: gates.judge(each, settings.destination_named(each.destination).state)
+            for each in activations
+        }
+        kept_back = _kept_back(activations, judged)
+        jobs = make_jobs(settings, storage, reader, activations, catalog, faults, excused=kept_back)
+        for job in jobs:
+            kept_back.pop(job.activation.unique_id, None)
+        for result in kept_back.values():
+            emit(Finished(result))
+        for job in jobs:
             with ExitStack() as locks:
                 if job.place.exists():
                     locks.enter_context(job.place.hold())
-                verdicts = gates.judge(job.activation, job.destination.state)
+                verdicts = judged[job.activation.unique_id]
                 where = prepare_state(settings, storage, job, temporary, verdicts)
                 notes = catalog.notes(job.activation)
                 made = plan_job(settings, reader, job, where, temporary, sample, notes, keep=False)
@@ -73,6 +91,19 @@ def plan(settings: Settings, *, sample: int = 0, emit: Emit = silent) -> tuple[P
                 plans.append(replace(made, unread=unread))
             emit(Planned(plans[-1], sending=False))
     return tuple(plans)
+
+
+def _kept_back(
+    activations: Sequence[Activation], judged: Mapping[str, Sequence[Verdict]]
+) -> dict[str, ActivationResult]:
+    """The results of those that dbt's verdicts keep back, by id."""
+    found = {}
+    for each in activations:
+        try:
+            stop(judged[each.unique_id], force=False)
+        except GateError as error:
+            found[each.unique_id] = stopped(each, None, error)
+    return found
 
 
 def sync(settings: Settings, *, emit: Emit = silent, sleep: Sleep | None = None) -> RunResults:

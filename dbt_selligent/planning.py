@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.columns import Columns
@@ -15,6 +15,7 @@ from dbt_selligent.guards import Change, Verdict, judge
 from dbt_selligent.places import Delta
 from dbt_selligent.selligent.pace import Pace
 from dbt_selligent.staging import KEYLESS, Bench, Staging, query, stage_delta
+from dbt_selligent.wording import counted
 
 INVALID = ("invalid", "doubled")
 # Kinds of rows of which a plan has a sample, in this order.
@@ -30,6 +31,7 @@ class Counts:
     at all; ``removed`` rows are in the snapshot, and not in the model any more;
     ``joining`` rows become members of the segment; ``known`` records were sent before. ``spared``
     rows left the model too, and their records are not deleted: they were adopted, and never sent.
+    Of ``invalid_in_doubt`` rows an answer was lost, and they cannot be sent again as they are now.
     """
 
     rows: int
@@ -44,6 +46,7 @@ class Counts:
     joining: int = 0
     known: int = 0
     spared: int = 0
+    invalid_in_doubt: int = 0
 
     @property
     def to_send(self) -> int:
@@ -74,7 +77,8 @@ class Plan:
     ``upto`` is the number of the last of them, None if there are no more anyway. ``verdicts`` are
     those of gate and guards; if one of them has not passed, a sync has to be forced.
     ``left_behind`` records were sent before under another key, list or address, and stay there.
-    ``unread`` is why the list could not be read, where what is remembered of it had to do.
+    ``unread`` is why the list could not be read, where what is remembered of it had to do;
+    ``renamed`` is the name of a state that may be this activation's of before.
     """
 
     activation: Activation
@@ -95,6 +99,7 @@ class Plan:
     verdicts: tuple[Verdict, ...] = ()
     left_behind: int = 0
     unread: str | None = None
+    renamed: str | None = None
 
     @property
     def failing(self) -> tuple[Verdict, ...]:
@@ -124,14 +129,27 @@ class Plan:
 
     @property
     def expected_requests(self) -> int:
-        """Bulk requests, where no row is refused, and answers are quick and bodies small."""
+        """Bulk requests, where no row is refused and bodies are small: of the size that the list
+        was seen to take, or, where that is not known, if answers are quick.
+        """
+        return sum(forms * requests for forms, requests in self._requests())
+
+    @property
+    def expected_word(self) -> Literal["", "about", "at least"]:
+        """How sure that number is: more than one request of a kind are as large as answers let
+        them be, unless their size is given.
+        """
+        if self.pace.strict or all(requests <= 1 for _, requests in self._requests()):
+            return ""
+        return "about" if self.speed else "at least"
+
+    def _requests(self) -> Iterator[tuple[int, int]]:
+        """Of each group, how many calls it takes, and how many requests each of them."""
         left = math.inf if self.limit is None else self.limit
-        requests = 0
         for group in self.groups:
             rows = int(min(group.rows, left))
-            requests += len(group.forms) * self.pace.expect(rows)
+            yield len(group.forms), self.pace.expect(rows, grows=not self.speed)
             left -= rows if group.done is not Done.MEMBER else 0
-        return requests
 
 
 def build_plan(
@@ -149,6 +167,7 @@ def build_plan(
     synced: bool = False,
     known_before: int = 0,
     left_behind: int = 0,
+    renamed: str | None = None,
 ) -> Plan:
     """The plan of an activation over its bench; ``delta`` is what the bench stages.
 
@@ -193,6 +212,8 @@ def build_plan(
         known=known,
         removal=activation.removed,
         whole=staging.full_refresh or not synced or not known,
+        invalid=counts.invalid,
+        commonest=_commonest(problems),
     )
     upto = None
     if limit is not None:
@@ -217,6 +238,7 @@ def build_plan(
         sample=_sample(bench, columns, sample) if sample else (),
         verdicts=(*verdicts, *judge(activation.guard, change)),
         left_behind=left_behind,
+        renamed=renamed,
     )
 
 
@@ -247,8 +269,17 @@ def _count(by_kind: Mapping[str, int], groups: Sequence[Group]) -> Counts:
         removed=by_kind.get("removed", 0),
         known=by_kind.get("known", 0),
         spared=by_kind.get("spared", 0),
+        invalid_in_doubt=by_kind.get("stuck", 0),
         joining=sum(group.rows for group in groups if group.done is Done.MEMBER),
     )
+
+
+def _commonest(problems: Sequence[Problem]) -> str:
+    """Why most of the invalid rows are not sent."""
+    if not problems:
+        return ""
+    most = max(problems, key=lambda each: each.rows)
+    return f"{most.field}: {most.reason}, {counted(most.rows, 'row')}"
 
 
 def _changed_fields(

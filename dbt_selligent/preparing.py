@@ -134,6 +134,7 @@ def plan_job(
             synced=where.synced,
             known_before=where.known_before,
             left_behind=where.anew.left_behind if where.anew else 0,
+            renamed=where.renamed,
         )
 
     model = job.activation.model

@@ -86,6 +86,14 @@ class ActivationResult:
         return done and not self.limited
 
     @property
+    def invalid(self) -> tuple[int, str]:
+        """Rows that were never sent, and what they are, in words."""
+        if self.counts is None:
+            return (0, "invalid")
+        stuck = self.counts.invalid_in_doubt
+        return (self.counts.invalid, f"invalid ({stuck:,} in doubt)" if stuck else "invalid")
+
+    @property
     def others(self) -> tuple[tuple[int, str], ...]:
         """Rows that are not confirmed, by what became of them, in words; none without a plan."""
         if self.counts is None:
@@ -93,7 +101,7 @@ class ActivationResult:
         return (
             (self.rejected, "rejected"),
             (self.counts.held, "held"),
-            (self.counts.invalid, "invalid"),
+            self.invalid,
             (self.not_found + self.counts.not_found, "not found"),
             (self.removed, "removed"),
             (self.not_sent, "not sent"),
@@ -223,7 +231,7 @@ def result_of(
         error=error.message if error else None,
         next_step=error.next_step
         if error
-        else _step_for(status, left_over if limited else 0, plan.counts.invalid),
+        else _step_for(status, left_over if limited else 0, plan.counts),
         stopped_by=_stopper(error),
     )
 
@@ -283,8 +291,13 @@ def _stopper(error: DbtSelligentError | None) -> Stopper | None:
     return next((name for kind, name in STOPPERS if isinstance(error, kind)), None)
 
 
-def _step_for(status: Status, left: int, invalid: int) -> str | None:
+def _step_for(status: Status, left: int, counts: Counts) -> str | None:
     steps = [f"{left:,} rows are left: sync without --limit"] if left else []
-    if status in ("rows refused", "rows tolerated") or (invalid and not left):
+    if counts.invalid_in_doubt:
+        steps.append(
+            "what is in doubt and invalid is not sent again: `dbt-selligent status --show-values` "
+            "lists what is invalid; mend it in the model, then sync"
+        )
+    elif status in ("rows refused", "rows tolerated") or (counts.invalid and not left):
         steps.append("see the reasons: dbt-selligent status")
     return "; ".join(steps) or None

@@ -109,11 +109,14 @@ def stage_delta(bench: Bench, staging: Staging) -> Figures:
     """Fills the delta's table, and gives its figures: rows by kind, mask, field and reason.
 
     The figures hold kinds that the delta has no rows of: ``model``, all rows of the model,
-    ``known``, the records that were sent before, and rows without a key.
+    ``known``, the records that were sent before, ``stuck``, those in doubt that are invalid now,
+    and rows without a key.
     """
     columns = staging.columns
     staged = _stage_first(bench, staging) if staging.first_sync else None
-    rows, keyed, known = (*staged, 0) if staged else _stage_difference(bench, staging)
+    rows, keyed, confirmed, doubted = (
+        (*staged, 0, 0) if staged else _stage_difference(bench, staging)
+    )
     figures = {
         (kind, mask, field, reason): count
         for kind, mask, field, reason, count in query(
@@ -121,8 +124,11 @@ def stage_delta(bench: Bench, staging: Staging) -> Figures:
         )
     }
     figures["model", "", None, None] = rows
-    if known:
+    if known := confirmed + doubted:
         figures["known", "", None, None] = known
+    if doubted:
+        [(stuck,)] = query(bench, "stuck", state=bench.state, delta=bench.delta, keys=columns.keys)
+        figures["stuck", "", None, None] = stuck
     if keyed < rows:
         key = columns.keys[0].field
         figures["invalid", "", key, KEYLESS] = rows - keyed
@@ -159,9 +165,9 @@ def _stage_first(bench: Bench, staging: Staging) -> tuple[int, int] | None:
     return None
 
 
-def _stage_difference(bench: Bench, staging: Staging) -> tuple[int, int, int]:
+def _stage_difference(bench: Bench, staging: Staging) -> tuple[int, int, int, int]:
     """Stages what differs from the snapshot; gives the model's rows, those of them that have a key,
-    and the records that were sent before.
+    and the records that were sent before, those that were confirmed and those in doubt.
     """
     columns, full_refresh = staging.columns, staging.full_refresh
     keys, model = columns.keys, bench.scratch("model")
@@ -207,7 +213,7 @@ def _stage_difference(bench: Bench, staging: Staging) -> tuple[int, int, int]:
         retried=[bench.dialect.literal(kind) for kind in staging.retried],
         **columns.parts,
     )
-    return rows, keyed, confirmed + doubted
+    return rows, keyed, confirmed, doubted
 
 
 def _name_model(bench: Bench, staging: Staging, *, computed: bool) -> None:

@@ -101,6 +101,7 @@ class StateView:
             "complete": self.synced,
             "confirmed": self.count("snapshot") if tables else 0,
             "in_doubt": self.count_doubts() if tables else 0,
+            "invalid_in_doubt": self.count_doubts(invalid=True) if tables else 0,
             "held": self.count("rejected", "not _selligent_missing") if tables else 0,
             "not_found": self.count("rejected", "_selligent_missing") if tables else 0,
             "adopted": self.count(ADOPTED) if self.adopted else 0,
@@ -144,15 +145,21 @@ class StateView:
         names = [name.removeprefix("_selligent_") for name in self.tables.columns(table)]
         return [dict(zip(names, row, strict=True)) for row in rows]
 
-    def count_doubts(self) -> int:
-        """Rows in doubt, but for held ones, which no sync sends again before they change."""
+    def count_doubts(self, *, invalid: bool = False) -> int:
+        """Rows in doubt, but for held ones, which no sync sends again before they change; of these,
+        those that were ``invalid`` when a sync last looked, of which the same is true.
+        """
         noted = json.loads(self.tables.meta("identity") or "{}")
         if not noted:
             return 0
         there = list(self.tables.columns("snapshot").items())
         columns = stored_columns(there, len(noted["keys"]), self.tables.dialect)
         sql = render_sql(
-            "open_doubts", self.tables.dialect, state=self.tables.names, keys=columns.keys
+            "open_doubts",
+            self.tables.dialect,
+            state=self.tables.names,
+            keys=columns.keys,
+            invalid=invalid,
         )
         [(found,)] = self.tables.rows(sql)
         return int(found)

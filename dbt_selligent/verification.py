@@ -257,8 +257,14 @@ def _next_steps(activation: Activation, figures: Figures, repaired: int) -> Iter
             f"{counted(figures.wrong, 'row')} in doubt, and the next sync sends what is in doubt "
             "again"
         )
-    elif figures.in_doubt:
+    elif figures.in_doubt > figures.invalid_in_doubt:
         yield f"`dbt-selligent sync --select {name}` sends again what is in doubt"
+    if stuck := figures.invalid_in_doubt:
+        yield (
+            f"{counted(stuck, 'row')} in doubt cannot be sent again, invalid when a sync last "
+            f"looked: `dbt-selligent status --select {name} --show-values` lists what is invalid; "
+            "mend it in the model, then sync"
+        )
     if figures.doubled:
         keys = ", ".join(key for key, _ in activation.keys)
         yield (

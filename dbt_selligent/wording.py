@@ -13,3 +13,8 @@ def counted(count: int, one: str, many: str = "") -> str:
 def listed(parts: Sequence[tuple[int, str]]) -> str:
     """Figures, without those that are 0."""
     return ", ".join(f"{count:,} {what}" for count, what in parts if count)
+
+
+def stood(status: str, invalid: str) -> str:
+    """A status as it is said: where rows are ``invalid``, in words, nothing is just in step."""
+    return f"in step but for {invalid}" if status == "in step" and invalid else status

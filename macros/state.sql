@@ -113,6 +113,7 @@ where not ({{ selligent_has_no_equal(columns, old) }})
   `forgotten` the kinds of rows, that left the model, to be forgotten; `invalid` if there are rows that
   cannot be sent, and `keyless`, of those without a key, which are not in the delta: field, reason and
   number, each in SQL. What has nothing to change is not touched: an engine may write all of a table anew.
+  In a full refresh, what is sent again is in doubt before; a row that is not sent stays as it was confirmed.
 #}
 {% macro selligent_begin(state, delta, keys, columns, forgotten, tables, invalid, full_refresh, seen, keyless=()) %}
 {%- if forgotten %}
@@ -125,8 +126,9 @@ where not ({{ selligent_has_no_equal(columns, old) }})
 {{ selligent_touch_held(state, keys, seen) }}
 {%- endif %}
 {%- if full_refresh %}
-{{ selligent_insert(state, 'doubt', selligent_names(keys), 'select ' ~ selligent_names(keys) ~ ' from ' ~ state.snapshot) }}
-{{ selligent_delete(state, 'snapshot', 'kept', 'true') }}
+{%- set again = 'not ' ~ selligent_in_delta(delta, keys, ("'invalid'", "'doubled'")) if invalid else 'true' %}
+{{ selligent_insert(state, 'doubt', selligent_names(keys), 'select ' ~ selligent_names(keys, 'kept') ~ ' from ' ~ state.snapshot ~ ' as kept where ' ~ again) }}
+{{ selligent_delete(state, 'snapshot', 'kept', again) }}
 {%- endif %}
 {%- if 'invalid' in tables %}
 {{ selligent_delete(state, 'invalid', 'kept', 'true') }}

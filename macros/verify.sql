@@ -153,11 +153,14 @@ select _selligent_verdict, _selligent_mask, _selligent_membership, count(*)
 from {{ verdicts }} group by all order by all
 {% endmacro %}
 
-{# Rows in doubt, but for those that are held: these are told as such. #}
-{% macro selligent_open_doubts(state, keys) %}
+{# Rows in doubt, but for those that are held: these are told as such; of the rest, those that are `invalid`. #}
+{% macro selligent_open_doubts(state, keys, invalid=false) %}
 select count(*) from {{ state.doubt }} as doubt
 where not exists (
   select 1 from {{ state.rejected }} as held where {{ selligent_same_key(keys, 'doubt', 'held') }})
+{%- if invalid %}
+and {{ selligent_in_table(state.invalid, keys, 'doubt') }}
+{%- endif %}
 {% endmacro %}
 
 {# Records of which the state knows nothing. #}

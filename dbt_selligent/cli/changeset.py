@@ -12,6 +12,7 @@ from typing import Any
 
 from dbt_selligent.cli.lines import Line, span, step_line
 from dbt_selligent.planning import Plan
+from dbt_selligent.results import ActivationResult
 from dbt_selligent.wording import counted, listed
 
 MASK = "***"
@@ -49,32 +50,47 @@ def plan_lines(plan: Plan, *, sending: bool, show_values: bool = False) -> list[
     return lines if sending else [*lines, Line("")]
 
 
-def closing_lines(plans: Sequence[Plan], run: str) -> list[Line]:
-    """What all of it comes to; ``run`` is the command that sends it, in words."""
+def closing_lines(
+    plans: Sequence[Plan], run: str, kept_back: Sequence[ActivationResult] = ()
+) -> list[Line]:
+    """What all of it comes to; ``run`` is the command that sends it, in words. Of what is
+    ``kept_back`` there is no plan.
+    """
     counts = [plan.counts for plan in plans]
     add, change = sum(each.new for each in counts), sum(each.changed for each in counts)
     remove = sum(plan.to_remove for plan in plans)
     invalid = sum(each.invalid for each in counts)
     held = sum(each.held + each.not_found for each in counts)
     stopped = [plan.activation.name for plan in plans if plan.failing]
-    kept_back = listed([(invalid, "invalid"), (held, "held or not found")])
-    if not plans:
-        return []  # nothing is due, as was said
+    others = listed([(invalid, "invalid"), (held, "held or not found")])
     lines = []
-    if not add + change + remove and len(stopped) < len(plans):
+    if not plans:
+        pass  # nothing is due, as was said, or all is kept back
+    elif not add + change + remove and len(stopped) < len(plans):
         in_step = counted(sum(each.unchanged for each in counts), "row")
-        rest = f", {kept_back}" if kept_back else ""
+        rest = f", {others}" if others else ""
         lines = [Line(f"No changes: {in_step} in step{rest}.", style="green")]
     elif add + change + remove:
-        requests = counted(sum(plan.expected_requests for plan in plans), "request")
+        requests = _requests(plans)
         sums = f"{add:,} to add, {change:,} to change, {remove:,} to remove"
-        sums = f"{sums}, {kept_back}" if kept_back else sums
+        sums = f"{sums}, {others}" if others else sums
         lines = [Line(f"Plan: {sums}, {requests}.", style="bold")]
-        if len(stopped) < len(plans):
+        if renames := [_rename(plan) for plan in plans if plan.renamed]:
+            lines += map(step_line, renames)
+        elif len(stopped) < len(plans):
             lines.append(step_line(_next_step(plans, run)))
+    stopped += [result.name for result in kept_back]
     if stopped:
         lines.append(Line(f"A sync stops at {', '.join(stopped)}: see above.", style="red"))
     return lines
+
+
+def _rename(plan: Plan) -> str:
+    name = plan.activation.name
+    return (
+        f"run `dbt-selligent state rename {plan.renamed} {name}` first, if {name} is the new name "
+        f"of {plan.renamed}: a sync starts anew"
+    )
 
 
 def _next_step(plans: Sequence[Plan], run: str) -> str:
@@ -90,6 +106,19 @@ def plan_as_dict(plan: Plan, *, show_values: bool) -> dict[str, Any]:
     """A plan for `--output json`; values of the sample are masked unless asked for."""
     sample = [{**row, "values": _masked(row["values"], show_values)} for row in plan.sample]
     return {**figures_of(plan), "sample": sample}
+
+
+def kept_back_as_dict(result: ActivationResult) -> dict[str, Any]:
+    """What is kept back without a plan, for `--output json`."""
+    return {
+        "activation": result.name,
+        "model": result.model,
+        "list": result.list,
+        "destination": result.destination,
+        "counts": None,
+        "error": result.error,
+        "next_step": result.next_step,
+    }
 
 
 def figures_of(plan: Plan) -> dict[str, Any]:
@@ -153,6 +182,9 @@ def _counts(plan: Plan, *, fields: bool) -> Iterator[Line]:
     for problem in plan.problems:
         rows = counted(problem.rows, "row")
         yield Line(f"{problem.field}: {problem.reason} ({rows})", 6)
+    if counts.invalid_in_doubt:
+        stuck = counted(counts.invalid_in_doubt, "row")
+        yield _marked("doubt", f"{stuck} in doubt cannot be sent again: invalid now")
     if counts.held:
         yield _marked("held", f"{counts.held:,} held: refused before, and the same since")
     if counts.not_found:
@@ -189,11 +221,19 @@ def _removal(plan: Plan) -> str:
 def _effort(plan: Plan) -> str:
     if not plan.expected_requests:
         return "nothing to send"
-    requests = counted(plan.expected_requests, "request")
+    requests = _requests([plan])
     if plan.expected_seconds is None or plan.speed is None:
         return f"{requests}; no speed was measured yet"
     speed = counted(round(plan.speed), "row")
     return f"{requests}, {span(plan.expected_seconds)}: {speed} a second when last measured"
+
+
+def _requests(plans: Sequence[Plan]) -> str:
+    """How many are expected, in words; of several, the least sure one counts."""
+    words = {plan.expected_word for plan in plans}
+    word = next((each for each in ("at least", "about") if each in words), "")
+    said = counted(sum(plan.expected_requests for plan in plans), "request")
+    return f"{word} {said}".lstrip()
 
 
 def _verdicts(plan: Plan, sending: bool) -> Iterator[Line]:

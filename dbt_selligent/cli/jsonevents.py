@@ -35,7 +35,8 @@ EVENTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "counts": "rows by what is to be done with them: `rows`, `unchanged`, `new`, "
             "`changed`, `invalid`, `held`, `not_found`; `in_doubt`, those of `changed` that are "
             "sent again whole; `removed` and `spared`, which left the model; `joining`, which "
-            "become members of the segment; `known`, which were sent before",
+            "become members of the segment; `known`, which were sent before; `invalid_in_doubt`, "
+            "those of `invalid` of which an earlier answer was lost",
             "changed_fields": "rows by the field that changed in them",
             "groups": "rows that are sent alike: `calls`, `fields`, `rows`",
             "problems": "invalid rows: `field`, `reason`, `rows`",
@@ -43,7 +44,8 @@ EVENTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "guards": "verdicts: `guard`, `passed`, `said`, `mend`",
             "first_sync": "whether nothing was ever sent",
             "full_refresh": "whether every row is sent whole",
-            "expected_requests": "requests, if no row is refused",
+            "expected_requests": "requests, if no row is refused; where there are several of a "
+            "kind, about so many, or, where no speed was measured yet, at least so many",
             "expected_seconds": "how long they take at the speed last measured; null if none was",
         },
     ),
@@ -67,7 +69,7 @@ EVENTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
         },
     ),
     "finished": (
-        "An activation came to its end",
+        "An activation came to its end, or, in a plan, is kept back and its model cannot be read",
         {
             **NAME,
             "unique_id": "of the exposure, as dbt has it",

@@ -27,16 +27,24 @@ from dbt_selligent.cli.say import say
 def plan(show_values: bool, output: str, quiet: bool, log_format: str, **flags: Any) -> None:
     """Say what sync would do; send nothing and change no state."""
     from dbt_selligent import pipeline
-    from dbt_selligent.cli.changeset import plan_as_dict
+    from dbt_selligent.cli.changeset import kept_back_as_dict, plan_as_dict
     from dbt_selligent.cli.terminal import Terminal
+    from dbt_selligent.events import Event, Finished
 
     as_json = log_format == "json"
+    kept_back = []
+
+    def keep(event: Event) -> None:
+        kept_back.extend([event.result] if isinstance(event, Finished) else [])
+
     with Terminal(
         quiet=quiet or output == "json", as_json=as_json, show_values=show_values
     ) as terminal:
-        plans = pipeline.plan(settings_of(flags, terminal.wait), sample=3, emit=terminal.show)
+        emit = keep if output == "json" else terminal.show
+        plans = pipeline.plan(settings_of(flags, terminal.wait), sample=3, emit=emit)
     if output == "json":
         shown = [plan_as_dict(each, show_values=show_values) for each in plans]
+        shown += [kept_back_as_dict(each) for each in kept_back]
         say(json.dumps(shown, indent=None if as_json else 1, default=str))
     else:
         with_flags = " with the same flags" if any(flags.values()) else ""

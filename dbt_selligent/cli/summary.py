@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dbt_selligent.cli.lines import Line, lines_of, step_line
 from dbt_selligent.events import Due, Noted, Untold, Waiting
 from dbt_selligent.results import ActivationResult, RunResults, totals
-from dbt_selligent.wording import counted, listed
+from dbt_selligent.wording import counted, listed, stood
 
 # From the best to the worst.
 STYLES = {
@@ -85,8 +85,11 @@ def _figures(result: ActivationResult) -> str:
     if result.status == "in step" and not (counts.to_send or counts.removed or result.requests):
         said = f"nothing changed, {counted(counts.unchanged, 'row')} in step"
         return ", ".join(filter(None, (said, rest)))
+    status = stood(result.status, listed([result.invalid]))
+    if status != result.status:
+        rest = listed([other for other in result.others if other != result.invalid])
     told = [
-        result.status,
+        status,
         f"{result.confirmed:,} confirmed",
         rest,
         counted(result.requests, "request"),
@@ -102,12 +105,13 @@ def _sums(run: RunResults) -> Line:
     rest = listed(
         [
             (sums[name], name.replace("_", " "))
-            for name in ("rejected", "held", "removed", "invalid", "not_sent")
+            for name in ("rejected", "held", "removed", *(["invalid"] * bool(wrong)), "not_sent")
         ]
     )
     done = ", ".join(filter(None, (confirmed if sent or wrong else "nothing was sent", rest)))
     if not wrong:
-        return Line(f"All in step in {run.seconds:.1f} s: {done}", style="green")
+        but = f" but for {sums['invalid']:,} invalid," if sums["invalid"] else ""
+        return Line(f"All in step{but} in {run.seconds:.1f} s: {done}", style="green")
     ended = "".join(f", {count} {ENDED.get(status, status)}" for status, count in wrong.items())
     head = f"{counted(len(run.results), 'activation')} in {run.seconds:.1f} s{ended}"
     style = STYLES[max(wrong, key=list(STYLES).index)]

@@ -114,7 +114,8 @@ class Terminal:
     def close_plan(self, plans: Sequence[Plan], run: str) -> None:
         """The end of a plan; ``run`` is the command that sends it, in words."""
         if not self._quiet and not self._as_json:
-            self.print(changeset.closing_lines(plans, run))
+            self.print(changeset.closing_lines(plans, run, self._ended))
+            self.print(summary.next_lines(self._ended))
 
     def print(self, lines: Iterable[Line]) -> None:
         """Lines that are no event."""

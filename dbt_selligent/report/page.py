@@ -153,4 +153,6 @@ def _headline(sections: Sequence[Section], faults: Sequence[str]) -> str:
         return f"{whose} need{'s' if attention == 1 else ''} attention"
     if busy := levels.count("busy"):
         return f"{of - busy} of {of} activations are in step, {busy} at work"
-    return "The activation is in step" if of == 1 else f"All {of} activations are in step"
+    invalid = sum(section.invalid for section in sections)
+    but = f" but for {counted(invalid, 'invalid row')}" if invalid else ""
+    return ("The activation is in step" if of == 1 else f"All {of} activations are in step") + but

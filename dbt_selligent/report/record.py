@@ -54,7 +54,8 @@ class Record:
     """What is known of one activation; ``runs`` are its last ones, newest first.
 
     ``busy`` says who works on it, ``error`` why its state cannot be read: the rest is not known
-    then. Of rows that are held none counts as ``in_doubt``. ``adopted`` are those of the confirmed
+    then. Of rows that are held none counts as ``in_doubt``; ``invalid_in_doubt`` are those of them
+    that cannot be sent again as the model has them. ``adopted`` are those of the confirmed
     rows that were taken as sent, and never were.
     """
 
@@ -67,6 +68,7 @@ class Record:
     confirmed: int = 0
     adopted: int = 0
     in_doubt: int = 0
+    invalid_in_doubt: int = 0
     runs: tuple[Run, ...] = ()
     reasons: tuple[Reason, ...] = ()
     busy: str | None = None
@@ -113,6 +115,7 @@ def _read(store: StateView, empty: Record) -> Record:
         confirmed=figures["confirmed"],
         adopted=figures["adopted"],
         in_doubt=figures["in_doubt"],
+        invalid_in_doubt=figures["invalid_in_doubt"],
         runs=runs,
         reasons=read_reasons(store),
     )

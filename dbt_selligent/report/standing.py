@@ -7,7 +7,7 @@ from typing import Literal
 
 from dbt_selligent.report.record import Record, Run
 from dbt_selligent.stateview import CUT_OFF
-from dbt_selligent.wording import counted
+from dbt_selligent.wording import counted, listed, stood
 
 Level = Literal["good", "attention", "busy"]
 # Runs after which every row of the model was in the list, or is listed with a reason.
@@ -29,6 +29,7 @@ SAID = {
     "adopted": "The rows were taken as sent by another tool. Nothing was sent from here yet.",
 }
 SYNC = "run `dbt-selligent sync`"
+MEND = "see which with `dbt-selligent status --show-values`, mend them in the model, then sync"
 NEXT_STEPS = {
     "rows refused": "mend the rows by the reasons below: what changes is sent by the next sync",
     "limited": "sync without --limit",
@@ -74,10 +75,14 @@ def stand(record: Record) -> Standing:
     if last.status in ("in step", "rows tolerated"):
         if record.in_doubt:
             doubt = f"{counted(record.in_doubt, 'row is', 'rows are')} in doubt since."
-            return Standing("attention", "in doubt", doubt, SYNC)
-        if invalid := rows_of(record, "invalid"):
+            if record.in_doubt > (stuck := record.invalid_in_doubt):
+                return Standing("attention", "in doubt", doubt, SYNC)
+            doubt += f" {counted(stuck, 'row')} cannot be sent again: invalid now."
+            return Standing("attention", "in doubt", doubt, MEND)
+        invalid = rows_of(record, "invalid")
+        if invalid:
             said += f" {counted(invalid, 'row is', 'rows are')} invalid, and never sent."
-        return Standing("good", last.status, said)
+        return Standing("good", stood(last.status, listed([(invalid, "invalid")])), said)
     if last.not_sent:
         said += f" {counted(last.not_sent, 'row')} not sent."
     return Standing("attention", last.status, said, step)

@@ -120,9 +120,11 @@ class Pace:
         half = max(1, rows // 2)
         return replace(self, rows=min(self.rows, half), most=min(self.most, half))
 
-    def expect(self, rows: int) -> int:
-        """How many requests ``rows`` rows take if every answer is quick."""
-        pace, requests = self, 0
+    def expect(self, rows: int, *, grows: bool = True) -> int:
+        """How many requests ``rows`` rows take: if every answer is quick, the fewest; or, unless it
+        ``grows``, if requests stay as large as they are.
+        """
+        pace, requests = self if grows else replace(self, most=self.rows), 0
         while rows > 0:
             if pace.settled and rows > 2 * pace.rows:
                 # All but the last two are alike.

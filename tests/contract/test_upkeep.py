@@ -38,6 +38,49 @@ def test_a_state_is_shown_and_forgotten(world: World) -> None:
     assert [row[0] for row in world.records()] == [1, 2]
 
 
+LONG = (2, "b" * 101, "Ben", 20.25, False)  # longer than the field
+
+
+def test_a_full_refresh_leaves_a_row_as_it_was_confirmed_that_is_invalid_now(
+    world: World,
+) -> None:
+    world.begun(ANN, BEN, CAT, CROWD[0])
+    world.customers(ANN, LONG, CAT, CAT)
+    result = world.in_step(full_refresh=True)
+    assert counted(result) == [("changed", 1), ("invalid", 3), ("in_doubt", 1), ("removed", 1)]
+    assert [len(body) for _, _, body in world.sent()] == [1]
+    assert (world.kept().confirmed, world.kept().in_doubt) == (3, 0)
+    verified = world.verified()
+    assert (verified.status, verified.figures.in_step, verified.next_steps) == ("in step", 3, ())
+    world.customers(ANN, BEN, CAT)
+    world.settled()
+
+
+def test_a_row_in_doubt_that_became_invalid_is_told_with_a_way_out(world: World) -> None:
+    world.begun(ANN, BEN, CAT)
+    world.customers(ANN, (*BEN[:3], 21.0, False), (*CAT[:3], 1.0, True))
+    world.sandbox.faults(["load:503-after"])
+    assert world.sync_one().status == "failed"
+    world.sandbox.faults([])
+    world.customers(ANN, LONG, (*CAT[:3], 1.0, True))
+    assert world.plan_one().counts.invalid_in_doubt == 1
+    for full_refresh in (True, False):
+        result = world.in_step(full_refresh=full_refresh)
+        assert result.counts is not None
+        assert (result.counts.invalid, result.counts.invalid_in_doubt) == (1, 1)
+        assert "status --show-values" in (result.next_step or "")
+    assert (world.kept().in_doubt, world.history().invalid_in_doubt) == (1, 1)
+    verified = world.verified()
+    figures = verified.figures
+    assert (verified.status, figures.in_doubt, figures.invalid_in_doubt) == ("in doubt", 1, 1)
+    [step] = verified.next_steps
+    assert "`dbt-selligent status --select crm --show-values` lists what is invalid" in step
+    world.customers(ANN, BEN, (*CAT[:3], 1.0, True))
+    assert counted(world.in_step()) == [("changed", 1), ("in_doubt", 1)]
+    assert (world.kept().in_doubt, world.verified().status) == (0, "in step")
+    world.settled()
+
+
 def test_a_state_goes_with_an_exposure_that_is_renamed(world: World) -> None:
     world.begun(ANN, BEN)
     world.sandbox.faults(["load:503-after"])

@@ -420,6 +420,40 @@ def test_an_empty_model_at_the_first_sync_sends_nothing(shop: Shop) -> None:
     assert shop.records() == [ANN]
 
 
+def test_a_model_of_which_no_row_is_valid_stops_as_an_empty_one(shop: Shop) -> None:
+    shop.customers(ANN, BEN)
+    shop.in_step()
+    shop.sent()
+    long = "x" * 101
+    shop.customers((1, long, "Ann", 1.0, True), (2, long, "Ben", 1.0, True), (3, *[None] * 4))
+    shop.in_step()  # one is valid
+    shop.sent()
+    shop.customers((1, long, "Ann", 1.0, True), (2, long, "Ben", 1.0, True), (None, *ANN[1:]))
+    done = shop.invoke("sync", "--select", "crm")
+    assert done.code == 1
+    lines = done.out.splitlines()
+    assert lines[-2:] == [
+        (
+            "  no row of model customers can be accepted, all 3 invalid (MAIL: longer than 100 "
+            "UTF-16 units, 2 rows): nothing was sent"
+        ),
+        (
+            "  -> `dbt-selligent plan --show-values` shows some: mend them in the model, or the "
+            "field in Selligent; if that is meant, sync with --force"
+        ),
+    ]
+    [result] = shop.results()["results"]
+    assert (result["status"], result["stopped_by"]) == ("failed", "guard")
+    planned = shop.invoke("plan", "--select", "crm", "--show-values")
+    assert planned.code == 0
+    assert "  invalid stops a sync: no row of model customers" in planned.out
+    assert f"MAIL={long}" in planned.out
+    forced = shop.sync_one(force=True)
+    assert (forced.status, len(forced.forced), shop.sent()) == ("in step", 1, [])
+    shop.customers(ANN, (2, long, "Ben", 1.0, True))
+    assert shop.in_step().requests == 0
+
+
 def test_a_model_that_fails_to_be_read_fails_alone(shop: Shop) -> None:
     shop.customers(ANN)
     shop.write("create view mails as select 'a' as mail, error('broken')::integer as score")

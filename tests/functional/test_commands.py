@@ -78,6 +78,7 @@ def test_the_results_file_says_what_happened_and_its_counts_add_up(shop: Shop) -
         "held": 0,
         "not_found": 0,
         "in_doubt": 0,
+        "invalid_in_doubt": 0,
         "removed": 0,
         "joining": 0,
         "known": 0,
@@ -443,7 +444,7 @@ def test_status_says_never_synced_then_the_runs_and_the_rows_not_in_step(shop: S
         "  3 rows confirmed, 0 in doubt",
         "  WHEN UTC  rows refused  0 confirmed, 0 rejected, 1 invalid, 0 not sent",
         "  WHEN UTC  rows refused  2 confirmed, 1 rejected, 0 not sent",
-        "  WHEN UTC  in step  2 confirmed, 0 rejected, 1 invalid, 0 not sent",
+        "  WHEN UTC  in step but for 1 invalid  2 confirmed, 0 rejected, 0 not sent",
         "  1 rejected and held:",
         "    MAIL: refused without a code (1 row)",
         "  1 invalid:",
@@ -522,7 +523,7 @@ def test_invalid_rows_are_told_by_a_sync_in_step(shop: Shop) -> None:
     done = shop.invoke("sync", "--select", "crm")
     *_, ended, step = done.out.splitlines()
     assert (done.code, step) == (0, "  -> see the reasons: dbt-selligent status")
-    assert ended.startswith("crm: in step, 1 confirmed, 1 invalid, 1 request, ")
+    assert ended.startswith("crm: in step but for 1 invalid, 1 confirmed, 1 request, ")
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,33 @@ def test_a_plan_tells_it_does_not_fail_and_keeps_nothing(shop: Shop) -> None:
     assert not (shop.state / "dbt_verdicts.json").exists()
 
 
+@pytest.mark.parametrize("wrong", ["table", "column"])
+def test_a_plan_of_what_is_kept_back_asks_for_no_table_and_the_others_are_planned(
+    shop: Shop, wrong: str
+) -> None:
+    shop.customers(ANN)
+    if wrong == "table":
+        shop.write("drop table customers")
+    else:
+        shop.table("customers", "select 1 as id")
+    shop.table("orders", A_ORDER)
+    shop.dbt_said(customers="error", orders="success")
+    done = shop.invoke("plan", "--select", "tag:daily")
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    at = lines.index("crm: kept back")
+    assert lines[at + 1] == f"  {FAILED}: nothing was sent"
+    assert "orders: orders -> list ORDERS at dev" in lines
+    assert lines[-4].startswith("Plan: 1 to add")
+    assert lines[-2:] == ["A sync stops at crm: see above.", f"  -> {MEND}"]
+    told = json.loads(shop.invoke("plan", "--select", "tag:daily", "--output", "json").out)
+    assert [one["activation"] for one in told] == ["orders", "crm"]
+    assert (told[1]["counts"], told[1]["next_step"]) == (None, MEND)
+    # A fault of one that is not kept back is told as ever.
+    shop.dbt_said(customers="success", at="12:01")
+    assert shop.invoke("plan", "--select", "tag:daily").code == 2
+
+
 def test_what_is_not_known_is_sent_and_said_or_refused_where_it_is_required(shop: Shop) -> None:
     shop.customers(ANN)
     gated(shop, "require")

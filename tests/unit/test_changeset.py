@@ -10,6 +10,7 @@ from dbt_selligent.cli.changeset import MASK, closing_lines, plan_as_dict, plan_
 from dbt_selligent.cli.lines import Line
 from dbt_selligent.guards import Verdict
 from dbt_selligent.planning import Plan, Problem
+from dbt_selligent.selligent.pace import Pace
 
 from .plans import activation, make_plan
 
@@ -172,9 +173,9 @@ def test_no_more_than_ten_changed_attributes_are_told() -> None:
     [
         (None, 3, "1 request; no speed was measured yet"),
         (100.0, 3, "1 request, under a minute: 100 rows a second when last measured"),
-        (100.0, 6_000, "2 requests, about 1 minute: 100 rows a second when last measured"),
-        (2.5, 15_000, "2 requests, about 100 minutes: 2 rows a second when last measured"),
-        (1.0, 15_000, "2 requests, about 4 hours: 1 row a second when last measured"),
+        (100.0, 6_000, "about 3 requests, about 1 minute: 100 rows a second when last measured"),
+        (2.5, 15_000, "about 6 requests, about 100 minutes: 2 rows a second when last measured"),
+        (1.0, 15_000, "about 6 requests, about 4 hours: 1 row a second when last measured"),
         (100.0, 0, "nothing to send"),
     ],
 )
@@ -285,3 +286,30 @@ def test_marks_alone_are_in_colour() -> None:
 
     assert Line("3 new", 2, "+", "green") in lines
     assert Line("4 invalid: not sent", 2, "!", "red") in lines
+
+
+@pytest.mark.parametrize(
+    ("rows", "more", "said"),
+    [
+        (2500, {}, "1 request"),
+        (40_000, {}, "at least 2 requests"),
+        (40_000, {"pace": Pace(1270), "speed": 1300.0}, "about 32 requests"),
+        (40_000, {"pace": Pace(1000, 1000, strict=True)}, "40 requests"),
+    ],
+)
+def test_as_many_requests_are_said_as_can_be_known(
+    rows: int, more: dict[str, Any], said: str
+) -> None:
+    plan = make_plan({"rows": rows, "new": rows}, {("new", ""): rows}, **more)
+
+    assert [line for line in told(plan) if line.startswith(f"  {said}")]
+    assert str(closing_lines([plan], "`dbt-selligent sync`")[0]).endswith(f", {said}.")
+
+
+def test_before_a_sync_that_would_start_anew_a_rename_is_the_next_step() -> None:
+    plan = make_plan({"rows": 1, "new": 1}, {("new", ""): 1}, first_sync=True, renamed="people")
+
+    assert str(closing_lines([plan], "`dbt-selligent sync`")[-1]) == (
+        "  -> run `dbt-selligent state rename people crm` first, if crm is the new name of people: "
+        "a sync starts anew"
+    )

@@ -76,7 +76,10 @@ def test_a_command_that_builds_or_tests_says_what_passed(tmp_path: Path, which: 
     path = write(tmp_path, results([(MODEL, "success"), (UNIQUE, "fail")], which=which))
 
     assert read_invocation(path) == Invocation(
-        None, {MODEL: Judged(True, which, NOON), UNIQUE: Judged(False, which, NOON)}
+        None,
+        {MODEL: Judged(True, which, NOON), UNIQUE: Judged(False, which, NOON)},
+        which,
+        NOON,
     )
 
 
@@ -102,22 +105,25 @@ def test_each_status_is_a_verdict(tmp_path: Path, status: str, passed: bool) -> 
 
 @pytest.mark.parametrize("status", ["skipped", "a status to come"])
 def test_what_was_not_done_is_none(tmp_path: Path, status: str) -> None:
-    assert read_invocation(write(tmp_path, results([(MODEL, status)]))) == Invocation(None, {})
+    said = read_invocation(write(tmp_path, results([(MODEL, status)])))
+    assert said == Invocation(None, {}, "build", NOON)
 
 
 @pytest.mark.parametrize(
     "which", ["compile", "generate", "list", "show", "parse", "clone", "run-operation"]
 )
 def test_other_commands_say_nothing_of_data(tmp_path: Path, which: str) -> None:
-    assert read_invocation(write(tmp_path, results([(MODEL, "success")], which=which))) is None
+    said = read_invocation(write(tmp_path, results([(MODEL, "success")], which=which)))
+    assert said == Invocation(None, {}, which, NOON)
 
 
 def test_nor_does_one_that_built_no_rows(tmp_path: Path) -> None:
     found = [(MODEL, "success")]
 
-    assert read_invocation(write(tmp_path, results(found, empty=True))) is None
-    assert read_invocation(write(tmp_path, results(found, empty=False))) is not None
-    assert read_invocation(write(tmp_path, results(found, empty=None))) is not None
+    for empty, nodes in ((True, 0), (False, 1), (None, 1)):
+        said = read_invocation(write(tmp_path, results(found, empty=empty)))
+        assert said is not None
+        assert len(said.nodes) == nodes
 
 
 def test_nor_does_none(tmp_path: Path) -> None:
@@ -127,7 +133,7 @@ def test_nor_does_none(tmp_path: Path) -> None:
 def test_the_target_that_was_named(tmp_path: Path) -> None:
     invocation = read_invocation(write(tmp_path, results([], target="prod")))
 
-    assert invocation == Invocation("prod", {})
+    assert invocation == Invocation("prod", {}, "build", NOON)
 
 
 DAMAGED = [
@@ -192,6 +198,28 @@ def test_a_model_that_passed_with_all_its_tests() -> None:
 def test_of_a_model_without_tests_none_is_said_to_have_passed() -> None:
     bare = replace(CRM, model=replace(CUSTOMERS, tests=()))
     assert Gate({MODEL: PASSED}).judge(bare).said == f"model customers passed in {PASSED}"
+
+
+@pytest.mark.parametrize(
+    ("at", "nodes", "later"),
+    [
+        (LATE, {}, True),
+        (LATE, {"model.shop.orders": PASSED}, True),
+        (LATE, {UNIQUE: PASSED}, False),
+        (NOON, {}, False),
+        (EARLY, {}, False),
+    ],
+)
+def test_that_dbt_did_something_since_is_said(
+    at: str, nodes: dict[str, Judged], later: bool
+) -> None:
+    known = {MODEL: PASSED, UNIQUE: PASSED, UNIT: PASSED}
+    gate = Gate(known, last=Invocation(None, nodes, "run", at))
+    verdict = gate.judge(REQUIRING)
+
+    said = "; the dbt run of 2026-05-01 20:34 UTC came later, and says nothing of it"
+    assert verdict.passed
+    assert verdict.said == Gate(known).judge(CRM).said + (said if later else "")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ CHANGE = Change(
 )
 FINE = Verdict("gate", True, "model customers and its tests passed in dbt")
 GATE = Verdict("gate", False, "model customers failed", "mend it")
+INVALID = "no row of model customers can be accepted, all 100 invalid (MAIL: too long, 60 rows)"
 EMPTY = Verdict("empty", False, "model customers has no rows", "force it")
 REMOVED = Verdict("max_removed", False, "2 of 9 left", "mean it")
 
@@ -185,3 +186,22 @@ def test_what_passed_passes_when_some_of_it_was_done(known: int, percent: int, d
     [verdict] = judge(guard, replace(CHANGE, removed=removed - done, known=known - done))
 
     assert verdict.passed
+
+
+@pytest.mark.parametrize("invalid", [0, 1, 99])
+def test_some_invalid_rows_stop_nothing(invalid: int) -> None:
+    assert judge(UNGUARDED, replace(CHANGE, invalid=invalid)) == ()
+
+
+def test_where_no_row_is_valid_nothing_is_sent() -> None:
+    [verdict] = judge(UNGUARDED, replace(CHANGE, invalid=100, commonest="MAIL: too long, 60 rows"))
+
+    assert (verdict.guard, verdict.passed, verdict.said) == ("invalid", False, INVALID)
+    assert verdict.mend.startswith("`dbt-selligent plan --show-values` shows some")
+    with pytest.raises(GuardError, match="can be accepted"):
+        stop([verdict], force=False)
+    stop([verdict], force=True)
+
+
+def test_an_empty_model_has_no_invalid_rows() -> None:
+    assert [each.guard for each in judge(UNGUARDED, replace(CHANGE, rows=0))] == ["empty"]

@@ -118,6 +118,14 @@ def test_how_many_requests_are_expected(pace: Pace, rows: int, requests: int) ->
     assert pace.expect(rows) == requests
 
 
+@pytest.mark.parametrize(
+    ("pace", "rows", "requests"),
+    [(Pace(1270), 40_000, 32), (Pace(1270), 28_552, 23), (Pace(), 2500, 1), (Pace(), 50_000, 20)],
+)
+def test_how_many_of_the_same_size_are_expected(pace: Pace, rows: int, requests: int) -> None:
+    assert pace.expect(rows, grows=False) == requests
+
+
 @given(st.integers(1, 60), st.integers(1, 60), st.booleans(), st.integers(0, 2000))
 def test_as_many_are_expected_as_quick_answers_make(
     rows: int, most: int, strict: bool, left: int

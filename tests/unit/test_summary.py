@@ -89,11 +89,15 @@ def test_of_several_the_last_line_adds_up() -> None:
     refused = result("mails", counts=SENT, status="rows refused", confirmed=3, rejected=2)
     failed = result("things", status="failed", error="x")
 
+    most = result(counts={"rows": 3, "new": 1, "invalid": 2}, confirmed=1, requests=1)
+    assert told(result_lines(most)) == [
+        "crm: in step but for 2 invalid, 1 confirmed, 1 request, 1.2 s"
+    ]
     assert told(closing_lines(run(some, still))) == ["All in step in 4.0 s: 2 rows confirmed"]
     assert told(closing_lines(run(still, still))) == ["All in step in 4.0 s: nothing was sent"]
     invalid = result("orders", counts={"rows": 3, "unchanged": 1, "invalid": 2})
     assert told(closing_lines(run(still, invalid))) == [
-        "All in step in 4.0 s: nothing was sent, 2 invalid"
+        "All in step but for 2 invalid, in 4.0 s: nothing was sent"
     ]
     assert told(closing_lines(run(some, refused, failed, failed))) == [
         (

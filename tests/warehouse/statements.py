@@ -252,6 +252,7 @@ def _arguments(engine: str) -> dict[str, dict[str, Any]]:
         },
         "first_sizes": {"delta": delta, "keys": keys},
         "delta_counts": {"delta": delta, "columns": columns.sent},
+        "stuck": {**state(), "delta": delta, "keys": keys},
         "drop_view": {"macro": "drop", "target": model, "table": False},
         "drop_table": {"macro": "drop", "target": model, "table": True},
         "limit": {"delta": delta, "kinds": [literal("new"), literal("changed")], "most": 100},
@@ -283,6 +284,10 @@ def _arguments(engine: str) -> dict[str, dict[str, Any]]:
         "begin_whole": {
             "macro": "begin", **state(), **staged, "columns": columns.sent, "forgotten": [],
             "tables": [], "invalid": False, "full_refresh": True, "seen": seen,
+        },
+        "begin_whole_but_invalid": {
+            "macro": "begin", **state(), **staged, "columns": columns.sent, "forgotten": [],
+            "tables": [], "invalid": True, "full_refresh": True, "seen": seen,
         },
         "note": {"notes": [(literal("run"), literal("it's \\"))], **state()},
         "unnote": {"names": [literal("identity"), literal("complete")], **state()},
@@ -317,6 +322,9 @@ def _arguments(engine: str) -> dict[str, dict[str, Any]]:
         },
         "settle_members": {**state(), **settled, "outcomes": {"member answered"}},
         "open_doubts": {**state(), "keys": keys},
+        "open_doubts_invalid": {
+            "macro": "open_doubts", **state(), "keys": keys, "invalid": True
+        },
         "put_in_doubt": {
             **state(), "verdicts": verdicts, "keys": keys, "columns": columns.compared,
             "member": columns.member,
