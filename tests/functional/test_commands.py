@@ -235,7 +235,7 @@ def test_plan_text_shows_values_only_if_they_are_asked_for(shop: Shop, show: boo
 
 def test_plan_text_masks_nulls_too(shop: Shop) -> None:
     shop.customers(CAT)
-    for shown, flags in (("***", ()), ("None", ("--show-values",))):
+    for shown, flags in (("***", ()), ("null", ("--show-values",))):
         lines = shop.invoke("plan", "--select", "crm", *flags).out.splitlines()
         assert lines[-4].endswith(f"FIRSTNAME={shown}, LTV={shown}, OPTIN={shown}")
 
@@ -471,7 +471,7 @@ def test_status_lists_rows_without_a_key(shop: Shop) -> None:
     assert total == "  1 invalid:"
     assert reason == "    CUSTOMER_ID: the matching key is null (1 row)"
     [*_, row] = shop.invoke("status", "--select", "crm", "--show-values").out.splitlines()
-    assert row == "    CUSTOMER_ID=None: CUSTOMER_ID: the matching key is null"
+    assert row == "    CUSTOMER_ID=null: CUSTOMER_ID: the matching key is null"
 
 
 def test_a_row_that_is_held_is_not_in_doubt_beside(shop: Shop) -> None:
