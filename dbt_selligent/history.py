@@ -96,7 +96,8 @@ class History:
                 for name in ("confirmed", "rejected", "not_found", "invalid", "removed", "not_sent")
                 if counts.get(name) or (name in counts and name in ALWAYS_TOLD)
             )
-            said.append(f"  {run['started_at']:%Y-%m-%d %H:%M:%S} UTC  {run['status']}  {figures}")
+            told = f"  {run['started_at']:%Y-%m-%d %H:%M:%S} UTC  {run['status']}  {figures}"
+            said.append(told.rstrip())
             if run["forced"]:
                 said.append(f"    forced: {run['forced']}")
             if run["error"]:

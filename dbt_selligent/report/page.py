@@ -153,4 +153,5 @@ def _headline(sections: Sequence[Section], faults: Sequence[str]) -> str:
         return f"{whose} need{'s' if attention == 1 else ''} attention"
     if busy := levels.count("busy"):
         return f"{of - busy} of {of} activations are in step, {busy} at work"
-    return "The activation is in step" if of == 1 else f"All {of} activations are in step"
+    whole = {1: "The activation is", 2: "Both activations are"}
+    return f"{whole.get(of, f'All {of} activations are')} in step"
