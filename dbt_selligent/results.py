@@ -285,6 +285,8 @@ def _stopper(error: DbtSelligentError | None) -> Stopper | None:
 
 def _step_for(status: Status, left: int, invalid: int) -> str | None:
     steps = [f"{left:,} rows are left: sync without --limit"] if left else []
-    if status in ("rows refused", "rows tolerated") or (invalid and not left):
+    if status in ("rows refused", "rows tolerated"):
         steps.append("see the reasons: dbt-selligent status")
+    elif invalid and not left:  # why they are was told before
+        steps.append("see which rows: dbt-selligent status --show-values")
     return "; ".join(steps) or None
