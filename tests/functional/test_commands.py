@@ -139,6 +139,7 @@ def test_plan_text_names_the_counts_the_changed_fields_and_the_requests(shop: Sh
     shop.customers(ANN, BEN, CAT)
     shop.in_step()
     shop.customers((*ANN[:3], 11.5, True), BEN, (4, "dan@acme.example", "Dan", 1.0, True))
+    folders = f"--project-dir {shop.folder} --profiles-dir {shop.folder}"
     lines = shop.invoke("plan", "--select", "crm").out.splitlines()
     assert lines[:7] == [
         "crm: customers -> list CUSTOMERS at dev",
@@ -158,10 +159,7 @@ def test_plan_text_names_the_counts_the_changed_fields_and_the_requests(shop: Sh
         "    - CUSTOMER_ID=***",
         "",
         "Plan: 1 to add, 1 to change, 0 to remove, 2 requests.",
-        (
-            f"  -> run `dbt-selligent sync --project-dir {shop.folder} --profiles-dir {shop.folder} "
-            "--select crm` to send it"
-        ),
+        f"  -> run `dbt-selligent sync {folders} --select crm` to send it",
     ]
 
 
