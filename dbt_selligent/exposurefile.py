@@ -16,13 +16,14 @@ from dbt_selligent.setup import Proposal
 
 
 def write_exposure(settings: Settings, proposal: Proposal, ask: Ask | None, say: Say) -> None:
-    """Writes the exposure, if who is asked agrees, and says what to run next.
+    """Writes the exposure, if who is asked agrees or has agreed, and says what to run next.
 
     Raises ConfigurationError where it is not wanted, OSError where it cannot be written.
     """
     path = free_file(settings, proposal.model, proposal.name)
-    say(f"{path}: to be written:\n\n{proposal.text}")
-    if ask and not ask.agree("Write it?", default=True):
+    if not proposal.agreed:
+        say(f"{path}: to be written:\n\n{proposal.text}")
+    if ask and not proposal.agreed and not ask.agree("Write it?", default=True):
         raise ConfigurationError(
             f"{path}: nothing was written", "put the lines above into a YAML file of your models"
         )

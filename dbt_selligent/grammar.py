@@ -11,10 +11,19 @@ from pydantic import BaseModel, ValidationError
 from dbt_selligent.errors import Fault, nearest
 from dbt_selligent.manifest import Exposure
 from dbt_selligent.meta import ActivationMeta, BatchMeta, GuardMeta
+from dbt_selligent.modelfaults import in_words
 
 MakeFault = Callable[..., Fault]
 # Keys with keys of their own.
 PARTS: dict[str, type[BaseModel]] = {"batch": BatchMeta, "guard": GuardMeta}
+# How a value is written that is not one word or number.
+FORMS = {
+    "matching_key": "{FIELD: column}",
+    "fields": "{FIELD: column}",
+    "batch": "{rows: auto, bytes: 20MB}",
+    "batch.bytes": "a size, like 20MB",
+    "guard": "{max_removed: 10%}",
+}
 # How a bare key of YAML comes here: dbt writes the manifest as JSON.
 YAML_WORDS = ("true", "false", "null", True, False, None)
 YAML_FAULT = ("YAML reads a bare on, yes, no, off or null so", 'quote it, like "NO"')
@@ -174,14 +183,11 @@ def _from_pydantic(error: Any, exposure: Exposure) -> list[Fault]:
         return [Fault(exposure.file, exposure.name, where, problem, "") for problem in said]
     if kind == "missing":
         problem, mend = "missing", "every activation needs it"
-    elif kind == "literal_error":
-        problem, mend = f"must be {error['ctx']['expected']}", ""
     elif kind == "schedule":
         problem, mend = error["ctx"]["problem"], error["ctx"]["mend"]
     elif kind == "extra_forbidden" and error["loc"][0] in PARTS:
         like = nearest(str(error["loc"][-1]), [*PARTS[error["loc"][0]].model_fields])
         problem, mend = "no such key", f"did you mean {like}?" if like else ""
     else:
-        message = str(error["msg"])
-        problem, mend = message[:1].lower() + message[1:], ""
+        problem, mend = in_words(error), f"write {FORMS[where]}" if where in FORMS else ""
     return [Fault(exposure.file, exposure.name, where, problem, mend)]

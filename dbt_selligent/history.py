@@ -10,6 +10,7 @@ from typing import Any
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.errors import LockedError, RunError
+from dbt_selligent.naming import in_json
 from dbt_selligent.places import Identity, private_folder
 from dbt_selligent.reasons import Reason, read_reasons
 from dbt_selligent.selection import list_activations
@@ -101,7 +102,8 @@ class History:
                 if (counts.get(name) or (name in counts and name in ALWAYS_TOLD))
                 and (name != "invalid" or status == run["status"])
             )
-            said.append(f"  {run['started_at']:%Y-%m-%d %H:%M:%S} UTC  {status}  {figures}")
+            told = f"  {run['started_at']:%Y-%m-%d %H:%M:%S} UTC  {status}  {figures}"
+            said.append(told.rstrip())
             if run["forced"]:
                 said.append(f"    forced: {run['forced']}")
             if run["error"]:
@@ -200,7 +202,7 @@ def _hide(row: dict[str, Any], show_values: bool) -> dict[str, Any]:
 
 def _reason(row: dict[str, Any]) -> str:
     keys = ", ".join(
-        f"{name}={value}" for name, value in row.items() if name not in (*SAFE, "message")
+        f"{name}={in_json(value)}" for name, value in row.items() if name not in (*SAFE, "message")
     )
     what = row.get("reason") or row.get("code")
     field = f"{row['field']}: " if row.get("field") else ""

@@ -39,6 +39,12 @@ MetaLimit = (
     Annotated[int, Field(ge=0)]
     | Annotated[str, StringConstraints(pattern=LIMIT), Field(examples=["10%"])]
 )
+# Of a part of the rows that there are.
+PART_LIMIT = r"^(100(\.0+)?|(0|[1-9][0-9]?)(\.[0-9]+)?)%$"
+MetaPartLimit = (
+    Annotated[int, Field(ge=0)]
+    | Annotated[str, StringConstraints(pattern=PART_LIMIT), Field(examples=["10%"])]
+)
 SIZES = {"B": 1, "KB": 1_000, "MB": 1_000_000}
 MOST_BYTES = 100_000_000
 CRON_LINE = r"^\s*\S+(\s+\S+){4}\s*$"
@@ -100,14 +106,14 @@ class GuardMeta(_Meta):
         Field(description="new and changed rows, of the records that were sent before"),
     ] = None
     max_removed: Annotated[
-        MetaLimit | None,
+        MetaPartLimit | None,
         Field(
             description="rows that left the model, of the records that were sent before (10% where "
             "their records are deleted or set)"
         ),
     ] = None
     max_rejected: Annotated[
-        MetaLimit, Field(description="rows that are refused or held, without an exit code of 1")
+        MetaPartLimit, Field(description="rows that are refused or held, without an exit code of 1")
     ] = 0
 
     @field_validator("*", mode="before")
@@ -123,6 +129,9 @@ class GuardMeta(_Meta):
             or (isinstance(found, str) and re.fullmatch(LIMIT, found))
         ):
             raise PydanticCustomError("limit", "must be a number of rows, or percent, like 10%")
+        part = given.field_name != "max_changed"
+        if part and isinstance(found, str) and not re.fullmatch(PART_LIMIT, found):
+            raise PydanticCustomError("limit", "more than 100%, which is all: write 100% or less")
         return found
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -67,6 +69,13 @@ def leads_elsewhere(name: str) -> bool:
 def visible(text: str) -> str:
     """A text for a terminal: what would move its cursor, or turn its letters around, is escaped."""
     return text.translate(_HIDDEN)
+
+
+def in_json(value: object) -> str:
+    """A value of a row as JSON has it: a null, an empty text and blanks can be told apart."""
+    if isinstance(value, Decimal):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def canonical(value: object) -> object:

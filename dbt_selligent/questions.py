@@ -106,5 +106,6 @@ def ask_name(ask: Ask, default: str, taken: Collection[str], say: Say) -> str:
 
 def ask_start(ask: Ask, url: str, say: Say) -> bool:
     """Has the sandbox started by someone who has another terminal; whether it was."""
-    say(f"no Selligent answers at {url}: start one in another terminal with {start_command(url)}")
+    start = f"start one in another terminal with {start_command(url)}"
+    say(f"no Selligent answers at {url}: {start}, then press Enter; n ends this")
     return ask.agree("Is it started?", default=True)

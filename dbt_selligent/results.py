@@ -298,6 +298,8 @@ def _step_for(status: Status, left: int, counts: Counts) -> str | None:
             "what is in doubt and invalid is not sent again: `dbt-selligent status --show-values` "
             "lists what is invalid; mend it in the model, then sync"
         )
-    elif status in ("rows refused", "rows tolerated") or (counts.invalid and not left):
+    elif status in ("rows refused", "rows tolerated"):
         steps.append("see the reasons: dbt-selligent status")
+    elif counts.invalid and not left:  # why they are was told before
+        steps.append("see which rows: dbt-selligent status --show-values")
     return "; ".join(steps) or None

@@ -12,12 +12,10 @@ from dataclasses import dataclass, replace
 from dbt_selligent.believed import believed_rows
 from dbt_selligent.errors import ConfigurationError, UnreachableError, nearest
 from dbt_selligent.findings import wait_briefly
-from dbt_selligent.localsandbox import is_local, start_command
 from dbt_selligent.locks import temporary_folder
 from dbt_selligent.making import AGAIN, Maker, Making
-from dbt_selligent.manifest import Manifest, Model
+from dbt_selligent.manifest import Model
 from dbt_selligent.matching import Source, match_names
-from dbt_selligent.profiles import Destination
 from dbt_selligent.project import read_project
 from dbt_selligent.questions import (
     Ask,
@@ -26,9 +24,9 @@ from dbt_selligent.questions import (
     ask_list,
     ask_model,
     ask_name,
-    ask_start,
 )
-from dbt_selligent.reading import Reader, get_once, get_with_retries, refuse
+from dbt_selligent.reaching import DEBUG, reach
+from dbt_selligent.reading import Reader
 from dbt_selligent.selligent.client import Client
 from dbt_selligent.selligent.lists import Field, Listing
 from dbt_selligent.settings import Settings
@@ -37,17 +35,18 @@ from dbt_selligent.storage import open_storage
 from dbt_selligent.suggestion import new_fields, possible_keys
 from dbt_selligent.wish import Context, Wish, find_model, read_context
 
-DEBUG = "run `dbt-selligent debug`, then this again"
-
 
 @dataclass(frozen=True)
 class Proposal:
-    """An exposure as YAML; ``declared`` if it is to take the place of one that is there."""
+    """An exposure as YAML; ``declared`` if it is to take the place of one that is there, ``agreed``
+    if it was shown as it is before anything was made, and is to be written.
+    """
 
     text: str
     name: str
     model: Model
     declared: bool
+    agreed: bool
 
 
 def set_up(
@@ -65,7 +64,7 @@ def set_up(
     """
     destination = settings.destination_named()
     with Client(destination, sleep=sleep) as client:
-        _reach(client, destination, sleep, say, ask)
+        reach(client, destination, sleep, say, ask)
         manifest = read_project(settings)
         model = find_model(manifest, wish.model or (ask_model(ask, manifest) if ask else ""))
         columns = _read_columns(settings, model, measured=wish.create or ask is not None)
@@ -73,53 +72,20 @@ def set_up(
         list_name, new = wish.list or "", False
         if ask and not list_name:
             list_name, new = ask_list(ask, reader.names(options=False), model.name)
+            if new:
+                say(f"{list_name}: will be made")
         wish = replace(wish, create=wish.create or new)
         context = read_context(settings, manifest, wish, model, list_name)
         try:
             setup = _Setup(wish, context, columns, client, reader, say, ask)
-            made = setup.run()
+            text = write_snippet(setup.run())
         except UnreachableError as error:
             raise UnreachableError(error.message, AGAIN if wish.create else DEBUG) from None
     for said in believed_rows(settings, context.beside) if setup.anew else ():
         say(said)
-    name = context.name
-    if ask and not wish.name and not context.declared:
-        name = ask_name(ask, name, _names(manifest), say)
     return Proposal(
-        write_snippet(replace(made, name=name)), name, model, context.declared is not None
+        text, setup.name, model, context.declared is not None, agreed=text == setup.agreed
     )
-
-
-def _names(manifest: Manifest) -> list[str]:
-    return [exposure.name for exposure in manifest.exposures]
-
-
-def _reach(
-    client: Client,
-    destination: Destination,
-    sleep: Callable[[float], None],
-    say: Say,
-    ask: Ask | None,
-) -> None:
-    """Raises UnreachableError, RefusedError where the organization cannot be read.
-
-    Of a wrong one, no list is there either: it is not the list that is missing then.
-    """
-    local = is_local(destination.url)
-    while True:
-        try:
-            # Whoever is asked need not wait: it is they who start it.
-            answer = (get_once if ask and local else get_with_retries)(client.organization, sleep)
-        except UnreachableError as error:
-            if ask and local and ask_start(ask, destination.url, say):
-                continue
-            start = f"start one with {start_command(destination.url)}, then run this again"
-            raise UnreachableError(
-                f"{destination.url}: {error.message}", start if local else DEBUG
-            ) from None
-        if answer.status != 200:
-            raise refuse(answer, f"organization {destination.organization}")
-        return
 
 
 def _read_columns(settings: Settings, model: Model, *, measured: bool) -> list[Source]:
@@ -146,7 +112,9 @@ def _read_columns(settings: Settings, model: Model, *, measured: bool) -> list[S
 
 
 class _Setup:
-    """One set-up, while it is under way; ``anew`` once the list was made."""
+    """One set-up, while it is under way; ``anew`` once the list was made, ``agreed`` the exposure
+    that is to be written as it was shown.
+    """
 
     def __init__(
         self,
@@ -162,7 +130,9 @@ class _Setup:
         self._maker, self._reader = Maker(client, context.list), reader
         self._say, self._ask = say, ask
         self._keys = wish.keys
+        self.name = context.name
         self.anew = False
+        self.agreed: str | None = None
 
     def run(self) -> Snippet:
         """Asks, makes what is to be made, and says what the exposure leaves open."""
@@ -180,6 +150,8 @@ class _Setup:
                 "only static segments take members: name another one",
             )
         self._decide(listing or Listing(name, ()), new=listing is None)
+        if self._ask and not wish.name and not self._context.declared:
+            self.name = ask_name(self._ask, self.name, self._context.names, self._say)
         if self._wish.create:
             listing = self._create(listing)
         elif listing and wish.segment and listing.segment_type is None:
@@ -227,8 +199,8 @@ class _Setup:
         if not self._wish.keys and not new:
             unique = f"unique key of list {self._context.list}"
             self._say(f"{unique}: left as it is; --key FIELD sets it")
-        if self._ask and (new or makings) and not self._ask.agree("Make this?", default=True):
-            raise ConfigurationError("nothing was made", "run this again")
+        if self._ask and (new or makings):
+            self._consent(self._ask, listing or Listing(self._context.list, ()))
         if new:
             create.make(self._say)
             self.anew = True
@@ -243,12 +215,26 @@ class _Setup:
             self._say("nothing to make: it is all there")
         return self._reread()
 
+    def _consent(self, ask: Ask, listing: Listing) -> None:
+        """Shows the exposure that is written once all is made; raises ConfigurationError."""
+        question = "Make this?"
+        if not (self._wish.printing or self._context.declared):
+            self.agreed = write_snippet(self._completed(listing))
+            self._say(f"exposure {self.name}: will be written:\n\n{self.agreed}")
+            question = "Make this in Selligent, and write the exposure?"
+        if not ask.agree(question, default=True):
+            raise ConfigurationError("nothing was made, and nothing written", "run this again")
+
+    def _completed(self, listing: Listing) -> Snippet:
+        """The exposure, once the list has all that it lacks."""
+        fields = self._new_fields(listing)
+        return self._build(replace(listing, fields=(*listing.fields, *fields)))
+
     def _makings(self, listing: Listing, new: bool) -> list[Making]:
         """What the list lacks: fields, unique key, segment."""
-        fields = self._new_fields(listing)
         # What could not be written in the end is an error now, before anything is made.
-        snippet = self._build(replace(listing, fields=(*listing.fields, *fields)))
-        makings = [self._maker.field(field) for field in fields]
+        snippet = self._completed(listing)
+        makings = [self._maker.field(field) for field in self._new_fields(listing)]
         if self._wish.keys or (new and not snippet.guess):
             makings.append(self._maker.unique_key([pair.field.name for pair in snippet.keys]))
         if self._wish.segment and listing.segment_type is None:
@@ -273,7 +259,7 @@ class _Setup:
         """The exposure, of the list as it is or will be."""
         context = self._context
         return build_snippet(
-            context.name,
+            self.name,
             context.ref,
             listing,
             self._columns,

@@ -120,7 +120,7 @@ def stage_delta(bench: Bench, staging: Staging) -> Figures:
     figures = {
         (kind, mask, field, reason): count
         for kind, mask, field, reason, count in query(
-            bench, "delta_counts", delta=bench.delta, columns=columns.sent
+            bench, "delta_counts", delta=bench.delta, keys=columns.keys, columns=columns.sent
         )
     }
     figures["model", "", None, None] = rows

@@ -4,6 +4,7 @@ doubt, so that the next sync sends it again. Nothing is sent from here.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -13,9 +14,10 @@ from typing import Any
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.columns import Column, Columns
-from dbt_selligent.comparison import RECORD_ID, Comparison, Figures
+from dbt_selligent.comparison import MASK, RECORD_ID, Comparison, Figures
 from dbt_selligent.errors import DestinationError, RefusedError, RunError, UnreachableError, nearest
 from dbt_selligent.events import Emit, Waiting, silent
+from dbt_selligent.naming import in_json
 from dbt_selligent.places import Identity, private_folder
 from dbt_selligent.reading import Reader, Sleep
 from dbt_selligent.selection import list_activations
@@ -29,6 +31,7 @@ from dbt_selligent.wording import counted
 MOST_ROWS = 5
 IN_STEP, DIFFERS, IN_DOUBT = "in step", "differs", "in doubt"
 NEVER_SYNCED, FAILED = "never synced", "failed"
+_BARE = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?(e[+-]?\d+)?|true|false")
 
 
 @dataclass(frozen=True)
@@ -311,5 +314,8 @@ def _sampled(row: dict[str, Any]) -> str:
     return f"{row['kind']}: {keys}" + (f": {fields}" if fields else "")
 
 
-def _text(value: object) -> object:
-    return "null" if value is None else value
+def _text(value: object) -> str:
+    """A value as it is told: those that were compared as texts are numbers or true or false too."""
+    if value == MASK or (isinstance(value, str) and _BARE.fullmatch(value)):
+        return str(value)
+    return in_json(value)

@@ -17,7 +17,7 @@ MOST_NAMES = 20  # of those there are, in an error
 @dataclass(frozen=True)
 class Wish:
     """What flags ask for; None is for what they leave open. ``kind`` is the type of a list that is
-    to be made; ``name`` is that of the exposure.
+    to be made; ``name`` is that of the exposure, which goes into no file with ``printing``.
     """
 
     list: str | None = None
@@ -27,6 +27,7 @@ class Wish:
     create: bool = False
     kind: str = "Userlist"
     name: str | None = None
+    printing: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Context:
     """What is known of a model and a list before its fields are read.
 
     ``beside`` are the exposures that feed the list already, ``declared`` the one of them that does
-    so from the model.
+    so from the model; ``names`` are those of all exposures.
     """
 
     list: str
@@ -44,6 +45,7 @@ class Context:
     declared: Activation | None
     beside: tuple[Activation, ...]
     hints: Hints
+    names: tuple[str, ...]
 
 
 def read_context(
@@ -81,7 +83,8 @@ def read_context(
     check_name(name)
     hints = Hints(declared=mapped, taken=taken)
     ref = ref_of(model, manifest)
-    return Context(list_name, model, ref, name, declared, tuple(beside), hints)
+    names = tuple(exposure.name for exposure in manifest.exposures)
+    return Context(list_name, model, ref, name, declared, tuple(beside), hints, names)
 
 
 def check_name(name: str) -> None:

@@ -159,10 +159,13 @@ def _command(context: click.Context) -> str:
         if isinstance(option, click.Option) and "--help" not in option.opts
     ]
     options = f"\n{table(('option', 'default', ''), rows)}" if rows else ""
-    return (
-        f"### {context.command_path}\n\n{inspect.cleandoc(command.help or '')}\n\n"
-        f"```\n{usage}\n```\n{options}"
-    )
+    return f"### {context.command_path}\n\n{_help(command)}\n\n```\n{usage}\n```\n{options}"
+
+
+def _help(command: click.Command) -> str:
+    """Its help; what is not to be wrapped on a terminal is code here."""
+    said = inspect.cleandoc(command.help or "")
+    return re.sub(r"\x08\n(.+?)(?=\n\n|\Z)", r"```\n\1\n```", said, flags=re.DOTALL)
 
 
 def _names(option: click.Option, context: click.Context) -> str:
@@ -185,6 +188,8 @@ def _about(option: click.Option, context: click.Context) -> str:
     said = [(option.help or "").rstrip(".")]
     if not option.is_flag and (span := option.get_help_extra(context).get("range")):
         said.append(f"`{span.replace('x', 'N')}`")
+    if option.metavar == "CRITERIA":
+        said.append(f"several may follow, as in `{min(option.opts, key=len)} a b`")
     if option.multiple:
         said.append("may be given several times")
     return "; ".join(filter(None, said))

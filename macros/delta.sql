@@ -370,10 +370,10 @@ from {{ delta }} as delta
 {%- endmacro %}
 
 {# The delta in figures: kind, mask, and how many rows; of rows that are never sent, field and reason. #}
-{% macro selligent_delta_counts(delta, columns) %}
+{% macro selligent_delta_counts(delta, keys, columns) %}
 select _selligent_kind, _selligent_mask, _selligent_field, _selligent_reason, count(*)
 from (
-  select _selligent_kind, _selligent_mask, {{ selligent_invalid(columns, 'delta') }} from {{ delta }} as delta) as told
+  select _selligent_kind, _selligent_mask, {{ selligent_invalid(keys, columns, 'delta') }} from {{ delta }} as delta) as told
 group by 1, 2, 3, 4
 order by 1, 2, 3, 4
 {% endmacro %}
@@ -384,13 +384,14 @@ select count(*) from {{ state.doubt }} as kept where {{ selligent_in_delta(delta
 {% endmacro %}
 
 {# Field and reason of a row that is never sent, two columns. #}
-{% macro selligent_invalid(columns, alias) -%}
+{% macro selligent_invalid(keys, columns, alias) -%}
+  {%- set alike = ', case and trailing blanks aside' if keys | selectattr('family', 'equalto', 'text') | list else '' -%}
   case {{ alias }}._selligent_kind
     when 'doubled' then {{ columns[0].label }}
     when 'invalid' then {{ selligent_unsendable_field(columns, alias) }}
   end as _selligent_field,
   case {{ alias }}._selligent_kind
-    when 'doubled' then 'the matching key stands twice'
+    when 'doubled' then 'the matching key stands twice{{ alike }}'
     when 'invalid' then {{ selligent_unsendable_why(columns, alias) }}
   end as _selligent_reason
 {%- endmacro %}

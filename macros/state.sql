@@ -144,13 +144,13 @@ where not ({{ selligent_has_no_equal(columns, old) }})
 {%- endmacro %}
 
 {% macro selligent_invalid_rows(delta, keys, columns, keyless) %}
-select {% for key in keys %}min({{ key.name }}) as {{ key.name }}, {% endfor %}
-  _selligent_field, _selligent_reason, count(*) as _selligent_rows
+{#- Keys as they are written: of one that stands twice, each spelling is told. #}
+select {{ selligent_names(keys) }}, _selligent_field, _selligent_reason, count(*) as _selligent_rows
 from (
-  select {% for key in keys %}delta.{{ key.name }}, {{ selligent_canonical(key, 'delta.' ~ key.name) }} as _selligent_key_{{ loop.index }}, {% endfor %}
-    {{ selligent_invalid(columns, 'delta') }}
+  select {{ selligent_names(keys, 'delta') }},
+    {{ selligent_invalid(keys, columns, 'delta') }}
   from {{ delta }} as delta where _selligent_kind in ('invalid', 'doubled')) as wrong
-group by {% for key in keys %}_selligent_key_{{ loop.index }}, {% endfor %}_selligent_field, _selligent_reason
+group by {{ selligent_names(keys) }}, _selligent_field, _selligent_reason
 {%- if keyless %}
 union all
 select {% for key in keys %}{{ selligent_null(key.type) }}, {% endfor %}{{ keyless | join(', ') }}

@@ -36,8 +36,12 @@ class Prompts:
             if found := by_answer.get(answer.casefold()):
                 return found
             like = nearest(answer, names)
-            if others and (like is None or self.agree(f"{answer}, not {like}?", default=False)):
-                return answer
+            if others:
+                # What was offered may be taken with Enter, however near a name it is.
+                none = f"{answer} is none of these, but {like} is: take {answer} all the same?"
+                if like is None or answer == default or self.agree(none, default=False):
+                    return answer
+                continue
             say(f"{answer}: none of these" + (f"; did you mean {like}?" if like else ""))
             default = like or default
 

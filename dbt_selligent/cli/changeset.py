@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from dbt_selligent.cli.lines import Line, span, step_line
+from dbt_selligent.naming import in_json
 from dbt_selligent.planning import Plan
 from dbt_selligent.results import ActivationResult
 from dbt_selligent.wording import counted, listed
@@ -260,7 +261,9 @@ def _sample(plan: Plan, show_values: bool) -> Iterator[Line]:
 
 
 def _row(row: Mapping[str, Any], plan: Plan, show_values: bool) -> Line:
-    values = _masked(row["values"], show_values)
+    values = {
+        field: in_json(value) if show_values else MASK for field, value in row["values"].items()
+    }
     keys = {column.field for column in plan.columns.keys}
     fields = row["changed"] or [field for field in values if field not in keys]
     text = ", ".join(f"{field}={values[field]}" for field in values if field in keys)

@@ -1,6 +1,7 @@
 """`dbt-selligent completion`, and the names that a shell is offered.
 
-They come from a manifest that is there already: a shell waits, so dbt is not started for it.
+They come from profiles.yml, and from a manifest that is there already: a shell waits, so dbt is not
+started for it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from click.shell_completion import get_completion_class
 
 from dbt_selligent.cli.say import say
 from dbt_selligent.manifest import Exposure, Manifest, read_manifest
-from dbt_selligent.settings import OWN_FOLDER, find_target_path
+from dbt_selligent.profiles import PROFILE
+from dbt_selligent.settings import OWN_FOLDER, find_target_path, resolve_settings
 
 PROGRAM = "dbt-selligent"
 # Read in about half a second.
@@ -51,6 +53,27 @@ def complete_criteria(ctx: click.Context, param: click.Parameter, incomplete: st
     before = _BEFORE.match(incomplete)
     start = before[0] if before else ""
     return sorted(f"{start}{each}" for each in names if f"{start}{each}".startswith(incomplete))
+
+
+def complete_targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Targets of dbt's profile that begin so."""
+    return _outputs(ctx, None, incomplete)
+
+
+def complete_destinations(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Outputs of the selligent profile that begin so."""
+    return _outputs(ctx, PROFILE, incomplete)
+
+
+def _outputs(ctx: click.Context, profile: str | None, incomplete: str) -> list[str]:
+    """Names of the outputs of a profile, by default the project's; none where one is wrong."""
+    try:
+        project, folder = (ctx.params.get(name) for name in ("project_dir", "profiles_dir"))
+        settings = resolve_settings(project_dir=project, profiles_dir=folder)
+        outputs = settings.profiles[profile or settings.profile]["outputs"]
+        return sorted(name for name in map(str, outputs) if name.startswith(incomplete))
+    except Exception:  # noqa: BLE001  (as below)
+        return []
 
 
 def _exposures(manifest: Manifest | None) -> tuple[Exposure, ...]:

@@ -34,14 +34,12 @@ from dbt_selligent.cli.say import say
 @click.option(
     "--print", "printing", is_flag=True, help="print the exposure, and write no file of it"
 )
-def init(
-    url: str | None, organization: str | None, yes: bool, printing: bool, **flags: Any
-) -> None:
+def init(url: str | None, organization: str | None, yes: bool, **flags: Any) -> None:
     """Write what a first sync needs: an output in profiles.yml, and an exposure.
 
-    On a terminal this asks for what flags leave open, shows what it would write, and writes it if
-    you agree. The exposure goes into a new file beside the model; no file is written over. --create
-    makes in Selligent what the list lacks.
+    On a terminal this asks for what flags leave open, shows what it would make in Selligent and
+    write, and does so if you agree. The exposure goes into a new file beside the model; no file is
+    written over. --create makes in Selligent what the list lacks.
 
     Without a terminal nothing is asked, and the exposure is printed: dbt-selligent init --list
     CUSTOMERS --model customers > models/crm.yml. With --yes it is written there too.
@@ -61,7 +59,7 @@ def init(
         settings_of(flags), Address(url, organization), ask, say_aside, unasked=yes
     )
     proposal = set_up(settings, wish, say_aside, ask)
-    if printing or proposal.declared or not (ask or yes):
+    if wish.printing or proposal.declared or not (ask or yes):
         say(proposal.text, nl=False)
     else:
         write_exposure(settings, proposal, ask, say_aside)

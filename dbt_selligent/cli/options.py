@@ -8,7 +8,11 @@ from typing import Any, TypeVar
 
 import click
 
-from dbt_selligent.cli.completion import complete_criteria
+from dbt_selligent.cli.completion import (
+    complete_criteria,
+    complete_destinations,
+    complete_targets,
+)
 from dbt_selligent.cli.say import say
 from dbt_selligent.settings import Settings, resolve_settings
 
@@ -17,10 +21,20 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _PROJECT = (
     click.option("--project-dir", metavar="DIR", help="folder of dbt_project.yml"),
     click.option("--profiles-dir", metavar="DIR", help="folder of profiles.yml"),
-    click.option("-t", "--target", metavar="NAME", help="the dbt target"),
+    click.option(
+        *("-t", "--target"),
+        metavar="NAME",
+        help="the dbt target",
+        shell_complete=complete_targets,
+    ),
     click.option("--target-path", metavar="DIR", help="dbt's folder of artifacts"),
     click.option("--vars", metavar="YAML", help="vars of the project, as given to dbt"),
-    click.option("--destination", metavar="NAME", help="an output of the selligent profile"),
+    click.option(
+        "--destination",
+        metavar="NAME",
+        help="an output of the selligent profile",
+        shell_complete=complete_destinations,
+    ),
 )
 _SELECTION = (
     click.option(

@@ -27,7 +27,9 @@ from dbt_selligent.cli.say import say
 def plan(show_values: bool, output: str, quiet: bool, log_format: str, **flags: Any) -> None:
     """Say what sync would do; send nothing and change no state."""
     from dbt_selligent import pipeline
+    from dbt_selligent.cli.arguments import with_its_flags
     from dbt_selligent.cli.changeset import kept_back_as_dict, plan_as_dict
+    from dbt_selligent.cli.sync import sync
     from dbt_selligent.cli.terminal import Terminal
     from dbt_selligent.events import Event, Finished
 
@@ -47,5 +49,5 @@ def plan(show_values: bool, output: str, quiet: bool, log_format: str, **flags: 
         shown += [kept_back_as_dict(each) for each in kept_back]
         say(json.dumps(shown, indent=None if as_json else 1, default=str))
     else:
-        with_flags = " with the same flags" if any(flags.values()) else ""
-        terminal.close_plan(plans, f"`dbt-selligent sync`{with_flags}")
+        command = with_its_flags(click.get_current_context(), sync)
+        terminal.close_plan(plans, f"`{command}`")

@@ -91,7 +91,11 @@ def sandbox(
     try:
         # Imported here: the other commands must neither wait for the web framework nor need it.
         from dbt_selligent.sandbox import Sandbox, load_config
+        from dbt_selligent.sandbox.faults import LEGAL
 
+        if "" in faults:
+            say(LEGAL)
+            return
         config = load_config(config_path)
         served = Sandbox(
             config,

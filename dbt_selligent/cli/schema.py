@@ -11,7 +11,7 @@ from dbt_selligent.cli.say import say
 
 @click.command()
 def schema() -> None:
-    r"""Print the JSON Schema of dbt's YAML files with activations, for completion in editors.
+    """Print the JSON Schema of dbt's YAML files with activations, for completion in editors.
 
     In VS Code with the YAML extension, write it once: dbt-selligent schema >
     .vscode/selligent.schema.json, and name it in .vscode/settings.json:
@@ -23,7 +23,7 @@ def schema() -> None:
 
     \b
     # yaml-language-server: $schema=../.vscode/selligent.schema.json
-    """
+    """  # noqa: D301  (click takes that letter for: as it stands)
     from dbt_selligent.editorschema import editor_schema
 
     say(json.dumps(editor_schema(), indent=1))

@@ -155,4 +155,5 @@ def _headline(sections: Sequence[Section], faults: Sequence[str]) -> str:
         return f"{of - busy} of {of} activations are in step, {busy} at work"
     invalid = sum(section.invalid for section in sections)
     but = f" but for {counted(invalid, 'invalid row')}" if invalid else ""
-    return ("The activation is in step" if of == 1 else f"All {of} activations are in step") + but
+    whole = {1: "The activation is", 2: "Both activations are"}
+    return f"{whole.get(of, f'All {of} activations are')} in step{but}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from dbt_selligent.errors import RunError
+from dbt_selligent.errors import ConfigurationError, RunError
 from dbt_selligent.naming import visible
 from dbt_selligent.report.page import Report, build_report
 from dbt_selligent.report.record import read_records
@@ -31,6 +31,11 @@ def write_report(settings: Settings, output: str | None = None) -> tuple[Path, R
 
     It holds no row values. Raises ConfigurationError, and RunError where it cannot be written.
     """
+    path = Path(output).absolute() if output else settings.target_path / FILE
+    if output and not path.parent.is_dir():
+        raise ConfigurationError(
+            f"{path.parent}: no such folder", "make it, or name another file with --output"
+        )
     activations, faults = read_selected(settings)
     report = build_report(
         read_records(settings, activations),
@@ -40,7 +45,6 @@ def write_report(settings: Settings, output: str | None = None) -> tuple[Path, R
         selection=_selection(settings),
         faults=[str(fault) for fault in faults],
     )
-    path = Path(output).absolute() if output else settings.target_path / FILE
     written = path.with_name(f"{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

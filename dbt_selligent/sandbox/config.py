@@ -7,6 +7,10 @@ from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from dbt_selligent.errors import nearest
+from dbt_selligent.modelfaults import in_words
 
 DataType = Literal[
     "Unknown", "Boolean", "Numeric", "Long", "Float", "Date", "DateTime", "Text", "LongText", "Json"
@@ -150,4 +154,19 @@ def load_config(path: Path | str | None = None) -> SandboxConfig:
 def explain(error: ValidationError) -> str:
     """Write a validation error as one line per fault, without the values that were given."""
     faults = error.errors(include_input=False, include_url=False)
-    return "\n".join(f"  {'.'.join(map(str, f['loc'])) or 'body'}: {f['msg']}" for f in faults)
+    return "\n".join(
+        f"  {'.'.join(map(str, fault['loc'])) or 'body'}: {in_words(fault)}{_near(fault)}"
+        for fault in faults
+    )
+
+
+def _near(fault: ErrorDetails) -> str:
+    """The key that is meant by one that is none."""
+    *where, key = fault["loc"] or ("",)
+    known: type[BaseModel] | None = None
+    if fault["type"] == "extra_forbidden":
+        # lists, its name, fields or segments, and the name or number of one of these
+        by_depth: dict[int, type[BaseModel]] = {0: SandboxConfig, 2: ListConfig, 4: FieldConfig}
+        known = SegmentConfig if "SegmentConfig" in where else by_depth.get(len(where))
+    like = nearest(str(key), [*known.model_fields]) if known else None
+    return f"; did you mean {like}?" if like else ""

@@ -74,6 +74,15 @@ def test_the_manifest_is_the_one_that_the_flags_lead_to(shop: Shop, tmp_path: Pa
     assert offered(tmp_path, "dbt-selligent ls -s c") == []
 
 
+def test_targets_and_destinations_are_those_of_the_profiles(shop: Shop) -> None:
+    shop.profile(more={"prod": shop.output})
+    assert offered(shop.folder, "dbt-selligent sync --destination ") == ["dev", "prod"]
+    assert offered(shop.folder, "dbt-selligent plan --destination p") == ["prod"]
+    assert offered(shop.folder, "dbt-selligent ls -t ") == ["dev"]
+    (shop.folder / "profiles.yml").write_text("{")
+    assert offered(shop.folder, "dbt-selligent ls --target ") == []
+
+
 def test_whatever_is_wrong_nothing_is_offered_and_nothing_is_said(
     shop: Shop, tmp_path: Path
 ) -> None:

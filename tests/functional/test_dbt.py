@@ -182,14 +182,14 @@ def test_the_history_is_a_dbt_source_for_models_of_ones_own(
 ) -> None:
     """As the page on it says."""
     page = (REPOSITORY / "docs" / "history.md").read_text("utf-8")
-    source, _ = re.findall(r"```yaml\n(.+?)```", page, re.DOTALL)
+    source, _, package = re.findall(r"```yaml\n(.+?)```", page, re.DOTALL)
     [model] = re.findall(r"```sql\n(.+?)```", page, re.DOTALL)
     shop = project([exposure("crm", "customers", GOOD)], models={"customers": CUSTOMERS})
     assert shop.build("build").code == 0
     monkeypatch.chdir(shop.folder)
     assert shop.invoke("sync").code == 0
-    package = {"packages": [{"local": str(REPOSITORY)}]}
-    (shop.folder / "packages.yml").write_text(yaml.safe_dump(package))
+    monkeypatch.setenv("SELLIGENT_MACROS", str(REPOSITORY))
+    (shop.folder / "packages.yml").write_text(package)
     (shop.folder / "models" / "sources.yml").write_text(source)
     own = shop.folder / "models" / "runs.sql"
     own.write_text(model)

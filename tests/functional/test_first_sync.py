@@ -12,19 +12,34 @@ from contextlib import ExitStack, closing
 from socket import create_server
 from typing import Any
 
+import click
 import pytest
 import yaml
 
 from dbt_selligent import localsandbox
+from dbt_selligent.cli import asking
 from dbt_selligent.errors import ConfigurationError, ProfileError, UnreachableError
+from dbt_selligent.exposurefile import write_exposure
 from dbt_selligent.localsandbox import URL, start_command
 from dbt_selligent.profilewriting import Address, provide_output
+from dbt_selligent.sandbox import lists
+from dbt_selligent.sandbox.config import ListConfig
 from dbt_selligent.sandbox.optionlists import option_list
 from dbt_selligent.settings import Settings
-from dbt_selligent.setup import set_up
+from dbt_selligent.setup import Proposal, set_up
 from dbt_selligent.wish import Wish
 
-from .conftest import BIN, LISTS, SECONDS, Shop, clean_environment, new_sandbox, wait_until
+from .conftest import (
+    BIN,
+    KEY,
+    LISTS,
+    SECONDS,
+    TEXT,
+    Shop,
+    clean_environment,
+    new_sandbox,
+    wait_until,
+)
 
 PEOPLE = "select 1 as customer_id, 'ann@acme.example' as mail, 'x' as note"
 ORDERS = "select 'north' as store, 7 as order_no, 'paid' as state, 9.5 as total"
@@ -142,10 +157,12 @@ def test_a_new_user_is_led_to_a_first_sync(project: Callable[..., Shop]) -> None
         talk.answer("Number or name [people]: ", "")
         talk.answer("a list that is to be made\nNumber or name [PEOPLE]: ", "")
         talk.answer("Number or name [CUSTOMER_ID]: ", "")
-        talk.answer("Make this? [Y/n]: ", "y")
         talk.answer("Name of the exposure [selligent_people]: ", "people_to_crm")
-        talk.answer("Write it? [Y/n]: ", "y")
+        talk.hear(f"exposure people_to_crm: will be written:\n\n{PEOPLE_YAML}")
+        assert shop.writes() == []
+        talk.answer("Make this in Selligent, and write the exposure? [Y/n]: ", "")
         assert talk.end() == 0
+    assert talk.said.count(PEOPLE_YAML) == 1
     assert "1  CUSTOMER_ID  (unique by a test of the model)" in talk.said
     assert (shop.folder / "profiles.yml").read_text() == before + OUTPUT.format(url=shop.url)
     assert (shop.folder / "models" / "people_to_crm.yml").read_text() == PEOPLE_YAML
@@ -256,16 +273,82 @@ def test_fields_that_a_list_lacks_are_made_only_if_that_is_wanted(shop: Shop) ->
     lacks = "List CUSTOMERS has no field for POINTS: make it?"
     text, _ = asked(shop, Answers((lacks, None), ("Matching key", None)), **wish)
     assert "POINTS" not in text.partition("#")[0]
-    refused = Answers((lacks, True), ("Matching key", None), ("Make this?", False))
-    with pytest.raises(ConfigurationError, match="nothing was made"):
+    refused = Answers((lacks, True), ("Matching key", None), ("Make this in Selligent", False))
+    with pytest.raises(ConfigurationError, match="nothing was made, and nothing written"):
         asked(shop, refused, **wish)
     assert shop.writes() == []
     made = Answers((lacks, True), ("Matching key", None), ("Make this?", True))
-    text, said = asked(shop, made, **wish)
+    text, said = asked(shop, made, **wish, printing=True)
     assert "            POINTS: points\n" in text
     assert said[-1] == "field POINTS of list CUSTOMERS: made, Long"
     assert "unique key of list CUSTOMERS: left as it is; --key FIELD sets it" in said
     assert shop.writes() == ["/Portal/Api/organizations/DEMO/lists/CUSTOMERS/fields"]
+
+
+def test_what_was_not_shown_as_it_came_to_be_is_asked_for_before_it_is_written(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A field that comes with the list is another than the one that would have been made."""
+    shop.table("customers", "select 1 as customer_id, 'ann@acme.example' as mail, 1 as points")
+    shop.declare()
+    answers = [("Matching key", "CUSTOMER_ID"), ("Name", None), ("Make this in Selligent", True)]
+    wish = Wish(model="customers", list="NEW", create=True)
+
+    def proposed() -> Proposal:
+        said: list[str] = []
+        proposal = set_up(
+            shop.settings(), wish, said.append, Answers(*answers), sleep=shop.waits.append
+        )
+        assert any("will be written" in each for each in said)
+        return proposal
+
+    assert proposed().agreed
+    del shop.sandbox._lists["NEW"]
+    monkeypatch.setattr(lists, "ListConfig", _WithDefaults)
+    changed = proposed()
+    assert not changed.agreed
+    path = shop.folder / "models" / f"{changed.name}.yml"
+    with pytest.raises(ConfigurationError, match="nothing was written"):
+        write_exposure(shop.settings(), changed, Answers(("Write it?", False)), print)
+    assert not path.exists()
+
+
+class _WithDefaults:
+    """Lists that come with a field of their own, without which no record is made."""
+
+    @staticmethod
+    def model_validate(told: Any) -> Any:
+        fields = {"POINTS": TEXT, "SCORE": KEY}
+        return ListConfig.model_validate({**told, "fields": fields})
+
+
+def test_what_is_offered_is_taken_with_enter_and_what_is_typed_near_a_name_is_asked_about(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    typed: list[str] = []
+    monkeypatch.setattr(click, "prompt", lambda *_, default: typed.pop(0) or default)
+    agreed: list[bool] = []
+    questions: list[str] = []
+
+    def confirm(what: str, *, default: bool) -> bool:
+        questions.append(what)
+        return agreed.pop(0)
+
+    monkeypatch.setattr(click, "confirm", confirm)
+
+    def chosen(*answers: str) -> str:
+        typed[:] = answers
+        lists = [(name, "") for name in ("CUSTOMERS", "TIER_OPTIONS")]
+        return asking.Prompts().choose("List", lists, "MEMBERS", others="another")
+
+    assert chosen("") == "MEMBERS"
+    assert questions == []
+    agreed[:] = [True]
+    assert chosen("CUSTOMER") == "CUSTOMER"
+    assert questions == ["CUSTOMER is none of these, but CUSTOMERS is: take CUSTOMER all the same?"]
+    agreed[:] = [False]
+    assert chosen("CUSTOMER", "") == "MEMBERS"  # not what Enter was never offered
+    assert chosen("2") == "TIER_OPTIONS"
 
 
 class Starting(Answers):
@@ -289,7 +372,10 @@ def test_a_sandbox_that_does_not_run_is_waited_for(shop: Shop) -> None:
     url = f"http://127.0.0.1:{port}"
     shop.profile(url=url)
     start = f"`dbt-selligent sandbox --port {port}`"
-    told = f"no Selligent answers at {url}: start one in another terminal with {start}"
+    told = (
+        f"no Selligent answers at {url}: start one in another terminal with {start}, then press "
+        "Enter; n ends this"
+    )
     with ExitStack() as stack:
         answers = Starting(
             lambda: stack.enter_context(new_sandbox().running(port)),

@@ -218,14 +218,19 @@ def test_the_page_goes_where_it_is_asked_to_and_replaces_the_last_one(
     shop: Shop, tmp_path: Path
 ) -> None:
     path = tmp_path / "new" / "page.html"
+    done = shop.invoke("report", "--output", str(path))
+    assert (done.code, path.parent.exists()) == (2, False)
+    assert f"{path.parent}: no such folder" in done.err
+    path.parent.mkdir()
     for _ in range(2):
         done = shop.invoke("report", "--output", str(path))
         assert (done.code, done.out.splitlines()[-1]) == (0, f"{path}: written")
     assert [each.name for each in path.parent.iterdir()] == ["page.html"]
     assert path.stat().st_mode & 0o777 == 0o666 & ~_umask()
-    done = shop.invoke("report", "--output", str(path / "below"))
+    path.with_name("below").mkdir()
+    done = shop.invoke("report", "--output", str(path.with_name("below")))
     assert done.code == 1
-    assert f"{path / 'below'}: cannot be written: File exists" in done.err
+    assert f"{path.with_name('below')}: cannot be written: Is a directory" in done.err
     assert "name another file with --output" in done.err
 
 

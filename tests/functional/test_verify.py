@@ -730,7 +730,7 @@ def test_no_value_is_told_unless_it_is_asked_for(segment: Shop) -> None:
     segment.sandbox.put("CUSTOMERS", [{"CUSTOMER_ID": 700010203, "MAIL": f"x{marked}"}])
     done = run(segment, "crm", "--show-values")
     assert (
-        f"  different: CUSTOMER_ID=700010203: MAIL=x{marked} (sent {marked})"
+        f'  different: CUSTOMER_ID=700010203: MAIL="x{marked}" (sent "{marked}")'
         in done.out.splitlines()
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import venv
@@ -10,8 +11,9 @@ from email import message_from_bytes
 from pathlib import Path
 
 import pytest
+import yaml
 
-from .conftest import REPOSITORY, SECONDS, Shop, clean_environment
+from .conftest import REPOSITORY, SECONDS, Shop, clean_environment, run_dbt
 from .test_sync import ANN
 
 # Kept out of the environment of the wheel, which would else find this checkout.
@@ -89,3 +91,15 @@ def test_it_syncs_by_the_macros_it_brings(installed: Path, shop: Shop) -> None:
     shop.customers(ANN)
     run(installed / "dbt-selligent", "sync", "--select", "crm", cwd=shop.folder)
     assert shop.records() == [ANN]
+
+
+def test_its_macros_are_a_package_of_dbt_where_the_page_says(installed: Path, shop: Shop) -> None:
+    page = (REPOSITORY / "docs" / "history.md").read_text("utf-8")
+    [said] = re.findall(r'SELLIGENT_MACROS=\$\(python -c "(.+?)"\)', page)
+    folder = Path(run(installed / "python", "-c", said, cwd=shop.folder).strip())
+    packages = {"packages": [{"local": str(folder)}]}
+    (shop.folder / "packages.yml").write_text(yaml.safe_dump(packages))
+    done = run_dbt(shop.folder, "deps")
+    assert done.code == 0, done.out
+    linked = shop.folder / "dbt_packages" / "dbt_selligent" / "macros" / "history.sql"
+    assert linked.resolve().is_relative_to(installed.parent.resolve())

@@ -149,3 +149,23 @@ def test_a_bad_file_says_where_and_shows_no_value(tmp_path: Path, text: str, nam
 
 def test_a_secret_is_not_in_the_text_of_a_configuration() -> None:
     assert "s3cret" not in repr(SandboxConfig(api_secret="s3cret"))
+
+
+def test_what_is_wrong_with_a_file_is_told_with_the_nearest_key(tmp_path: Path) -> None:
+    path = tmp_path / "lists.yml"
+    path.write_text(
+        "organisation: DEMO\n"
+        "lists:\n"
+        "  ONE: {feilds: {}}\n"
+        "  TWO: {fields: {MAIL: {data_type: Text, lenght: 5}}, business_key: MAIL}\n"
+    )
+
+    with pytest.raises(ValueError, match="does not describe a sandbox") as caught:
+        load_config(path)
+
+    assert str(caught.value).splitlines()[1:] == [
+        "  lists.ONE.feilds: no such key; did you mean fields?",
+        "  lists.TWO.business_key: must be a list",
+        "  lists.TWO.fields.MAIL.lenght: no such key; did you mean length?",
+        "  organisation: no such key; did you mean organization?",
+    ]

@@ -373,6 +373,13 @@ def test_the_command_names_a_bad_fault_and_a_bad_file(tmp_path: Path) -> None:
     assert "lists.yml" in config.output
 
 
+def test_an_empty_fault_lists_what_there_is() -> None:
+    done = CliRunner().invoke(command, ["--fault", ""])
+
+    assert done.exit_code == 0
+    assert done.output.startswith("A fault is OPERATION:FAULT[@WHICH].")
+
+
 def test_the_command_hands_over_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
     given: dict[str, object] = {}
 

@@ -312,6 +312,33 @@ def test_what_is_no_limit_is_told_with_an_example(value: object) -> None:
     assert read_one({"guard": {"max_changed": value}}) == [("guard.max_changed", said, "")]
 
 
+def test_a_part_of_the_rows_is_never_more_than_all() -> None:
+    said = "more than 100%, which is all: write 100% or less"
+    assert read_one({"guard": {"max_removed": "150%"}}) == [("guard.max_removed", said, "")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"fields": None}, ("fields", "must be a mapping", "write {FIELD: column}")),
+        ({"matching_key": "ID"}, ("matching_key", "must be a mapping", "write {FIELD: column}")),
+        ({"batch": {"bytes": 20}}, ("batch.bytes", "must be text", "write a size, like 20MB")),
+        (
+            {"batch": {"bytes": "20 MiB"}},
+            ("batch.bytes", "not of the form that it has to have", "write a size, like 20MB"),
+        ),
+        ({"guard": "10%"}, ("guard", "must be a mapping", "write {max_removed: 10%}")),
+        ({"list": 7}, ("list", "must be text", "")),
+        ({"max_groups": 0}, ("max_groups", "must be 1 or more", "")),
+        ({"max_groups": "many"}, ("max_groups", "must be a whole number", "")),
+    ],
+)
+def test_what_is_of_another_type_is_told_with_the_form(
+    changes: dict[str, Any], fault: tuple[str, str, str]
+) -> None:
+    assert read_one(changes) == [fault]
+
+
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
-from dbt_selligent.cli.arguments import spread_criteria
+from dbt_selligent.cli.arguments import spread_criteria, with_its_flags
+from dbt_selligent.cli.plan import plan
+from dbt_selligent.cli.sync import sync
 
 
 @pytest.mark.parametrize(
@@ -28,3 +32,13 @@ from dbt_selligent.cli.arguments import spread_criteria
 )  # fmt: skip
 def test_each_criterion_has_a_flag_of_its_own(given: str, spread: str) -> None:
     assert spread_criteria(given.split()) == spread.split()
+
+
+def test_another_command_is_told_with_the_flags_that_it_has_too() -> None:
+    given = "--select 'tag:a b' --select c --full-refresh --show-values -t prod --vars '{a: 1}'"
+    context = plan.make_context("plan", shlex.split(given))
+    assert with_its_flags(context, sync) == (
+        "dbt-selligent sync --target prod --vars '{a: 1}' --select 'tag:a b' --select c "
+        "--full-refresh"
+    )
+    assert with_its_flags(plan.make_context("plan", []), sync) == "dbt-selligent sync"

@@ -192,7 +192,7 @@ def test_how_long_it_takes_is_said_only_where_it_was_measured(
 ROW = {"ID": 7, "MAIL": None, "TIER": "gold"}
 SAMPLE = (
     {"kind": "new", "changed": [], "values": ROW},
-    {"kind": "new", "changed": [], "values": {**ROW, "ID": 8, "MAIL": "b"}},
+    {"kind": "new", "changed": [], "values": {**ROW, "ID": 8, "MAIL": " b\n"}},
     {"kind": "changed", "changed": ["TIER"], "values": ROW},
     {"kind": "changed", "changed": [], "values": ROW},
     {"kind": "doubled", "changed": [], "values": ROW},
@@ -214,8 +214,8 @@ def test_a_sample_masks_every_value_and_shows_what_looks_the_same_once() -> None
     ]
     assert told(plan, show_values=True)[-8:-5] == [
         "  a sample",
-        "    + ID=7: MAIL=None, TIER=gold",
-        "    + ID=8: MAIL=b, TIER=gold",
+        '    + ID=7: MAIL=null, TIER="gold"',
+        '    + ID=8: MAIL=" b\\n", TIER="gold"',
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
@@ -62,3 +63,11 @@ def test_defaults_of_the_profile_are_those_of_the_code() -> None:
     there = {each.name: each.default for each in fields(Destination)}
     assert generate.OUTPUT["timezone"][1] == f"`{there['timezone']}`"
     assert generate.OUTPUT["require_state"][1] == f"`{str(there['require_state']).lower()}`"
+
+
+def test_what_help_leaves_as_it_stands_is_code_on_the_page() -> None:
+    told = generate.commands()
+    shown = {"yaml.schemas": {".vscode/selligent.schema.json": "models/**/*.yml"}}
+    assert f"\n```\n{json.dumps(shown)}\n```\n" in told
+    assert "\\b" not in told
+    assert "\b" not in told

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import date
+from decimal import Decimal
 from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbt_selligent.naming import canonical, file_name, find_named, visible
+from dbt_selligent.naming import canonical, file_name, find_named, in_json, visible
 
 TURNING = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 
@@ -27,6 +29,22 @@ TURNING = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 )
 def test_the_thing_of_a_name(name: str, names: list[str], found: str | None) -> None:
     assert find_named(name, names, str) == found
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (None, "null"),
+        ("None", '"None"'),
+        ("", '""'),
+        (" é\n\t", '" é\\n\\t"'),
+        (True, "true"),
+        (Decimal("12.50"), "12.50"),
+        (date(2024, 2, 29), '"2024-02-29"'),
+    ],
+)
+def test_a_value_as_it_is_told(value: object, told: str) -> None:
+    assert in_json(value) == told
 
 
 @pytest.mark.parametrize(

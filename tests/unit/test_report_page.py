@@ -74,6 +74,7 @@ def test_how_an_activation_stands(word: str, record: Record) -> None:
     ("words", "headline"),
     [
         (["in step"], "The activation is in step"),
+        (["in step", "in step"], "Both activations are in step"),
         (["in step", "rows tolerated", "in step"], "All 3 activations are in step"),
         (["failed"], "The activation needs attention"),
         (["in step", "failed", "at work"], "1 of 3 activations needs attention"),

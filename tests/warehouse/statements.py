@@ -251,7 +251,7 @@ def _arguments(engine: str) -> dict[str, dict[str, Any]]:
             "macro": "first_delta", "target": delta, "model": model, "skip": True, **parts
         },
         "first_sizes": {"delta": delta, "keys": keys},
-        "delta_counts": {"delta": delta, "columns": columns.sent},
+        "delta_counts": {"delta": delta, "keys": columns.keys, "columns": columns.sent},
         "stuck": {**state(), "delta": delta, "keys": keys},
         "drop_view": {"macro": "drop", "target": model, "table": False},
         "drop_table": {"macro": "drop", "target": model, "table": True},

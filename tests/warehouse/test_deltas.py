@@ -87,7 +87,7 @@ def staged(engine: Engine, delta: str) -> dict[str, list[tuple[Any, ...]]]:
     return {
         "sizes": rows("sizes", model=model, state=state, keys=keys),
         "came_sizes": rows("came_sizes", came=came, gone=gone, state=state, keys=keys),
-        "counts": rows("delta_counts", delta=made, columns=columns.sent),
+        "counts": rows("delta_counts", delta=made, keys=columns.keys, columns=columns.sent),
         "rows": sorted(
             engine.rows(f"select _selligent_kind, _selligent_mask, {listed} from {made}"), key=repr
         ),

@@ -47,7 +47,7 @@ from (
   end
   end as _selligent_field,
   case delta._selligent_kind
-    when 'doubled' then 'the matching key stands twice'
+    when 'doubled' then 'the matching key stands twice, case and trailing blanks aside'
     when 'invalid' then 
   case when false then ''
     when delta.`CODE` is null then 'null, which the field does not take'
