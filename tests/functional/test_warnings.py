@@ -115,7 +115,7 @@ def test_refused_rows_are_counted_and_never_quoted(warned: Shop, inbox: Inbox) -
     [(tone, title, body)] = inbox.new()
     assert (tone, title) == ("warning", "dbt-selligent: crm rows refused (dev)")
     assert body.splitlines()[1:3] == [
-        "  1 rows in the model: 1 rejected",
+        "  1 row in the model: 1 rejected",
         "  -> see the reasons: dbt-selligent status",
     ]
     for word in (ANN[1], ANN[2], "10.5"):
@@ -143,6 +143,21 @@ def test_a_guard_and_the_verdict_of_dbt_are_told_with_their_figures(
     assert inbox.new() == []  # it is stopped still
     warned.dbt_said(customers="success", at="13:00")
     assert warned.sync_one(force=True).status == "in step"
+    assert inbox.titles() == ["dbt-selligent: crm recovered (dev)"]
+
+
+def test_who_is_kept_back_has_not_recovered(warned: Shop, inbox: Inbox) -> None:
+    wanting(warned, warnings=["failed", "recovered"])
+    warned.sandbox.faults(["load:401"])
+    warned.sync_one()
+    assert inbox.titles() == ["dbt-selligent: crm failed (dev)"]
+    warned.sandbox.faults([])
+    warned.dbt_said(customers="error")
+    assert warned.sync_one().status == "kept back"
+    assert inbox.new() == []
+    assert list(memory(warned)["crm"]["told"]["1 json"]) == ["over failed"]
+    warned.dbt_said(customers="success", at="13:00")
+    warned.in_step()
     assert inbox.titles() == ["dbt-selligent: crm recovered (dev)"]
 
 
