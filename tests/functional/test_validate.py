@@ -41,6 +41,17 @@ def test_without_a_fault_it_says_so_asks_nobody_and_leaves_no_trace(shop: Shop) 
     assert not shop.state.exists()
 
 
+def test_a_key_that_is_nearly_ours_is_a_fault(shop: Shop) -> None:
+    given = crm()
+    given["config"]["meta"] = {"selligint": given["config"]["meta"]["selligent"]}
+    shop.declare(given)
+    done = shop.invoke("validate")
+    assert (done.code, done.out) == (2, "")
+    assert (
+        f"{FILE}: exposure crm: meta.selligint: no such key (did you mean selligent?)" in done.err
+    )
+
+
 def test_every_fault_of_every_activation_is_told_at_once(shop: Shop) -> None:
     shop.customers(ANN)
     shop.declare(
