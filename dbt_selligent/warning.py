@@ -93,7 +93,7 @@ def _own(activation: Activation, error: DbtSelligentError) -> DbtSelligentError:
     own = [fault for fault in error.faults if fault.exposure == activation.name]
     others = ", ".join(dict.fromkeys(fault.exposure for fault in error.faults))
     said = "; ".join(map(str, own)) if own else f"nothing was sent: faults in {others}"
-    return ConfigurationError(said, "run `dbt-selligent validate`")
+    return ConfigurationError(said, "run `dbt-selligent validate --live`")
 
 
 @contextmanager
@@ -166,7 +166,7 @@ def _tell(
     messages = []
     for address in addresses:
         news = [
-            News(each.activation, each.result, each.memory.complete, made)
+            News(each.activation, each.result, each.memory.watched, each.memory.complete, made)
             for each in looked
             if (made := changes[address.key, each.activation.name])
         ]

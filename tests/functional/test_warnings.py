@@ -251,7 +251,7 @@ def test_a_fault_that_lets_nothing_start_is_told_each_with_its_own(
     assert "fields.MAIL: model customers has no column email" in crm
     assert orders.splitlines()[1:3] == [
         "  nothing was sent: faults in crm",
-        "  -> run `dbt-selligent validate`",
+        "  -> run `dbt-selligent validate --live`",
     ]
     warned.customers(ANN)
     warned.sync(select=("tag:daily",))
@@ -371,7 +371,8 @@ def test_the_age_of_what_never_ran_is_since_it_was_first_looked_at(
     assert inbox.new() == []
     look(warned, NOON + timedelta(hours=26, seconds=1))
     [(_, _, body)] = inbox.new()
-    assert "  last complete run: not known" in body.splitlines()
+    since = "2026-05-01 12:00 UTC"
+    assert f"  last complete run: none since it was first looked at, {since}" in body.splitlines()
 
 
 def test_a_canary_is_no_complete_run(warned: Shop, inbox: Inbox) -> None:

@@ -37,7 +37,7 @@ def news(
         warnings=Wanted(frozenset(KINDS), recovered=True, stale="26h"),
     )
     result = failure_of(activation, RunError(error, "try again"), "failed") if began else None
-    return News(activation, result, NOON, Change(began, over or {}, {}))
+    return News(activation, result, NOON, NOON, Change(began, over or {}, {}))
 
 
 @pytest.mark.parametrize(
