@@ -62,9 +62,9 @@ class Activation:
     warnings: Wanted = NOTHING_WANTED
     schedule: Schedule | None = None
 
-    def fault(self, key: str, problem: str, mend: str = "") -> Fault:
+    def fault(self, key: str, problem: str, mend: str = "", *, in_yaml: bool = True) -> Fault:
         """A fault of this activation."""
-        return Fault(self.file, self.name, key, problem, mend)
+        return Fault(self.file, self.name, key, problem, mend, in_yaml)
 
 
 def read_activations(
