@@ -512,6 +512,7 @@ def test_warnings_that_reach_nobody_are_advice_and_a_wrong_address_is_a_fault(
         done = warned.invoke(command)
         assert done.code == 0
         assert note in done.out.splitlines()
+        assert "-> name addresses there, like `notify: [mailtos://user:password@host]`" in done.out
     warned.in_step()
     assert not (warned.state / "dev" / "warnings.json").exists()
     for address, said in (
