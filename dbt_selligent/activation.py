@@ -10,7 +10,7 @@ from dbt_selligent.conflicts import Writer, find_conflicts
 from dbt_selligent.errors import Fault, ProfileError, nearest
 from dbt_selligent.grammar import mapping_of, read_keys, validate_keys
 from dbt_selligent.guards import UNGUARDED, Guard, Limit
-from dbt_selligent.manifest import Exposure, Manifest, Model
+from dbt_selligent.manifest import KEY, Exposure, Manifest, Model
 from dbt_selligent.meta import (
     ActivationMeta,
     FieldMeta,
@@ -62,9 +62,9 @@ class Activation:
     warnings: Wanted = NOTHING_WANTED
     schedule: Schedule | None = None
 
-    def fault(self, key: str, problem: str, mend: str = "") -> Fault:
+    def fault(self, key: str, problem: str, mend: str = "", *, in_yaml: bool = True) -> Fault:
         """A fault of this activation."""
-        return Fault(self.file, self.name, key, problem, mend)
+        return Fault(self.file, self.name, key, problem, mend, in_yaml)
 
 
 def read_activations(
@@ -74,6 +74,9 @@ def read_activations(
     activations: list[Activation] = []
     faults: list[Fault] = []
     writers: list[Writer] = []
+    for exposure, key in manifest.misspelt:
+        problem, mend = "no such key", f"did you mean {KEY}?"
+        faults.append(Fault(exposure.file, exposure.name, f"meta.{key}", problem, mend))
     for exposure in manifest.exposures:
         given, found = read_keys(exposure)
         meta, invalid = validate_keys(exposure, given)

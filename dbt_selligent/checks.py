@@ -14,7 +14,9 @@ from dbt_selligent.errors import (
     ActivationFaults,
     DbtSelligentError,
     Fault,
+    LockedError,
     ProfileError,
+    RunError,
     UnreachableError,
 )
 from dbt_selligent.findings import (
@@ -37,6 +39,7 @@ from dbt_selligent.selection import list_activations
 from dbt_selligent.selligent.answer import Response, Stop, classify
 from dbt_selligent.selligent.client import Client
 from dbt_selligent.settings import Settings
+from dbt_selligent.state import look_at
 from dbt_selligent.storage import Storage, open_storage
 
 # Those that are told of where they are installed.
@@ -174,7 +177,13 @@ def _check_state(
 def _of_state(name: str, place: Place, destination: Destination) -> Check:
     what = f"{name}: state"
     if place.exists():
-        return Check(what, "ok", f"there, {place.where}")
+        try:
+            with look_at(place, destination.state):
+                return Check(what, "ok", f"there, {place.where}")
+        except LockedError as locked:
+            return Check(what, "note", locked.message, locked.next_step)
+        except RunError as error:
+            return _failed(what, error)
     if destination.require_state:
         said = f"none at {place.where}, and {destination.name} has require_state"
         mend = "put it back where it was; if there was none, `dbt-selligent sync --force`"

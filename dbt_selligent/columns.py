@@ -200,6 +200,7 @@ class _Matcher:
                 key,
                 f"column {source} is of type {_shown(sql_type)}, by which no record is found again",
                 "cast it in the model to bigint or varchar",
+                in_yaml=False,
             )
             return None
         if field is None or field.data_type not in FEEDS:
@@ -213,6 +214,7 @@ class _Matcher:
                 f"column {source} is of type {_shown(sql_type)}, which a field of type "
                 f"{field.data_type} does not take",
                 f"cast it in the model to {CASTS[field.data_type]}",
+                in_yaml=False,
             )
             return None
         if sent == "decimal" and "(" not in settled:
@@ -265,6 +267,7 @@ class _Matcher:
                 key,
                 f"column {name} is of type {_shown(sql_type)}, which no field takes",
                 "cast it in the model, e.g. to varchar",
+                in_yaml=False,
             )
             return None
         return name, sql_type, *found
@@ -283,8 +286,8 @@ class _Matcher:
             "options": None if choices is None else tuple(map(self._dialect.literal, choices)),
         }
 
-    def _fault(self, key: str, problem: str, mend: str) -> None:
-        self.faults.append(self._activation.fault(key, problem, mend))
+    def _fault(self, key: str, problem: str, mend: str, *, in_yaml: bool = True) -> None:
+        self.faults.append(self._activation.fault(key, problem, mend, in_yaml=in_yaml))
 
 
 def stored_columns(

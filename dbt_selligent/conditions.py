@@ -36,16 +36,28 @@ class Wanted:
 
 
 NOTHING_WANTED = Wanted()
-# Conditions that were told and hold since, each with the time when it was told (ISO 8601, UTC).
-Told = Mapping[Kind, str]
+# Before a kind: it is over, and that all is well again is still to be told.
+OVER = "over "
+# Conditions that were told, and hold since or are over, each with the time when it was told
+# (ISO 8601, UTC).
+Told = Mapping[str, str]
+MARKS = (*KINDS, *(f"{OVER}{kind}" for kind in KINDS))
 
 
 @dataclass(frozen=True)
 class Seen:
-    """The conditions that hold, of those that could be judged."""
+    """The conditions that hold, wanted or not, of those that could be judged; ``complete`` if that
+    was after a run that came to its end.
+    """
 
     judged: frozenset[Kind]
     holding: frozenset[Kind]
+    complete: bool
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing is wrong, as far as a run can tell."""
+        return self.complete and not self.holding
 
 
 @dataclass(frozen=True)
@@ -55,7 +67,7 @@ class Change:
     """
 
     began: tuple[Kind, ...]
-    over: Told
+    over: Mapping[Kind, str]
     after: Told
 
     def __bool__(self) -> bool:
@@ -67,20 +79,30 @@ def change(wanted: Wanted, told: Told, seen: Seen, now: str) -> Change:
     """What is to be told of an activation where ``told`` was told before.
 
     A condition that could not be judged stays as it was; one that is not wanted any more is
-    forgotten. That all is well again is told once the last condition is over.
+    forgotten. That all is well again is told once the last condition is over and the run complete,
+    and nothing else is wrong, wanted or not; one that begins anew until then is told anew.
     """
-    known = {kind: since for kind, since in told.items() if kind in wanted.kinds}
-    over = {
+    asked = [kind for kind in KINDS if kind in wanted.kinds]
+    known = {kind: told[kind] for kind in asked if kind in told}
+    over: dict[Kind, str] = {
         kind: since
         for kind, since in known.items()
         if kind in seen.judged and kind not in seen.holding
     }
-    began = tuple(
-        kind for kind in KINDS if kind in wanted.kinds & seen.holding and kind not in known
-    )
-    kept = {kind: since for kind, since in known.items() if kind not in over}
-    after: Told = {**kept, **dict.fromkeys(began, now)}
-    return Change(began, over if wanted.recovered and not after else {}, after)
+    began = tuple(kind for kind in asked if kind in seen.holding and kind not in known)
+    holding: dict[str, str] = {kind: at for kind, at in known.items() if kind not in over}
+    holding |= dict.fromkeys(began, now)
+    if holding or not wanted.recovered:
+        return Change(began, {}, holding)
+    ended = {kind: told[f"{OVER}{kind}"] for kind in asked if f"{OVER}{kind}" in told} | over
+    if seen.well:
+        return Change((), ended, {})
+    return Change((), {}, {f"{OVER}{kind}": since for kind, since in ended.items()})
+
+
+def kind_of(mark: str) -> str:
+    """The kind that a key of what was told is about."""
+    return mark.removeprefix(OVER)
 
 
 def read_duration(text: str) -> timedelta:

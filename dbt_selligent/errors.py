@@ -28,7 +28,7 @@ Messages name files, keys and identifiers, never row values or secrets.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 
@@ -137,13 +137,17 @@ def nearest(name: str, legal: Sequence[str]) -> str | None:
 
 @dataclass(frozen=True, order=True)
 class Fault:
-    """One thing wrong with one activation: where (file, exposure, key), what, and the mend."""
+    """One thing wrong with one activation: where (file, exposure, key), what, and the mend.
+
+    ``in_yaml`` unless what is wrong is the model, or that dbt has not built it.
+    """
 
     file: str
     exposure: str
     key: str
     problem: str
     mend: str = ""
+    in_yaml: bool = field(default=True, compare=False)
 
     def __str__(self) -> str:
         """One line for a terminal."""
@@ -155,10 +159,16 @@ class Fault:
 class ActivationFaults(ConfigurationError):  # noqa: N818  (it is a list of faults)
     """Every fault of every activation, reported at once; nothing was sent."""
 
-    default_step = "mend these in the YAML named above; nothing was sent"
-
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(sorted(faults))
         count = f"{len(self.faults)} fault{'s' if len(self.faults) != 1 else ''}"
         lines = "\n".join(f"  {fault}" for fault in self.faults)
-        super().__init__(f"{count} in the activations:\n{lines}")
+        super().__init__(f"{count} in the activations:\n{lines}", f"{self.mend}; nothing was sent")
+
+    @property
+    def mend(self) -> str:
+        """Where they are to be mended."""
+        places = {fault.in_yaml for fault in self.faults}
+        if places == {False}:
+            return "do as is said behind each"
+        return "mend these in the YAML named above" + (", or as is said" if False in places else "")

@@ -16,14 +16,15 @@ from dbt_selligent.reasons import Reason, read_reasons
 from dbt_selligent.selection import list_activations
 from dbt_selligent.settings import Settings
 from dbt_selligent.state import look_at
-from dbt_selligent.stateview import StateView, as_run
+from dbt_selligent.stateview import StateView, as_run, read_utc
 from dbt_selligent.storage import Storage, open_storage
 from dbt_selligent.tables import Row
 from dbt_selligent.wording import listed, stood
 
 MOST_RUNS = 5
 MOST_ROWS = 20
-# Figures of a run that are told even where they are 0.
+# Figures of a run that are told, and those that are even where they are 0.
+TOLD = ("confirmed", "rejected", "held", "not_found", "invalid", "removed", "not_sent")
 ALWAYS_TOLD = ("confirmed", "rejected", "not_sent")
 # Of the rows that Selligent did not take, those it refused, and those it has no record of.
 REFUSED, MISSING = "not _selligent_missing", "_selligent_missing"
@@ -98,7 +99,7 @@ class History:
             status = stood(run["status"], listed([(counts.get("invalid") or 0, "invalid")]))
             figures = ", ".join(
                 f"{counts[name]:,} {name.replace('_', ' ')}"
-                for name in ("confirmed", "rejected", "not_found", "invalid", "removed", "not_sent")
+                for name in TOLD
                 if (counts.get(name) or (name in counts and name in ALWAYS_TOLD))
                 and (name != "invalid" or status == run["status"])
             )
@@ -111,7 +112,8 @@ class History:
         return said
 
     def _rows(self, rows: Sequence[dict[str, Any]], total: int) -> Sequence[str]:
-        more = [f"    and {total - len(rows):,} more"] if total > len(rows) else []
+        left = total - sum(row.get("rows", 1) for row in rows)  # a key may stand for several
+        more = [f"    and {left:,} more"] if left else []
         return [*(f"    {_reason(row)}" for row in rows), *more]
 
     def _reasons(self, kind: str) -> Sequence[str]:
@@ -166,6 +168,8 @@ def _read(store: StateView, identity: Identity, empty: History, show_values: boo
     if not store.has_tables():
         return replace(empty, runs=runs)
 
+    reasons = read_reasons(store)
+
     def listed(table: str, where: str = "true") -> tuple[dict[str, Any], ...]:
         found = store.listed(table, MOST_ROWS, where)
         return tuple(_hide(row, show_values) for row in found)
@@ -183,18 +187,20 @@ def _read(store: StateView, identity: Identity, empty: History, show_values: boo
         not_found=listed("rejected", MISSING),
         not_found_rows=store.count("rejected", MISSING),
         invalid=listed("invalid"),
-        invalid_rows=store.count("invalid"),
-        reasons=read_reasons(store),
+        invalid_rows=sum(each.rows for each in reasons if each.kind == "invalid"),
+        reasons=reasons,
         show_values=show_values,
     )
 
 
-SAFE = ("field", "reason", "rows", "code", "first_seen", "last_seen")
+SEEN = ("first_seen", "last_seen")
+SAFE = ("field", "reason", "rows", "code", *SEEN)
 
 
 def _hide(row: dict[str, Any], show_values: bool) -> dict[str, Any]:
     row.pop("hash", None)
     row.pop("missing", None)
+    row |= {name: read_utc(row[name]) for name in SEEN if row.get(name)}
     if show_values:
         return row
     return {name: value if name in SAFE else "***" for name, value in row.items()}

@@ -92,7 +92,7 @@ def make_jobs(
         if there is None:
             mend = f"run `dbt build --select {model.name}` for target {settings.target} first"
             problem = f"{model.relation_name} does not exist in the warehouse"
-            found.append(activation.fault("depends_on", problem, mend))
+            found.append(activation.fault("depends_on", problem, mend, in_yaml=False))
             continue
         listing = catalog.listings.get(activation.unique_id)
         columns, wrong = match_columns(

@@ -90,10 +90,18 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
             for left in parent.glob(f"{TEMPORARY}*"):
                 with suppress(LockedError, OSError), hold(left / "lock", "the folder"):
                     shutil.rmtree(left, ignore_errors=True)
-            folder = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=parent))
+            folder = _new_folder(parent)
             held.enter_context(hold(folder / "lock", "the folder"))
         held.callback(shutil.rmtree, folder, ignore_errors=True)
         yield folder
+
+
+def _new_folder(parent: Path) -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=parent))
+    except OSError as error:
+        error.filename = str(parent)  # which is there, as what was to be made is not
+        raise
 
 
 @contextmanager

@@ -11,12 +11,16 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from dbt_selligent.errors import ProjectError
 
 NEWEST_SCHEMA = 12
+# Under meta; and how near another one has to be to be taken for it.
+KEY = "selligent"
+VERY_NEAR = 0.85
 # As dbt names a relation: up to three names, quoted or words. It goes into SQL as it is.
 _NAME = r'(?:"(?:[^"]|"")+"|`[^`]+`|\w+)'
 RELATION = re.compile(rf"{_NAME}(?:\.{_NAME}){{0,2}}")
@@ -63,10 +67,14 @@ class Exposure:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The part of a manifest that activations are made of."""
+    """The part of a manifest that activations are made of; ``project`` is the name of the project,
+    ``misspelt`` are exposures whose meta has a key that is near ``selligent``, each with that key.
+    """
 
     models: Mapping[str, Model]
     exposures: tuple[Exposure, ...]
+    project: str = ""
+    misspelt: tuple[tuple[Exposure, str], ...] = ()
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -126,27 +134,44 @@ def _manifest(content: Mapping[str, Any]) -> Manifest:
         for unique_id, node in content["nodes"].items()
         if node["resource_type"] in ("model", "snapshot", "seed")
     }
-    exposures = []
-    for unique_id, node in content["exposures"].items():
+    exposures, misspelt = [], []
+    for unique_id, node in sorted(content["exposures"].items()):
         config = node.get("config") or {}
         # dbt copies meta between the two places or not, by version: where both are, config wins.
         meta = {**(node.get("meta") or {}), **(config.get("meta") or {})}
-        if "selligent" in meta and config.get("enabled", True):
-            tags = dict.fromkeys([*(node.get("tags") or ()), *(config.get("tags") or ())])
-            exposures.append(
-                Exposure(
-                    unique_id=unique_id,
-                    name=node["name"],
-                    package=node["package_name"],
-                    file=node["original_file_path"],
-                    tags=tuple(tags),
-                    depends_on=tuple(node["depends_on"]["nodes"]),
-                    meta=meta["selligent"],
-                    fqn=tuple(node["fqn"]),
-                )
-            )
-    exposures.sort(key=lambda exposure: exposure.unique_id)
-    return Manifest(models=models, exposures=tuple(exposures))
+        if not config.get("enabled", True):
+            continue
+        if KEY in meta:
+            exposures.append(_exposure(unique_id, node, meta[KEY]))
+        elif near := _misspelt(meta):
+            misspelt.append((_exposure(unique_id, node, meta[near]), near))
+    return Manifest(
+        models=models,
+        exposures=tuple(exposures),
+        project=(content.get("metadata") or {}).get("project_name") or "",
+        misspelt=tuple(misspelt),
+    )
+
+
+def _exposure(unique_id: str, node: Mapping[str, Any], meta: object) -> Exposure:
+    config = node.get("config") or {}
+    return Exposure(
+        unique_id=unique_id,
+        name=node["name"],
+        package=node["package_name"],
+        file=node["original_file_path"],
+        tags=tuple(dict.fromkeys([*(node.get("tags") or ()), *(config.get("tags") or ())])),
+        depends_on=tuple(node["depends_on"]["nodes"]),
+        meta=meta,
+        fqn=tuple(node["fqn"]),
+    )
+
+
+def _misspelt(meta: Mapping[str, Any]) -> str | None:
+    """The key that is meant for this tool, by all appearances: those of others are their own."""
+    like = {key.casefold(): key for key, value in meta.items() if isinstance(value, dict)}
+    found = get_close_matches(KEY, like, n=1, cutoff=VERY_NEAR)
+    return like[found[0]] if found else None
 
 
 def _checked(relation: str | None) -> str | None:

@@ -35,12 +35,14 @@ class Message:
 
 @dataclass(frozen=True)
 class News:
-    """What is to be told of one activation; ``result`` is that of the run, if there was one, and
-    ``complete`` the start of the last one that was complete.
+    """What is to be told of one activation; ``result`` is that of the run, if there was one,
+    ``watched`` is since when it is looked at, and ``complete`` the start of the last run since that
+    was complete.
     """
 
     activation: Activation
     result: ActivationResult | None
+    watched: datetime
     complete: datetime | None
     change: Change
 
@@ -92,8 +94,8 @@ def _paragraph(news: News) -> Iterator[str]:
     if "stale" in began:
         yield f"  no complete run has started for {activation.warnings.stale}"
     if began:
-        known = when(news.complete) if news.complete else "not known"
-        yield f"  last complete run: {known}"
+        since = f"none since it was first looked at, {when(news.watched)}"
+        yield f"  last complete run: {when(news.complete) if news.complete else since}"
 
 
 def _shortened(text: str) -> str:

@@ -14,6 +14,10 @@ from dbt_selligent.profiles import Destination
 from dbt_selligent.selection import list_activations
 from dbt_selligent.settings import Settings
 
+NAME_SOME = (
+    "name addresses there, like `notify: [mailtos://user:password@host]`: `dbt-selligent debug "
+    "--notify` tries them"
+)
 NOT_TAKEN = "is the address right, and is the service reached from this machine?"
 
 
@@ -23,7 +27,7 @@ def find_untold(settings: Settings, activations: Sequence[Activation]) -> list[A
         Advice(
             f"warnings of {each.name}",
             f"nobody is told: output {each.destination} has no `notify:`",
-            "name addresses there, as docs/warnings.md shows, or take `warnings:` out",
+            f"{NAME_SOME}; or take `warnings:` out",
         )
         for each in activations
         if each.warnings and not settings.destination_named(each.destination).notify
@@ -60,8 +64,7 @@ def _check_destination(
 ) -> Iterator[Check]:
     listed = addresses_of(destination)
     if send and not listed:
-        mend = "name addresses under `notify:` of the output, as docs/warnings.md shows"
-        yield Check(f"notify at {destination.name}", "FAIL", "there is no address", mend)
+        yield Check(f"notify at {destination.name}", "FAIL", "there is no address", NAME_SOME)
     wrong = find_wrong(settings, destination)
     test = Message(
         f"dbt-selligent: a test message ({destination.name})",

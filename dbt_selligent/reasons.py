@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 
 from dbt_selligent.selligent.body import UNKNOWN
-from dbt_selligent.stateview import StateView, read_time
+from dbt_selligent.stateview import StateView, read_utc
 
 
 @dataclass(frozen=True)
@@ -64,4 +64,4 @@ def _refusal(code: str | None) -> str:
 
 
 def _utc(text: str | None) -> datetime | None:
-    return read_time(text).replace(tzinfo=timezone.utc) if text else None
+    return read_utc(text) if text else None

@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 
 from dbt_selligent.activation import Activation, read_activations
 from dbt_selligent.criteria import find_nodes, is_simple, split_criteria, take_apart
+from dbt_selligent.doubled import find_doubled
 from dbt_selligent.errors import ActivationFaults, ConfigurationError, Fault, nearest
 from dbt_selligent.listing import list_nodes, may_have_default_selector
 from dbt_selligent.manifest import Manifest
@@ -28,8 +29,7 @@ def read_selected(settings: Settings) -> tuple[tuple[Activation, ...], tuple[Fau
             "--selector stands alone: dbt heeds no --select and no --exclude beside it",
             "give one or the other",
         )
-    manifest = read_project(settings)
-    activations, faults = read_activations(manifest, settings)
+    manifest, activations, faults = _read(settings)
     if not activations:
         if faults:
             return (), faults
@@ -55,10 +55,16 @@ def list_activations(settings: Settings) -> tuple[Activation, ...]:
 
 def list_all(settings: Settings) -> tuple[Activation, ...]:
     """All activations, whatever is selected; raises ActivationFaults like `list_activations`."""
-    activations, faults = read_activations(read_project(settings), settings)
+    _, activations, faults = _read(settings)
     if faults:
         raise ActivationFaults(faults)
     return activations
+
+
+def _read(settings: Settings) -> tuple[Manifest, tuple[Activation, ...], tuple[Fault, ...]]:
+    manifest = read_project(settings)
+    activations, faults = read_activations(manifest, settings)
+    return manifest, activations, (*faults, *find_doubled(settings, manifest))
 
 
 def _wanted(

@@ -39,7 +39,7 @@ class Settings:
     at the project. ``profiles`` is the parsed, not yet rendered profiles.yml: an output is rendered
     only when it is used, so that a variable missing for another one is no obstacle.
     ``macro_folders`` are those of the project's own macros. ``waits`` is told which other command
-    has dbt parse the project, where this one waits for it.
+    has dbt parse the project, where this one waits for it. ``project_name`` is dbt's.
     """
 
     project_dir: Path
@@ -61,6 +61,7 @@ class Settings:
     retry_not_found: bool = False
     limit: int | None = None
     due: bool = False
+    project_name: str = ""
     profiles: Mapping[str, Any] = field(default_factory=dict, repr=False)
     macro_folders: tuple[Path, ...] = ()
     waits: Callable[[str], None] = field(default=untold, repr=False, compare=False)
@@ -183,6 +184,7 @@ def resolve_settings(
         due=due,
         selector=selector,
         state_dir=os.fspath(state_dir) if state_dir else None,
+        project_name=str(description.get("name") or project.name),
         profiles=profiles,
         macro_folders=tuple(
             project / str(each) for each in description.get("macro-paths") or ["macros"]

@@ -126,7 +126,7 @@ class StateView:
             f"select cast(started_at as {text}) from {self.tables.names['runs']} "
             f"where run_id = {run}"
         )
-        return read_time(found[0][0]).replace(tzinfo=timezone.utc) if found else None
+        return read_utc(found[0][0]) if found else None
 
     def listed(self, table: str, most: int, where: str = "true") -> list[dict[str, Any]]:
         """Rows of ``rejected`` or ``invalid``, each with its matching key and what is wrong."""
@@ -213,6 +213,11 @@ def read_time(text: str) -> datetime:
     return datetime.fromisoformat(whole).replace(microsecond=int(fraction.ljust(6, "0")))
 
 
+def read_utc(text: str) -> datetime:
+    """A time of a state, which is in UTC and does not say so."""
+    return read_time(text).replace(tzinfo=timezone.utc)
+
+
 def differences(noted: Mapping[str, Any], now: Identity) -> list[str]:
     """In what an identity differs from one that was noted, in words."""
     return [
@@ -227,11 +232,11 @@ def _shown(value: object) -> str:
 
 
 def as_run(row: Sequence[Any]) -> dict[str, Any]:
-    """A run, of its values as `last_runs` gives them."""
+    """A run, of its values as `last_runs` gives them; its times are in UTC."""
     found = dict(zip(RUN, row, strict=True))
     for name, family in RUN.items():
         if family == "time" and found[name] is not None:
-            found[name] = read_time(found[name])
+            found[name] = read_utc(found[name])
     found["target"] = found.pop("dbt_target")
     if found["status"] == RUNNING:  # nobody works on it: who reads it has the lock
         found["status"] = CUT_OFF

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from dbt_selligent.conditions import KINDS, Told
+from dbt_selligent.conditions import MARKS, Told
 
 # What a text that is damaged, or of another shape, raises on the way.
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
@@ -75,7 +75,7 @@ def read_memory(found: dict[str, Any]) -> Memory:
     """A memory as it was written; raises one of `UNREADABLE`."""
     complete = found["complete"]
     told: dict[str, Told] = {
-        str(address): {kind: str(since[kind]) for kind in KINDS if kind in since}
+        str(address): {mark: str(since[mark]) for mark in MARKS if mark in since}
         for address, since in found["told"].items()
     }
     return Memory(_time(found["watched"]), None if complete is None else _time(complete), told)

@@ -65,8 +65,7 @@ class Validation:
             if self.mends:
                 makes = "make what a list lacks" if len(self.mends) == 1 else "make what lists lack"
                 found.next_step = (
-                    f"mend these in the YAML named above, or {makes}: {', '.join(self.mends)}; "
-                    "nothing was sent"
+                    f"{found.mend}, or {makes}: {', '.join(self.mends)}; nothing was sent"
                 )
             return found
         for each in self.unchecked:

@@ -29,6 +29,8 @@ from dbt_selligent.storage import Storage, open_storage
 from dbt_selligent.wording import counted
 
 MOST_ROWS = 5
+# Records that the state knows nothing of: of what left the model and is kept, it keeps nothing.
+OTHERS = "other (kept here, or not from here)"
 IN_STEP, DIFFERS, IN_DOUBT = "in step", "differs", "in doubt"
 NEVER_SYNCED, FAILED = "never synced", "failed"
 _BARE = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?(e[+-]?\d+)?|true|false")
@@ -291,7 +293,7 @@ def _figures(one: Verification) -> str:
             (found.missing, "missing"),
             (found.different, f"different ({by_field})"),
             (found.doubled, "doubled"),
-            (found.unexpected, "unexpected"),
+            (found.unexpected, OTHERS),
             (found.in_doubt, "in doubt"),
         ) if count),
     ]  # fmt: skip
@@ -311,7 +313,8 @@ def _sampled(row: dict[str, Any]) -> str:
         f"{name}={_text(each['found'])} (sent {_text(each['sent'])})"
         for name, each in row["fields"].items()
     )
-    return f"{row['kind']}: {keys}" + (f": {fields}" if fields else "")
+    kind = "other" if row["kind"] == "unexpected" else row["kind"]
+    return f"{kind}: {keys}" + (f": {fields}" if fields else "")
 
 
 def _text(value: object) -> str:

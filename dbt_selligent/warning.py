@@ -10,7 +10,7 @@ from itertools import groupby
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.addresses import Address, addresses_of, deliver
-from dbt_selligent.conditions import Kind, Seen, Told, change
+from dbt_selligent.conditions import Kind, Seen, Told, change, kind_of
 from dbt_selligent.errors import (
     ActivationFaults,
     ConfigurationError,
@@ -93,7 +93,7 @@ def _own(activation: Activation, error: DbtSelligentError) -> DbtSelligentError:
     own = [fault for fault in error.faults if fault.exposure == activation.name]
     others = ", ".join(dict.fromkeys(fault.exposure for fault in error.faults))
     said = "; ".join(map(str, own)) if own else f"nothing was sent: faults in {others}"
-    return ConfigurationError(said, "run `dbt-selligent validate`")
+    return ConfigurationError(said, "run `dbt-selligent validate --live`")
 
 
 @contextmanager
@@ -143,7 +143,8 @@ def _judge(
         judged.add("stale")
         if now - (memory.complete or memory.watched) > late:
             holding.add("stale")
-    return Seen(frozenset(judged), frozenset(holding))
+    complete = result is not None and result.complete
+    return Seen(frozenset(judged), frozenset(holding), complete)
 
 
 def _tell(
@@ -165,7 +166,7 @@ def _tell(
     messages = []
     for address in addresses:
         news = [
-            News(each.activation, each.result, each.memory.complete, made)
+            News(each.activation, each.result, each.memory.watched, each.memory.complete, made)
             for each in looked
             if (made := changes[address.key, each.activation.name])
         ]
@@ -182,8 +183,8 @@ def _tell(
             return before  # it moves by what was delivered alone
         # Of what was not judged here, another run may have told meanwhile.
         judged = look.seen.judged
-        others = {kind: since for kind, since in before.items() if kind not in judged}
-        return others | {kind: at for kind, at in made.after.items() if kind in judged}
+        others = {mark: at for mark, at in before.items() if kind_of(mark) not in judged}
+        return others | {mark: at for mark, at in made.after.items() if kind_of(mark) in judged}
 
     def renew(kept: Mapping[str, Memory]) -> dict[str, Memory | None]:
         return {

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import traceback
 from dataclasses import dataclass
 
 from dbt_selligent.cli.lines import Line, lines_of, step_line
 from dbt_selligent.errors import ActivationFaults, DbtSelligentError, Fault
+
+# How a file or folder is refused for lack of a right.
+FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+NO_RIGHT = (
+    "give yourself the right to write there, or name another folder: `state` of the output in "
+    "profiles.yml for states, --target-path for the rest"
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,7 @@ def failure_of(error: Exception) -> Failure:
         return Failure(error.message, error.next_step, error.exit_code, faults)
     if isinstance(error, OSError):
         what = ": ".join(str(part) for part in (error.filename, error.strerror) if part)
-        return Failure(what or type(error).__name__)
+        return Failure(what or type(error).__name__, NO_RIGHT if error.errno in FORBIDDEN else "")
     return Failure(
         f"{type(error).__name__}, which is a bug: please report it with these lines",
         trace="".join(traceback.format_tb(error.__traceback__)),

@@ -145,7 +145,8 @@ EVENTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "message": "where and what",
             "next_step": "what to do next; empty if that is plain",
             "exit_code": "1, or 2 if nothing could start",
-            "faults": "each fault of the activations: `file`, `exposure`, `key`, `problem`, `mend`",
+            "faults": "each fault of the activations: `file`, `exposure`, `key`, `problem`, "
+            "`mend`, `in_yaml` (false of the model)",
             "trace": "where it happened, if it is a bug; else null",
         },
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 from dbt_selligent.activation import Activation
@@ -126,7 +126,7 @@ def _run(found: Mapping[str, Any]) -> Run:
     counts = json.loads(found["counts"]) if found["counts"] else {}
     return Run(
         run_id=found["run_id"],
-        started_at=found["started_at"].replace(tzinfo=timezone.utc),
+        started_at=found["started_at"],
         status=found["status"],
         error=found["error"] or None,
         forced=found["forced"],

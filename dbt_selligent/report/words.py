@@ -37,7 +37,7 @@ def ago(then: datetime, now: datetime) -> str:
     if seconds < -MINUTE:
         return "in time to come"  # by a clock that is not ours
     if seconds < MINUTE:
-        return "just now"
+        return "less than a minute ago"
     unit, name = next((unit, name) for upto, unit, name in UNITS if seconds < upto)
     count = int(seconds / unit)
     return f"{counted(count, name)} ago"

@@ -40,7 +40,7 @@ def write_report(settings: Settings, output: str | None = None) -> tuple[Path, R
     report = build_report(
         read_records(settings, activations),
         datetime.now(timezone.utc),
-        project=settings.project_dir.name,
+        project=settings.project_name,
         target=settings.target,
         selection=_selection(settings),
         faults=[str(fault) for fault in faults],

@@ -150,6 +150,38 @@ def test_every_fault_of_every_activation_is_told_at_once_as_dbt_parsed_them(
     assert list(shop.folder.glob(".dbt_selligent/**/*.duckdb")) == []
 
 
+def test_a_key_that_stands_twice_is_a_fault_though_dbt_takes_the_last(
+    project: Callable[..., Shop],
+) -> None:
+    shop = project([exposure("crm", "customers", GOOD)], models={"customers": "select 1 as id"})
+    file = "models/exposures.yml"
+    text = f"""
+exposures:
+- name: crm
+  type: application
+  owner: {{name: CRM, email: crm@acme.example}}
+  depends_on: [ref('customers')]
+  config:
+    meta:
+      selligent:
+        list: {GOOD["list"]}
+        matching_key: {json.dumps(GOOD["matching_key"])}
+        fields:
+          MAIL: email
+          MAIL: id
+"""
+    (shop.folder / file).write_text(text)
+    for command in ("validate", "plan", "sync"):
+        done = shop.invoke(command)
+        assert done.code == 2
+        said = "fields.MAIL: stands twice, lines 13 and 14: YAML takes the last one alone"
+        assert f"  {file}: exposure crm: {said} (keep one of them)" in done.err
+    assert shop.sandbox.received == []
+    (shop.folder / file).write_text(text.replace("          MAIL: email\n", ""))
+    assert shop.build("build").code == 0
+    assert (done := shop.invoke("validate")).code == 0, done.err
+
+
 def test_a_bare_word_that_yaml_reads_as_a_boolean_is_one_fault_and_not_two(shop: Shop) -> None:
     """In the manifest, which is JSON, a key `no` is "false" and a column `yes` is true."""
     shop.declare(exposure("bare", "customers", faulty(fields={"false": "email", "FLAG": True})))

@@ -445,7 +445,7 @@ def test_status_says_never_synced_then_the_runs_and_the_rows_not_in_step(shop: S
     assert lines == [
         "crm: list CUSTOMERS at dev",
         "  3 rows confirmed, 0 in doubt",
-        "  WHEN UTC  rows refused  0 confirmed, 0 rejected, 1 invalid, 0 not sent",
+        "  WHEN UTC  rows refused  0 confirmed, 0 rejected, 1 held, 1 invalid, 0 not sent",
         "  WHEN UTC  rows refused  2 confirmed, 1 rejected, 0 not sent",
         "  WHEN UTC  in step but for 1 invalid  2 confirmed, 0 rejected, 0 not sent",
         "  1 rejected and held:",
@@ -466,6 +466,19 @@ def test_status_says_never_synced_then_the_runs_and_the_rows_not_in_step(shop: S
     assert found["rejected"][0]["CUSTOMER_ID"] == "***"
     assert (found["rejected"][0]["field"], found["rejected"][0]["code"]) == ("MAIL", "Unknown")
     assert found["rejected"][0]["message"] == "***"
+    times = [found["runs"][0]["started_at"], found["rejected"][0]["first_seen"]]
+    assert {datetime.fromisoformat(each).utcoffset() for each in times} == {timedelta(0)}
+
+
+def test_status_counts_rows_where_several_share_a_key(shop: Shop) -> None:
+    shop.customers(ANN, BEN, BEN, (None, "x@acme.example", None, None, None))
+    shop.in_step()
+    said = shop.invoke("status", "--select", "crm").out.splitlines()
+    assert [line for line in said if line.endswith(" invalid:")] == ["  3 invalid:"]
+    shown = shop.invoke("status", "--select", "crm", "--show-values").out
+    assert ("  3 invalid:" in shown, " more" in shown) == (True, False)
+    [found] = json.loads(shop.invoke("status", "--select", "crm", "--output", "json").out)
+    assert (found["invalid_rows"], len(found["invalid"])) == (3, 2)
 
 
 def test_status_lists_rows_without_a_key(shop: Shop) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from dbt_selligent import findings
+from dbt_selligent.places import Files
 from dbt_selligent.selection import list_activations
 
 from .conftest import CRM_FIELDS, CUSTOMERS, KEY, LISTS, TEXT, Shop, exposure
@@ -374,6 +375,30 @@ def test_a_state_that_is_there_is_told_and_one_that_is_required_and_gone(shop: S
         f"FAIL crm: state: none at {state}, and dev has require_state\n"
         "     -> put it back where it was; if there was none, `dbt-selligent sync --force`\n"
     ) in done.out
+
+
+def test_a_state_that_cannot_be_used_or_is_in_use_is_told(shop: Shop) -> None:
+    shop.customers(ANN)
+    shop.in_step()
+    state = shop.state / "dev" / "crm.duckdb"
+    [activation] = list_activations(shop.settings(select=("crm",)))
+    with Files.of(activation, shop.settings().destination_named()).hold():
+        done = shop.invoke("debug", "-s", "crm")
+    assert (
+        done.code,
+        "note crm: state: activation crm" in done.out,
+        " is in use by" in done.out,
+    ) == (
+        0,
+        True,
+        True,
+    )
+    state.write_bytes(b"noise, " * 1000)
+    done = shop.invoke("debug", "-s", "crm")
+    assert (done.code, f"FAIL crm: state: {state}: not a usable state file" in done.out) == (
+        1,
+        True,
+    )
 
 
 def test_a_folder_of_the_state_that_cannot_be_one_is_told(shop: Shop, tmp_path: Path) -> None:

@@ -164,3 +164,21 @@ def test_a_delta_that_cannot_be_put_beside_its_state_is_told_and_the_others_go(
     monkeypatch.undo()
     assert [each.status for each in shop.sync().results] == ["in step", "in step"]
     assert shop.records("OTHERS") == shop.records("CUSTOMERS")
+
+
+def test_a_folder_without_the_right_to_write_is_told_with_what_mends_it(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(prefix: str, dir: Path) -> str:  # noqa: A002  (tempfile's own name)
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), f"{dir}/{prefix}x")
+
+    shop.customers()
+    monkeypatch.setattr(tempfile, "mkdtemp", refused)
+    for command in ("plan", "sync"):
+        done = shop.invoke(command)
+        assert done.code == 1
+        first, step, *_ = done.err.splitlines()
+        assert first == f"Error: {shop.state}: Permission denied"
+        assert step.startswith(
+            "  -> give yourself the right to write there, or name another folder"
+        )

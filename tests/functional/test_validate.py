@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from dbt_selligent import findings
-from dbt_selligent.errors import ActivationFaults
 
 from .conftest import CRM_FIELDS, EXPOSURES, Shop, exposure
 from .test_sync import A_ORDER, ANN
@@ -41,6 +40,17 @@ def test_without_a_fault_it_says_so_asks_nobody_and_leaves_no_trace(shop: Shop) 
     assert not shop.state.exists()
 
 
+def test_a_key_that_is_nearly_ours_is_a_fault(shop: Shop) -> None:
+    given = crm()
+    given["config"]["meta"] = {"selligint": given["config"]["meta"]["selligent"]}
+    shop.declare(given)
+    done = shop.invoke("validate")
+    assert (done.code, done.out) == (2, "")
+    assert (
+        f"{FILE}: exposure crm: meta.selligint: no such key (did you mean selligent?)" in done.err
+    )
+
+
 def test_every_fault_of_every_activation_is_told_at_once(shop: Shop) -> None:
     shop.customers(ANN)
     shop.declare(
@@ -59,7 +69,7 @@ def test_every_fault_of_every_activation_is_told_at_once(shop: Shop) -> None:
             f'  {FILE}: exposure orders: depends_on: "shop"."main"."orders" does not exist in the '
             "warehouse (run `dbt build --select orders` for target dev first)"
         ),
-        f"  -> {ActivationFaults.default_step}",
+        "  -> mend these in the YAML named above, or as is said; nothing was sent",
     ]
     sync = shop.invoke("sync")
     assert (sync.code, sync.err) == (2, done.err)
@@ -110,7 +120,7 @@ def test_one_fault_of_a_list_names_one_command_and_one_of_the_yaml_names_none(sh
             f"  {FILE}: exposure crm: segment: segment YOUNG is of type Dynamic "
             "(only static segments take members: name another one)"
         ),
-        f"  -> {ActivationFaults.default_step}",
+        "  -> mend these in the YAML named above; nothing was sent",
     ]
 
 
@@ -257,6 +267,7 @@ def test_json_holds_faults_mends_notes_and_what_was_not_checked(shop: Shop) -> N
                 "key": "fields.MAILS",
                 "problem": "list CUSTOMERS has no field MAILS",
                 "mend": "did you mean MAIL?",
+                "in_yaml": True,
             }
         ],
         "mends": ["`dbt-selligent init --list CUSTOMERS --model customers --create`"],

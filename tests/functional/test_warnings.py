@@ -146,6 +146,21 @@ def test_a_guard_and_the_verdict_of_dbt_are_told_with_their_figures(
     assert inbox.titles() == ["dbt-selligent: crm recovered (dev)"]
 
 
+def test_who_is_kept_back_has_not_recovered(warned: Shop, inbox: Inbox) -> None:
+    wanting(warned, warnings=["failed", "recovered"])
+    warned.sandbox.faults(["load:401"])
+    warned.sync_one()
+    assert inbox.titles() == ["dbt-selligent: crm failed (dev)"]
+    warned.sandbox.faults([])
+    warned.dbt_said(customers="error")
+    assert warned.sync_one().status == "kept back"
+    assert inbox.new() == []
+    assert list(memory(warned)["crm"]["told"]["1 json"]) == ["over failed"]
+    warned.dbt_said(customers="success", at="13:00")
+    warned.in_step()
+    assert inbox.titles() == ["dbt-selligent: crm recovered (dev)"]
+
+
 def test_one_condition_after_the_other_is_told_and_recovery_once(
     warned: Shop, inbox: Inbox
 ) -> None:
@@ -236,7 +251,7 @@ def test_a_fault_that_lets_nothing_start_is_told_each_with_its_own(
     assert "fields.MAIL: model customers has no column email" in crm
     assert orders.splitlines()[1:3] == [
         "  nothing was sent: faults in crm",
-        "  -> run `dbt-selligent validate`",
+        "  -> run `dbt-selligent validate --live`",
     ]
     warned.customers(ANN)
     warned.sync(select=("tag:daily",))
@@ -356,7 +371,8 @@ def test_the_age_of_what_never_ran_is_since_it_was_first_looked_at(
     assert inbox.new() == []
     look(warned, NOON + timedelta(hours=26, seconds=1))
     [(_, _, body)] = inbox.new()
-    assert "  last complete run: not known" in body.splitlines()
+    since = "2026-05-01 12:00 UTC"
+    assert f"  last complete run: none since it was first looked at, {since}" in body.splitlines()
 
 
 def test_a_canary_is_no_complete_run(warned: Shop, inbox: Inbox) -> None:
@@ -496,6 +512,7 @@ def test_warnings_that_reach_nobody_are_advice_and_a_wrong_address_is_a_fault(
         done = warned.invoke(command)
         assert done.code == 0
         assert note in done.out.splitlines()
+        assert "-> name addresses there, like `notify: [mailtos://user:password@host]`" in done.out
     warned.in_step()
     assert not (warned.state / "dev" / "warnings.json").exists()
     for address, said in (

@@ -14,7 +14,12 @@ from dbt_selligent.conditions import KINDS, Change, Kind, Seen, Told, Wanted, ch
 SOME = st.frozensets(st.sampled_from(KINDS))
 ALL = frozenset(KINDS)
 OLD, NOW = "2026-05-01T06:00:00+00:00", "2026-05-02T06:00:00+00:00"
-SEEN = st.builds(lambda judged, holding: Seen(judged, judged & holding), SOME, SOME)
+SEEN = st.builds(
+    lambda judged, holding, complete: Seen(judged, judged & holding, complete),
+    SOME,
+    SOME,
+    st.booleans(),
+)
 
 
 def kinds(*names: Kind) -> frozenset[Kind]:
@@ -22,7 +27,7 @@ def kinds(*names: Kind) -> frozenset[Kind]:
 
 
 def seen(*holding: Kind) -> Seen:
-    return Seen(ALL, frozenset(holding))
+    return Seen(ALL, frozenset(holding), complete=True)
 
 
 def told_in(wanted: Wanted, looks: Sequence[Seen]) -> list[Change]:
@@ -60,7 +65,7 @@ def test_what_began_is_told_and_that_all_is_over(
 
 
 def test_what_cannot_be_judged_stays_as_it_was() -> None:
-    nothing = Seen(frozenset(), frozenset())
+    nothing = Seen(frozenset(), frozenset(), complete=False)
 
     assert change(Wanted(ALL, recovered=True), {"failed": OLD}, nothing, NOW) == Change(
         (), {}, {"failed": OLD}
@@ -78,18 +83,52 @@ def test_recovery_is_told_where_that_is_asked_for() -> None:
     assert change(Wanted(ALL, recovered=True), {"failed": OLD}, seen(), NOW)
 
 
+@pytest.mark.parametrize(
+    "troubled",
+    [
+        Seen(ALL, kinds("guard"), complete=False),
+        Seen(ALL, kinds("rejected"), complete=True),
+        Seen(ALL, kinds(), complete=False),
+    ],
+)
+def test_what_is_over_is_told_once_nothing_is_wrong_that_was_not_asked_for_either(
+    troubled: Seen,
+) -> None:
+    wanted = Wanted(kinds("failed"), recovered=True)
+    looks = [seen("failed"), troubled, troubled, seen(), seen()]
+    assert [(each.began, list(each.over)) for each in told_in(wanted, looks)] == [
+        (("failed",), []),
+        ((), []),
+        ((), []),
+        ((), ["failed"]),
+        ((), []),
+    ]
+    again = told_in(wanted, [seen("failed"), troubled, seen("failed"), troubled, seen()])
+    assert [(each.began, list(each.over)) for each in again] == [
+        (("failed",), []),
+        ((), []),
+        (("failed",), []),
+        ((), []),
+        ((), ["failed"]),
+    ]
+
+
 @given(SOME, st.booleans(), st.lists(SEEN, max_size=12))
 def test_over_any_sequence_each_change_is_told_once(
     wanted: frozenset[Kind], recovered: bool, looks: list[Seen]
 ) -> None:
     """Told is what an observer who knows all that was seen would have noted down."""
     holds: set[Kind] = set()
+    owed = False
     for look, found in zip(looks, told_in(Wanted(wanted, recovered), looks), strict=True):
         before = set(holds)
         holds = (holds - look.judged) | (look.holding & wanted)
         assert list(found.began) == [kind for kind in KINDS if kind in holds - before]
-        assert bool(found.over) == (recovered and bool(before) and not holds)
-        assert set(found.after) == holds
+        owed = recovered and not holds and (owed or bool(before))
+        assert bool(found.over) == (owed and look.well)
+        owed = owed and not look.well
+        assert {mark for mark in found.after if mark in KINDS} == holds
+        assert (set(found.after) != holds) == owed
 
 
 @given(SOME, st.lists(SEEN, max_size=12))
@@ -120,13 +159,13 @@ def test_what_was_not_delivered_is_told_later_or_was_over_before(
     wanted: frozenset[Kind], looks: list[tuple[Seen, bool]]
 ) -> None:
     """What is told moves only by what was delivered; at the end, one that is delivered says all."""
-    asked, told = Wanted(wanted, recovered=True), dict[Kind, str]()
+    asked, told = Wanted(wanted, recovered=True), dict[str, str]()
     for look, delivered in looks:
         found = change(asked, told, look, NOW)
         if delivered or not found:
             told = dict(found.after)
     last = seen("failed")
-    assert set(change(asked, told, last, NOW).after) == wanted & {"failed"}
+    assert set(change(asked, told, last, NOW).after) & ALL == wanted & {"failed"}
     assert bool(change(asked, told, seen(), NOW)) == bool(told)
 
 

@@ -47,6 +47,19 @@ def test_a_fault_says_where_what_and_the_mend() -> None:
     assert str(Fault("a.yml", "crm", "", "broken")) == "a.yml: exposure crm: broken"
 
 
+@pytest.mark.parametrize(
+    ("places", "step"),
+    [
+        ([True], "mend these in the YAML named above"),
+        ([False, False], "do as is said behind each"),
+        ([False, True], "mend these in the YAML named above, or as is said"),
+    ],
+)
+def test_faults_lead_to_where_they_are_mended(places: list[bool], step: str) -> None:
+    faults = [Fault("a.yml", "crm", "k", "1", "run it", in_yaml=place) for place in places]
+    assert ActivationFaults(faults).next_step == f"{step}; nothing was sent"
+
+
 def test_faults_are_sorted_and_counted() -> None:
     faults = [
         Fault("b.yml", "x", "k", "1"),

@@ -110,6 +110,7 @@ def test_an_error_says_what_to_do_next_and_lists_faults() -> None:
             "key": "fields",
             "problem": "missing",
             "mend": "map one",
+            "in_yaml": True,
         }
     ]
     assert (told["exit_code"], told["trace"]) == (2, None)

@@ -282,3 +282,28 @@ def test_the_tests_that_dbt_itself_wrote_down(manifest: Manifest) -> None:
         "recent_customers": [],
         "vip_customers": [],
     }
+
+
+@pytest.mark.parametrize(
+    ("meta", "near"),
+    [
+        ({"selligint": {}}, "selligint"),
+        ({"owner": {}, "Selligent": {"list": "A"}}, "Selligent"),
+        ({"selligint": {}, "selligent": {}}, None),
+        ({"selligint": "a text"}, None),
+        ({"intelligent": {}, "sell": {}, "dagster": {}}, None),
+    ],
+)
+def test_a_key_that_is_nearly_ours_is_a_fault(
+    tmp_path: Path, content: dict[str, Any], meta: dict[str, Any], near: str | None
+) -> None:
+    exposure = next(node for node in content["exposures"].values() if node["name"] == "legacy_meta")
+    exposure |= {"meta": meta, "config": {}}
+    found = read_manifest(write(tmp_path, content))
+    assert [(each.name, key) for each, key in found.misspelt] == (
+        [("legacy_meta", near)] if near else []
+    )
+    _, faults = read_activations(found, SETTINGS)
+    assert [fault.mend for fault in faults if fault.key == f"meta.{near}"] == (
+        ["did you mean selligent?"] if near else []
+    )

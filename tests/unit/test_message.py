@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timezone
 
 import pytest
 
 from dbt_selligent.activation import Activation
-from dbt_selligent.conditions import KINDS, Change, Kind, Told, Wanted
+from dbt_selligent.conditions import KINDS, Change, Kind, Wanted
 from dbt_selligent.errors import RunError
 from dbt_selligent.manifest import Model
 from dbt_selligent.message import LONGEST_ERROR, News, compose
@@ -18,7 +19,10 @@ MODEL = Model("model.shop.customers", "customers", "model", "table", "t", "shop"
 
 
 def news(
-    *began: Kind, name: str = "crm", error: str = "no connection", over: Told | None = None
+    *began: Kind,
+    name: str = "crm",
+    error: str = "no connection",
+    over: Mapping[Kind, str] | None = None,
 ) -> News:
     activation = Activation(
         name=name,
@@ -33,7 +37,7 @@ def news(
         warnings=Wanted(frozenset(KINDS), recovered=True, stale="26h"),
     )
     result = failure_of(activation, RunError(error, "try again"), "failed") if began else None
-    return News(activation, result, NOON, Change(began, over or {}, {}))
+    return News(activation, result, NOON, NOON, Change(began, over or {}, {}))
 
 
 @pytest.mark.parametrize(

@@ -115,9 +115,10 @@ def test_last_success_and_last_failure() -> None:
 
 def test_the_longest_ago_of_all_is_told() -> None:
     made = report(GOOD, replace(GOOD, runs=(run(days=5),)), CRM)
-    assert "Last complete sync: just now; the longest ago of any activation: 5 days ago." in (
-        text_of(render(made))
-    )
+    said = "Last complete sync: 26 Nov 2026, 12:00 UTC; the longest ago of any activation: "
+    page = text_of(render(made))
+    assert f"{said}21 Nov 2026, 12:00 UTC." in page
+    assert "as of 26 Nov 2026, 12:00 UTC: “ago” is before then." in page
 
 
 def test_times_are_in_the_zone_of_the_destinations_where_there_is_one() -> None:

@@ -16,9 +16,9 @@ NOW = datetime(2026, 3, 29, 12, 0, tzinfo=timezone.utc)
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [
-        (0, "just now"),
-        (59.9, "just now"),
-        (-30, "just now"),
+        (0, "less than a minute ago"),
+        (59.9, "less than a minute ago"),
+        (-30, "less than a minute ago"),
         (-3600, "in time to come"),
         (60, "1 minute ago"),
         (119, "1 minute ago"),

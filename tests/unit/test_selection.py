@@ -41,7 +41,7 @@ BOTH = (
     make("vips", "customers", "web"),
 )
 ALL = tuple(activation for _, activation in BOTH)
-MANIFEST = Manifest(MODELS, tuple(exposure for exposure, _ in BOTH))
+MANIFEST = Manifest(MODELS, tuple(exposure for exposure, _ in BOTH), "shop")
 
 
 @pytest.fixture
