@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from threading import Event
 
 from dbt_selligent.errors import RunError, StateError
-from dbt_selligent.locks import take_turn
+from dbt_selligent.locks import later, take_turn
 from dbt_selligent.profiles import Destination
-from dbt_selligent.told import UNREADABLE, Memories, Memory, Renew, read_memory
+from dbt_selligent.told import (
+    SECONDS_TO_WAIT,
+    UNREADABLE,
+    Memories,
+    Memory,
+    Renew,
+    read_memory,
+    with_left,
+)
 
 FILE = "warnings.json"
 
@@ -26,10 +33,12 @@ class FileMemories:
 
     def recall(self) -> dict[str, Memory]:
         """What is remembered, by activation."""
+        found: dict[str, Memory] = {}
         with suppress(OSError, *UNREADABLE):
-            content = json.loads(self._path.read_bytes())
-            return {str(name): read_memory(found) for name, found in content.items()}
-        return {}
+            for name, written in json.loads(self._path.read_bytes()).items():
+                with suppress(*UNREADABLE):
+                    found[name] = read_memory(written)
+        return found
 
     def remember(self, renew: Renew) -> None:
         """Keeps what ``renew`` makes of the newest memories, and all others; raises StateError."""
@@ -48,7 +57,10 @@ class FileMemories:
         lock = self._path.with_name(f"{FILE}.lock")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with take_turn(lock, "the warnings", Event(), lambda _: None):
+            with (
+                later(SECONDS_TO_WAIT) as enough,
+                take_turn(lock, "the warnings", enough, lambda _: None),
+            ):
                 yield
         except OSError as error:
             raise StateError(str(error.strerror)) from None
@@ -63,7 +75,7 @@ class FileMemories:
 
 
 class BackedMemories:
-    """Those of another place; what could not be kept there is in the file, and newer."""
+    """Those of another place; what could not be kept there is in the file for a while."""
 
     def __init__(self, place: Memories, file: FileMemories) -> None:
         self._place = place
@@ -82,7 +94,7 @@ class BackedMemories:
             self._recalled = self._place.recall()
         except RunError as error:
             self._lost = error
-        self._recalled |= self._file.recall()
+        self._recalled = with_left(self._recalled, self._file.recall())
         return dict(self._recalled)
 
     def remember(self, renew: Renew) -> None:
@@ -97,7 +109,7 @@ class BackedMemories:
                 self._lost = error
             else:
                 return
-        self._file.remember(lambda kept: renew({**self._recalled, **kept}))
+        self._file.remember(lambda kept: renew(with_left(self._recalled, kept)))
         raise StateError(f"{self._lost.message}; {FILE}, on this machine, has it meanwhile")
 
     def _bring(self, renew: Renew) -> None:
@@ -106,5 +118,10 @@ class BackedMemories:
             return
         with self._file.turn():
             left = self._file.recall()
-            self._place.remember(lambda kept: {**left, **renew({**kept, **left})})
+
+            def renewed(kept: Mapping[str, Memory]) -> Mapping[str, Memory | None]:
+                both = with_left(kept, left)
+                return {**both, **renew(both)}
+
+            self._place.remember(renewed)
             self._file.forget()

@@ -79,6 +79,19 @@ def take_turn(
 
 
 @contextmanager
+def later(seconds: float) -> Iterator[threading.Event]:
+    """An event that comes after so many seconds, for who would not wait for longer."""
+    came = threading.Event()
+    timer = threading.Timer(seconds, came.set)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield came
+    finally:
+        timer.cancel()
+
+
+@contextmanager
 def temporary_folder(parent: Path) -> Iterator[Path]:
     """A folder for copies and spilled rows, its owner's alone, that is gone afterwards.
 

@@ -14,6 +14,7 @@ from dbt_selligent.conditions import MARKS, Told
 
 # What a text that is damaged, or of another shape, raises on the way.
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
+SECONDS_TO_WAIT = 180  # for a lock, which a process that died, or stands still, may have
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,37 @@ class Memory:
         """Joined with another one of the same activation, of which ``told`` was told."""
         complete = max(filter(None, (self.complete, other.complete)), default=None)
         return Memory(min(self.watched, other.watched), complete, told)
+
+    def and_left(self, left: Memory) -> Memory:
+        """Joined with what was kept elsewhere while this was out of reach.
+
+        Neither knew of the other: what one told before the other's last complete run, and the other
+        did not tell, is over.
+        """
+        told = {
+            address: _standing(self, left, address) | _standing(left, self, address)
+            for address in {**self.told, **left.told}
+        }
+        return self.joined(left, told)
+
+
+def _standing(memory: Memory, other: Memory, address: str) -> dict[str, str]:
+    also = other.told.get(address, {})
+    return {
+        mark: at
+        for mark, at in memory.told.get(address, {}).items()
+        if mark in also or other.complete is None or _time(at) > other.complete
+    }
+
+
+def with_left(kept: Mapping[str, Memory], left: Mapping[str, Memory]) -> dict[str, Memory]:
+    """Those that are kept, and what was left elsewhere while they were out of reach."""
+    return {
+        name: kept[name].and_left(left[name])
+        if name in kept and name in left
+        else (kept.get(name) or left[name])
+        for name in {**kept, **left}
+    }
 
 
 # Makes new memories of those that there are, by activation: None of what is to be forgotten.
@@ -75,7 +107,7 @@ def read_memory(found: dict[str, Any]) -> Memory:
     """A memory as it was written; raises one of `UNREADABLE`."""
     complete = found["complete"]
     told: dict[str, Told] = {
-        str(address): {mark: str(since[mark]) for mark in MARKS if mark in since}
+        str(address): {mark: _time(since[mark]).isoformat() for mark in MARKS if mark in since}
         for address, since in found["told"].items()
     }
     return Memory(_time(found["watched"]), None if complete is None else _time(complete), told)

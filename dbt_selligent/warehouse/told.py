@@ -6,14 +6,13 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from threading import Event, Timer
 
-from dbt_selligent.told import UNREADABLE, Memory, Renew, read_memory
+from dbt_selligent.locks import later
+from dbt_selligent.told import SECONDS_TO_WAIT, UNREADABLE, Memory, Renew, read_memory
 from dbt_selligent.warehouse.leases import Leases
 from dbt_selligent.warehouse.schema import Schema
 
 TABLE = "selligent_warnings"
-SECONDS_TO_WAIT = 180  # for a lock, which a process that died may have for a while
 MEMORY = {"memory": "text"}  # JSON; destination and activation follow
 
 
@@ -65,15 +64,11 @@ class SchemaMemories:
                 self._schema.fence(key)
                 yield
         else:
-            enough = Event()
-            timer = Timer(SECONDS_TO_WAIT, enough.set)
-            timer.daemon = True
-            timer.start()
-            try:
-                with self._leases.take_turn(key, "the warnings", enough, lambda _: None):
-                    yield
-            finally:
-                timer.cancel()
+            with (
+                later(SECONDS_TO_WAIT) as enough,
+                self._leases.take_turn(key, "the warnings", enough, lambda _: None),
+            ):
+                yield
 
     def _read(self) -> dict[str, Memory]:
         self._schema.refresh([TABLE])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
@@ -15,7 +15,7 @@ from functional.inboxes import Inbox, webhook
 from contract.house import STATE_SCHEMA
 from contract.world import ANN, World, crm
 from dbt_selligent.errors import StateError, WarehouseError
-from dbt_selligent.filetold import FILE
+from dbt_selligent.filetold import FILE, FileMemories
 from dbt_selligent.profiles import Destination
 from dbt_selligent.storage import open_storage
 from dbt_selligent.told import Memory
@@ -112,6 +112,42 @@ def test_side_by_side_nothing_is_lost(world: World) -> None:
     with open_storage(world.settings()) as storage:
         storage.memories(dev).remember(lambda _: {names[0]: None})
     assert sorted(recalled(world, dev)) == names[1:]
+
+
+def test_side_by_side_each_adds_to_what_the_other_told(world: World) -> None:
+    dev = world.settings().destination_named()
+
+    def add(number: int) -> None:
+        def renew(kept: Mapping[str, Memory]) -> dict[str, Memory]:
+            told = kept["crm"].told if "crm" in kept else {}
+            return {"crm": Memory(NOON, None, {**told, f"{number} json": {}})}
+
+        with open_storage(world.settings()) as storage:
+            storage.memories(dev).remember(renew)
+
+    threads = [threading.Thread(target=add, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(recalled(world, dev)["crm"].told) == [f"{number} json" for number in range(4)]
+
+
+def test_what_a_machine_kept_of_a_bad_night_is_no_news_ten_days_later(
+    warned: World, inbox: Inbox
+) -> None:
+    """Another machine has synced well since then."""
+    if warned.house.name == "duckdb":
+        pytest.skip("there is no schema")
+    warned.customers(ANN)
+    warned.in_step()
+    warned.declare(crm(warnings=WARNINGS, schedule="0 6 1 1 *"))
+    dev = warned.settings().destination_named()
+    before = recalled(warned, dev)
+    old = datetime.now(timezone.utc) - timedelta(days=10)
+    FileMemories(dev).remember(lambda _: {"crm": Memory(old, old, {})})
+    assert warned.sync(due=True).results == ()
+    assert (inbox.titles(), recalled(warned, dev)["crm"].complete) == ([], before["crm"].complete)
 
 
 def test_a_lock_that_nobody_lets_go_of_is_waited_for_no_longer_than_so(

@@ -155,8 +155,8 @@ def test_what_was_made_is_not_made_twice(shop: Shop) -> None:
 def test_a_list_that_is_made_again_is_not_as_its_state_believes(shop: Shop) -> None:
     shop.declare(EXPOSURES[0])
     shop.customers(ANN)
-    new = asked(shop, "--create", "--key", "CUSTOMER_ID", list_name="NEW")
-    assert "state of" not in new.err
+    asked(shop, "--create", "--key", "CUSTOMER_ID", list_name="NEW")
+    assert not shop.state.exists()
     shop.in_step()
     del shop.sandbox._lists["CUSTOMERS"]
     done = asked(shop, "--create", "--key", "CUSTOMER_ID")
@@ -168,6 +168,11 @@ def test_a_list_that_is_made_again_is_not_as_its_state_believes(shop: Shop) -> N
     assert shop.invoke("verify", "--select", "crm", "--repair").code == 1
     shop.in_step()
     assert shop.records() == [ANN]
+    meta = EXPOSURES[0]["config"]["meta"]["selligent"]
+    shop.declare(exposure("crm", "customers", {**meta, "list": "LATER"}))
+    moved = asked(shop, "--create", "--key", "CUSTOMER_ID", list_name="LATER")
+    assert "state of" not in moved.err  # it is of another list: the next sync starts anew
+    shop.in_step()
 
 
 def test_an_exposure_is_printed_for_a_list_that_is_there_and_nothing_is_changed(

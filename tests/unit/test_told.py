@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Mapping
 from datetime import datetime, timezone
@@ -10,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from dbt_selligent import filetold
 from dbt_selligent.conditions import Told
-from dbt_selligent.errors import StateError, WarehouseError
+from dbt_selligent.errors import LockedError, StateError, WarehouseError
 from dbt_selligent.filetold import FILE, BackedMemories, FileMemories
+from dbt_selligent.locks import hold
 from dbt_selligent.profiles import Destination, Secret
 from dbt_selligent.told import Memory, Renew, carry_over
 
@@ -146,10 +149,77 @@ def test_what_cannot_be_kept_elsewhere_is_in_the_file_until_it_can(
         assert file.recall() == {"crm": Memory(NOON)}
 
     place.lost = False
-    assert memories().recall() == {"crm": Memory(NOON), "orders": Memory(NOON)}
+    both = {"crm": FULL, "orders": Memory(NOON)}
+    assert memories().recall() == both
     memories().remember(lambda kept: {"mails": kept["crm"]})
-    assert place.kept == dict.fromkeys(("crm", "orders", "mails"), Memory(NOON))
+    assert place.kept == {**both, "mails": FULL}
     assert not file.exists()
+
+
+def at(hour: int) -> datetime:
+    return NOON.replace(hour=hour)
+
+
+def told(**marks: int) -> dict[str, Told]:
+    return {"1 json": {mark: at(hour).isoformat() for mark, hour in marks.items()}}
+
+
+@pytest.mark.parametrize(
+    ("kept", "left", "both"),
+    [
+        # An outage that nobody knew the past in: it is the past that counts.
+        (
+            Memory(at(1), at(9), told(stale=8)),
+            Memory(at(12), None, told(failed=12)),
+            Memory(at(1), at(9), told(stale=8, failed=12)),
+        ),
+        # Another machine has been well since.
+        (
+            Memory(at(1), at(14), {}),
+            Memory(at(5), at(6), told(failed=12)),
+            Memory(at(1), at(14), told()),
+        ),
+        # What was read could not be written, of a run that was well.
+        (
+            Memory(at(1), at(9), told(failed=10)),
+            Memory(at(1), at(11), told()),
+            Memory(at(1), at(11), told()),
+        ),
+        # Both told it, and it holds.
+        (
+            Memory(at(1), at(13), told(rejected=3)),
+            Memory(at(1), at(4), told(rejected=5)),
+            Memory(at(1), at(13), told(rejected=5)),
+        ),
+    ],
+    ids=["unknown past", "well elsewhere", "well here", "told twice"],
+)
+def test_what_was_told_during_an_outage_is_joined_with_what_there_was(
+    destination: Destination, kept: Memory, left: Memory, both: Memory
+) -> None:
+    place, file = Place(), FileMemories(destination)
+    place.kept = {"crm": kept}
+    file.remember(lambda _: {"crm": left, "orders": left})
+    assert BackedMemories(place, file).recall() == {"crm": both, "orders": left}
+    BackedMemories(place, file).remember(lambda found: {"mails": found["crm"]})
+    assert place.kept == {"crm": both, "orders": left, "mails": both}
+
+
+def test_an_entry_that_cannot_be_read_costs_no_other(destination: Destination) -> None:
+    file = FileMemories(destination)
+    file.remember(lambda _: {"crm": FULL, "orders": FULL})
+    content = json.loads((destination.folder / FILE).read_text())
+    content["orders"]["told"] = {"1 json": {"failed": "yesterday"}}
+    (destination.folder / FILE).write_text(json.dumps(content))
+    assert file.recall() == {"crm": FULL}
+
+
+def test_who_stands_still_with_the_file_is_not_waited_for_for_ever(
+    destination: Destination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filetold, "SECONDS_TO_WAIT", 0.05)
+    with hold(destination.folder / f"{FILE}.lock", "the warnings"), pytest.raises(LockedError):
+        FileMemories(destination).remember(lambda _: {"crm": FULL})
 
 
 def test_what_was_read_counts_where_it_cannot_be_written(destination: Destination) -> None:
