@@ -14,10 +14,9 @@ from dbt_selligent.groups import SENT, Done, Group, make_groups
 from dbt_selligent.guards import Change, Verdict, judge
 from dbt_selligent.places import Delta
 from dbt_selligent.selligent.pace import Pace
-from dbt_selligent.staging import KEYLESS, Bench, Staging, query, stage_delta
+from dbt_selligent.staging import INVALID, KEYLESS, Bench, Staging, query, stage_delta
 from dbt_selligent.wording import counted
 
-INVALID = ("invalid", "doubled")
 # Kinds of rows of which a plan has a sample, in this order.
 SHOWN = ("new", "changed", "again", "held", "missing", *INVALID, "removed", "spared")
 
@@ -26,9 +25,9 @@ SHOWN = ("new", "changed", "again", "held", "missing", *INVALID, "removed", "spa
 class Counts:
     """Rows of a model by what is to be done with them.
 
-    ``rows`` = unchanged + new + changed + invalid + held + not_found. ``in_doubt`` of the changed
-    rows are sent again whole: their answer was lost or, in a full refresh, they were sent before
-    at all; ``removed`` rows are in the snapshot, and not in the model any more;
+    ``rows`` = unchanged + new + changed + invalid + held + not_found. Of the changed rows ``again``
+    are sent again whole: their answer was lost, those ``in_doubt``, or, in a full refresh, they
+    were sent before at all; ``removed`` rows are in the snapshot, and not in the model any more;
     ``joining`` rows become members of the segment; ``known`` records were sent before. ``spared``
     rows left the model too, and their records are not deleted: they were adopted, and never sent.
     Of ``invalid_in_doubt`` rows an answer was lost, and they cannot be sent again as they are now.
@@ -47,6 +46,7 @@ class Counts:
     known: int = 0
     spared: int = 0
     invalid_in_doubt: int = 0
+    again: int = 0
 
     @property
     def to_send(self) -> int:
@@ -207,7 +207,7 @@ def build_plan(
     change = Change(
         name=activation.model.name,
         rows=counts.rows,
-        changed=counts.to_send - counts.in_doubt,
+        changed=counts.to_send - counts.again,
         removed=counts.removed,
         known=known,
         removal=activation.removed,
@@ -265,7 +265,8 @@ def _count(by_kind: Mapping[str, int], groups: Sequence[Group]) -> Counts:
         invalid=invalid,
         held=held,
         not_found=missing,
-        in_doubt=again,
+        in_doubt=by_kind.get("doubted", 0),
+        again=again,
         removed=by_kind.get("removed", 0),
         known=by_kind.get("known", 0),
         spared=by_kind.get("spared", 0),

@@ -16,6 +16,9 @@ from dbt_selligent.warehouse.macros import render_sql
 # Materializations that keep their rows; of any other, reading is computing.
 TABLES = ("table", "incremental", "snapshot", "seed")
 
+# Kinds of rows that cannot be sent.
+INVALID = ("invalid", "doubled")
+
 # What is wrong with a row without a key; the delta has none of these.
 KEYLESS = "the matching key is null"
 
@@ -110,7 +113,7 @@ def stage_delta(bench: Bench, staging: Staging) -> Figures:
 
     The figures hold kinds that the delta has no rows of: ``model``, all rows of the model,
     ``known``, the records that were sent before, ``stuck``, those in doubt that are invalid now,
-    and rows without a key.
+    ``doubted``, those in doubt that are sent again, and rows without a key.
     """
     columns = staging.columns
     staged = _stage_first(bench, staging) if staging.first_sync else None
@@ -127,8 +130,16 @@ def stage_delta(bench: Bench, staging: Staging) -> Figures:
     if known := confirmed + doubted:
         figures["known", "", None, None] = known
     if doubted:
-        [(stuck,)] = query(bench, "stuck", state=bench.state, delta=bench.delta, keys=columns.keys)
-        figures["stuck", "", None, None] = stuck
+        for name, kinds in (("stuck", INVALID), ("doubted", ("again",))):
+            [(found,)] = query(
+                bench,
+                "doubted",
+                state=bench.state,
+                delta=bench.delta,
+                keys=columns.keys,
+                kinds=[bench.dialect.literal(kind) for kind in kinds],
+            )
+            figures[name, "", None, None] = found
     if keyed < rows:
         key = columns.keys[0].field
         figures["invalid", "", key, KEYLESS] = rows - keyed

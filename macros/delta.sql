@@ -378,9 +378,9 @@ group by 1, 2, 3, 4
 order by 1, 2, 3, 4
 {% endmacro %}
 
-{# Rows in doubt that the model has, and that cannot be sent again as they are in it. #}
-{% macro selligent_stuck(state, delta, keys) %}
-select count(*) from {{ state.doubt }} as kept where {{ selligent_in_delta(delta, keys, ("'invalid'", "'doubled'")) }}
+{# Rows in doubt that are of these kinds, quoted, in the delta. #}
+{% macro selligent_doubted(state, delta, keys, kinds) %}
+select count(*) from {{ state.doubt }} as kept where {{ selligent_in_delta(delta, keys, kinds) }}
 {% endmacro %}
 
 {# Field and reason of a row that is never sent, two columns. #}

@@ -162,14 +162,14 @@ def _counts(plan: Plan, *, fields: bool) -> Iterator[Line]:
     yield Line(f"{counted(counts.rows, 'row')}, {counts.unchanged:,} unchanged", 2)
     if counts.new:
         yield _marked("new", f"{counts.new:,} new")
-    if changed := counts.changed - counts.in_doubt:
+    if changed := counts.changed - counts.again:
         whole = ": sent whole (send: all)" if activation.send == "all" else ""
         yield _marked("changed", f"{changed:,} changed{whole}")
         if fields:
             yield from _changed_fields(plan.changed_fields)
-    if counts.in_doubt and plan.full_refresh:
-        yield _marked("again", f"{counts.in_doubt:,} sent before: sent again whole")
-    elif counts.in_doubt:
+    if sure := counts.again - counts.in_doubt:
+        yield _marked("again", f"{sure:,} sent before: sent again whole")
+    if counts.in_doubt:
         yield _marked("doubt", f"{counts.in_doubt:,} in doubt: sent again whole")
     if counts.joining:
         yield Line(f"{counts.joining:,} become members of segment {activation.segment}", 2, ">")

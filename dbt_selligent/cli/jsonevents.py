@@ -33,10 +33,11 @@ EVENTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "destination": "output of the profile",
             "sending": "true if a sync is about to send it, false if it is only planned",
             "counts": "rows by what is to be done with them: `rows`, `unchanged`, `new`, "
-            "`changed`, `invalid`, `held`, `not_found`; `in_doubt`, those of `changed` that are "
-            "sent again whole; `removed` and `spared`, which left the model; `joining`, which "
-            "become members of the segment; `known`, which were sent before; `invalid_in_doubt`, "
-            "those of `invalid` of which an earlier answer was lost",
+            "`changed`, `invalid`, `held`, `not_found`; `again`, those of `changed` that are sent "
+            "again whole; `in_doubt`, those of `again` whose answer was lost; `invalid_in_doubt`, "
+            "those of `invalid` whose answer was lost before; `removed` and `spared`, which left "
+            "the model; `joining`, which become members of the segment; `known`, which were sent "
+            "before",
             "changed_fields": "rows by the field that changed in them",
             "groups": "rows that are sent alike: `calls`, `fields`, `rows`",
             "problems": "invalid rows: `field`, `reason`, `rows`",

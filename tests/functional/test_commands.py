@@ -79,6 +79,7 @@ def test_the_results_file_says_what_happened_and_its_counts_add_up(shop: Shop) -
         "not_found": 0,
         "in_doubt": 0,
         "invalid_in_doubt": 0,
+        "again": 0,
         "removed": 0,
         "joining": 0,
         "known": 0,

@@ -23,6 +23,7 @@ ALL = {
     "held": 2,
     "not_found": 1,
     "in_doubt": 5,
+    "again": 5,
     "removed": 6,
     "spared": 1,
     "joining": 7,
@@ -147,7 +148,7 @@ def test_what_becomes_of_rows_that_left(more: dict[str, Any], said: str) -> None
 
 
 def test_in_a_full_refresh_nothing_is_in_doubt() -> None:
-    counts = {"rows": 9, "changed": 9, "in_doubt": 9}
+    counts = {"rows": 9, "changed": 9, "again": 9}
     values = {"ID": 1, "MAIL": "a", "TIER": None}
     sample = ({"kind": "again", "changed": [], "values": values},)
     plan = make_plan(counts, {("again", ""): 9}, full_refresh=True, sample=sample)
@@ -155,6 +156,16 @@ def test_in_a_full_refresh_nothing_is_in_doubt() -> None:
     assert told(plan)[2] == "  ~ 9 sent before: sent again whole"
     assert "    ~ ID=***: MAIL=***, TIER=***" in told(plan)
     assert not [line for line in told(plan) if "doubt" in line]
+
+
+def test_in_a_full_refresh_what_was_in_doubt_before_still_is() -> None:
+    counts = {"rows": 9, "changed": 9, "again": 9, "in_doubt": 2}
+    plan = make_plan(counts, {("again", ""): 9}, full_refresh=True)
+
+    assert told(plan)[2:4] == [
+        "  ~ 7 sent before: sent again whole",
+        "  ? 2 in doubt: sent again whole",
+    ]
 
 
 def test_no_more_than_ten_changed_attributes_are_told() -> None:

@@ -252,7 +252,10 @@ def _arguments(engine: str) -> dict[str, dict[str, Any]]:
         },
         "first_sizes": {"delta": delta, "keys": keys},
         "delta_counts": {"delta": delta, "keys": columns.keys, "columns": columns.sent},
-        "stuck": {**state(), "delta": delta, "keys": keys},
+        "doubted": {
+            **state(), "delta": delta, "keys": keys,
+            "kinds": [literal("invalid"), literal("doubled")],
+        },
         "drop_view": {"macro": "drop", "target": model, "table": False},
         "drop_table": {"macro": "drop", "target": model, "table": True},
         "limit": {"delta": delta, "kinds": [literal("new"), literal("changed")], "most": 100},
