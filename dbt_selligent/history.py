@@ -12,6 +12,7 @@ from dbt_selligent.activation import Activation
 from dbt_selligent.errors import LockedError, RunError
 from dbt_selligent.places import Identity, private_folder
 from dbt_selligent.reasons import Reason, read_reasons
+from dbt_selligent.results import word_of
 from dbt_selligent.selection import list_activations
 from dbt_selligent.settings import Settings
 from dbt_selligent.state import look_at
@@ -96,7 +97,8 @@ class History:
                 for name in TOLD
                 if counts.get(name) or (name in counts and name in ALWAYS_TOLD)
             )
-            said.append(f"  {run['started_at']:%Y-%m-%d %H:%M:%S} UTC  {run['status']}  {figures}")
+            word = word_of(run["status"], counts.get("stopped_by"))
+            said.append(f"  {run['started_at']:%Y-%m-%d %H:%M:%S} UTC  {word}  {figures}".rstrip())
             if run["forced"]:
                 said.append(f"    forced: {run['forced']}")
             if run["error"]:
