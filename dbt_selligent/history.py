@@ -13,6 +13,7 @@ from dbt_selligent.errors import LockedError, RunError
 from dbt_selligent.naming import in_json
 from dbt_selligent.places import Identity, private_folder
 from dbt_selligent.reasons import Reason, read_reasons
+from dbt_selligent.results import word_of
 from dbt_selligent.selection import list_activations
 from dbt_selligent.settings import Settings
 from dbt_selligent.state import look_at
@@ -96,15 +97,17 @@ class History:
         said = []
         for run in self.runs:
             counts = run["counts"] or {}
-            status = stood(run["status"], listed([(counts.get("invalid") or 0, "invalid")]))
+            word = word_of(run["status"], counts.get("stopped_by"))
+            status = stood(word, listed([(counts.get("invalid") or 0, "invalid")]))
             figures = ", ".join(
                 f"{counts[name]:,} {name.replace('_', ' ')}"
                 for name in TOLD
                 if (counts.get(name) or (name in counts and name in ALWAYS_TOLD))
-                and (name != "invalid" or status == run["status"])
+                and (name != "invalid" or status == word)
             )
-            told = f"  {run['started_at']:%Y-%m-%d %H:%M:%S} UTC  {status}  {figures}"
-            said.append(told.rstrip())
+            said.append(
+                f"  {run['started_at']:%Y-%m-%d %H:%M:%S} UTC  {status}  {figures}".rstrip()
+            )
             if run["forced"]:
                 said.append(f"    forced: {run['forced']}")
             if run["error"]:

@@ -33,6 +33,8 @@ Status = Literal[
     "in step", "limited", "rows tolerated", "rows refused", "kept back", "failed", "skipped"
 ]
 GOOD: tuple[Status, ...] = ("in step", "limited", "rows tolerated")
+# What is said of a run that a guard stopped; its status is failed.
+STOPPED = "stopped"
 Stopper = Literal["guard", "gate", "interrupt"]
 STOPPERS: tuple[tuple[type[DbtSelligentError], Stopper], ...] = (
     (GuardError, "guard"),
@@ -80,6 +82,11 @@ class ActivationResult:
     unopened: bool = False
 
     @property
+    def word(self) -> str:
+        """The status as it is told."""
+        return word_of(self.status, self.stopped_by)
+
+    @property
     def complete(self) -> bool:
         """Whether the run came to its end."""
         done = self.counts is not None and self.error is None and self.not_sent == 0
@@ -121,6 +128,7 @@ class ActivationResult:
             "seconds",
             "left_behind",
             "limited",
+            "stopped_by",
         )
         found = {"not_found": self.not_found + (self.counts.not_found if self.counts else 0)}
         return {**counts, **{name: getattr(self, name) for name in names}, **found}
@@ -156,7 +164,7 @@ class RunResults:
         if not bad:
             return
         lines = [
-            f"  {result.name}: {result.status}" + (f": {result.error}" if result.error else "")
+            f"  {result.name}: {result.word}" + (f": {result.error}" if result.error else "")
             for result in bad
         ]
         steps = dict.fromkeys(result.next_step for result in bad if result.next_step)
@@ -260,6 +268,11 @@ def stopped(
         return result
     told = result_of(plan, Tally(), 0.0, error)
     return replace(told, status=status, forced=(), left_behind=0)
+
+
+def word_of(status: str, stopped_by: str | None) -> str:
+    """A status as it is told: where a guard stopped a run, nothing of it failed."""
+    return STOPPED if stopped_by == "guard" else status
 
 
 def totals(results: Sequence[ActivationResult]) -> dict[str, int]:

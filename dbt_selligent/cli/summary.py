@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from dbt_selligent.cli.lines import Line, lines_of, step_line
 from dbt_selligent.events import Due, Noted, Untold, Waiting
-from dbt_selligent.results import ActivationResult, RunResults, totals
+from dbt_selligent.results import STOPPED, ActivationResult, RunResults, totals
 from dbt_selligent.wording import counted, listed, stood
 
 # From the best to the worst.
@@ -18,6 +18,7 @@ STYLES = {
     "rows refused": "yellow",
     "skipped": "yellow",
     "kept back": "yellow",
+    STOPPED: "yellow",
     "failed": "red",
 }
 ENDED = {"rows tolerated": "with rows tolerated", "rows refused": "with rows refused"}
@@ -25,7 +26,7 @@ ENDED = {"rows tolerated": "with rows tolerated", "rows refused": "with rows ref
 
 def result_lines(result: ActivationResult) -> list[Line]:
     """What became of one activation, what was forced, and what went wrong."""
-    lines = [Line(f"{result.name}: {_figures(result)}", style=STYLES[result.status])]
+    lines = [Line(f"{result.name}: {_figures(result)}", style=STYLES[result.word])]
     lines += [Line(f"forced: {said}", 2) for said in result.forced]
     return [*lines, *lines_of(result.error or "", 2)]
 
@@ -80,13 +81,13 @@ def next_lines(results: Sequence[ActivationResult]) -> list[Line]:
 def _figures(result: ActivationResult) -> str:
     counts = result.counts
     if counts is None:
-        return result.status
+        return result.word
     rest = listed(result.others)
     if result.status == "in step" and not (counts.to_send or counts.removed or result.requests):
         said = f"nothing changed, {counted(counts.unchanged, 'row')} in step"
         return ", ".join(filter(None, (said, rest)))
-    status = stood(result.status, listed([result.invalid]))
-    if status != result.status:
+    status = stood(result.word, listed([result.invalid]))
+    if status != result.word:
         rest = listed([other for other in result.others if other != result.invalid])
     told = [
         status,
@@ -99,7 +100,7 @@ def _figures(result: ActivationResult) -> str:
 
 def _sums(run: RunResults) -> Line:
     sums = totals(run.results)
-    wrong = Counter(result.status for result in run.results if result.status != "in step")
+    wrong = Counter(result.word for result in run.results if result.status != "in step")
     sent = any(result.requests for result in run.results)
     confirmed = f"{counted(sums['confirmed'], 'row')} confirmed"
     rest = listed(

@@ -134,7 +134,7 @@ def draw(runs: Sequence[Run], zone: ZoneInfo) -> Chart:
 
 def told(run: Run, zone: ZoneInfo) -> str:
     """What there is to be said of a run, in one line."""
-    said = [f"{moment(run.started_at, zone)}: {run.status}"]
+    said = [f"{moment(run.started_at, zone)}: {run.word}"]
     if run.confirmed is not None:
         said.append(f"{run.confirmed:,} confirmed")
     said += [f"{rows:,} rejected" for rows in (run.rejected,) if rows]

@@ -11,7 +11,7 @@ from typing import Any
 from dbt_selligent.activation import Activation
 from dbt_selligent.errors import LockedError, RunError
 from dbt_selligent.reasons import Reason, read_reasons
-from dbt_selligent.results import RESULTS_FILE, RESULTS_VERSION
+from dbt_selligent.results import RESULTS_FILE, RESULTS_VERSION, word_of
 from dbt_selligent.settings import Settings
 from dbt_selligent.state import look_at
 from dbt_selligent.stateview import CUT_OFF, StateView
@@ -44,9 +44,15 @@ class Run:
     removed: int | None = None
     seconds: float | None = None
     limited: bool | None = None
+    stopped_by: str | None = None
     error: str | None = None
     next_step: str | None = None
     forced: str | None = None
+
+    @property
+    def word(self) -> str:
+        """The status as it is told."""
+        return word_of(self.status, self.stopped_by)
 
 
 @dataclass(frozen=True)
@@ -128,6 +134,7 @@ def _run(found: Mapping[str, Any]) -> Run:
         run_id=found["run_id"],
         started_at=found["started_at"],
         status=found["status"],
+        stopped_by=counts.get("stopped_by"),
         error=found["error"] or None,
         forced=found["forced"],
         **{name: counts.get(name) for name in FIGURES},
@@ -155,6 +162,7 @@ def _told(content: Mapping[str, Any], result: Mapping[str, Any]) -> Run:
         run_id=content["run_id"],
         started_at=datetime.fromisoformat(content["started_at"]),
         status=result["status"],
+        stopped_by=result.get("stopped_by"),
         error=result["error"],
         next_step=result["next_step"],
         forced="; ".join(result["forced"]) or None,

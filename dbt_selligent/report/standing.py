@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dbt_selligent.report.record import Record, Run
+from dbt_selligent.results import STOPPED
 from dbt_selligent.stateview import CUT_OFF
 from dbt_selligent.wording import counted, listed, stood
 
@@ -23,6 +24,7 @@ SAID = {
     "change.",
     "limited": "Only a part was sent, as --limit asked.",
     "kept back": "Nothing was sent: the model, or a test on it, failed in dbt.",
+    STOPPED: "Nothing was sent: a guard stopped the sync.",
     "failed": "The last sync did not come to its end. What was confirmed before stays confirmed.",
     "skipped": "Nothing was sent: the sync was stopped before it came to this activation.",
     CUT_OFF: "The last sync was cut off. What was confirmed before stays confirmed.",
@@ -34,6 +36,7 @@ NEXT_STEPS = {
     "rows refused": "mend the rows by the reasons below: what changes is sent by the next sync",
     "limited": "sync without --limit",
     "kept back": "mend it, build it with dbt, then sync",
+    STOPPED: "mend the model, or, if the change is meant, `dbt-selligent sync --force`",
     "failed": "run `dbt-selligent debug`, then sync again: it goes on where this run stopped",
     "skipped": SYNC,
     CUT_OFF: "sync again: it goes on where this run stopped",
@@ -70,8 +73,8 @@ def stand(record: Record) -> Standing:
     if not record.runs:
         return Standing("attention", "never synced", "No sync of it is on record.", SYNC)
     last = record.runs[0]
-    said = SAID.get(last.status, "")
-    step = (last.error and last.next_step) or NEXT_STEPS.get(last.status)
+    said = SAID.get(last.word, "")
+    step = (last.error and last.next_step) or NEXT_STEPS.get(last.word)
     if last.status in ("in step", "rows tolerated"):
         if record.in_doubt:
             doubt = f"{counted(record.in_doubt, 'row is', 'rows are')} in doubt since."
@@ -85,7 +88,7 @@ def stand(record: Record) -> Standing:
         return Standing("good", stood(last.status, listed([(invalid, "invalid")])), said)
     if last.not_sent:
         said += f" {counted(last.not_sent, 'row')} not sent."
-    return Standing("attention", last.status, said, step)
+    return Standing("attention", last.word, said, step)
 
 
 def rows_of(record: Record, kind: str) -> int:

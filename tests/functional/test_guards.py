@@ -404,7 +404,7 @@ def test_force_overrides_for_one_run_and_is_recorded(shop: Shop) -> None:
         "  89 rows confirmed, 0 in doubt",
         "  WHEN UTC  in step  51 confirmed, 0 rejected, 11 removed, 0 not sent",
         f"    forced: {both}",
-        "  WHEN UTC  failed  0 confirmed, 0 rejected, 51 not sent",
+        "  WHEN UTC  stopped  0 confirmed, 0 rejected, 51 not sent",
         f"    {both}: nothing was sent",
         "  WHEN UTC  in step  100 confirmed, 0 rejected, 0 not sent",
     ]
@@ -518,7 +518,9 @@ def test_a_sync_that_is_stopped_says_so_once_leaves_no_rows_about_and_others_go_
     assert done.said.count(OVER_REMOVED) == 1
     lines = done.out.splitlines()
     at = lines.index(f"  {OVER_REMOVED}: nothing was sent")
-    assert lines[at - 1].startswith("crm: failed, 0 confirmed, 11 not removed, 0 requests")
+    assert lines[at - 1].startswith("crm: stopped, 0 confirmed, 11 not removed, 0 requests")
+    assert "  stopped  0 confirmed" in shop.invoke("status", "--select", "crm").out
+    assert shop.invoke("report", "--select", "crm").out.splitlines()[1] == "  crm: stopped"
     assert lines[at + 1] == "  -> if that is meant, sync with --force, or set guard.max_removed"
     assert [path.name for path in shop.state.rglob("*.delta.duckdb")] == []
     [told] = shop.results()["results"]
