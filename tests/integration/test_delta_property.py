@@ -109,8 +109,10 @@ def carry_out(bench: Workbench, plan: Plan, fates: list[str], known: Known) -> N
                 known.snapshot.pop(key, None)
                 known.doubt.discard(key)
         if plan.full_refresh:
-            known.doubt |= set(known.snapshot)
-            known.snapshot.clear()
+            kinds = ("invalid", "doubled")  # as they were confirmed
+            stay = {canonical(row[3]) for row in bench.staged() if row[1] in kinds}
+            known.doubt |= set(known.snapshot) - stay
+            known.snapshot = {key: known.snapshot[key] for key in set(known.snapshot) & stay}
         sent = [row for row in bench.staged() if (row[1], row[2]) in group_of]
         for place, (number, kind, mask, key, text, value) in enumerate(sent):
             fate = fates[place] if place < len(fates) else "confirmed"
