@@ -88,7 +88,9 @@ def test_a_state_goes_with_an_exposure_that_is_renamed(world: World) -> None:
     assert world.sync_one().status == "failed"
     world.sandbox.faults([])
     world.declare(crm("people"))
-    [note] = [each for each in world.plan_one("people").notes if "rename" in each]
+    planned = world.plan_one("people")
+    assert planned.renamed == "crm"
+    [note] = [each for each in planned.notes if "rename" in each]
     assert "`dbt-selligent state rename crm people`" in note
     assert not rename(world.settings(), "crm", "people", yes=False).done
     assert rename(world.settings(), "crm", "people", yes=True).done
