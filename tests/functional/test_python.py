@@ -127,12 +127,9 @@ def test_keywords_are_the_names_of_the_flags() -> None:
     flags = [str(each.name) for each in command.params]
     told_by_the_command_alone = ["dry_run", "quiet", "log_format"]
     assert sorted(keywords) == sorted(set(flags).difference(told_by_the_command_alone))
-    found_in_the_project = ["profile", "profiles", "macro_folders"]
-    given_by_who_shows = ["waits"]
+    given_by_no_flag = ["profile", "profiles", "project_name", "macro_folders", "waits"]
     names = [each.name for each in fields(Settings)]
-    assert sorted(keywords) == sorted(
-        set(names).difference(found_in_the_project, given_by_who_shows)
-    )
+    assert sorted(keywords) == sorted(set(names).difference(given_by_no_flag))
 
 
 def test_what_is_not_in_step_can_be_raised(shop: Shop) -> None:
