@@ -73,6 +73,7 @@ class SchemaHistory:
 
     def _prune(self) -> None:
         oldest, dialect = oldest_kept(), self._schema.dialect
+        self._schema.refresh([BATCHES])
         early = in_sql(dialect, oldest - timedelta(days=DAYS_TO_SPARE), "time")
         if self._has_rows(BATCHES, f"answered_at < {early}"):
             self._run(

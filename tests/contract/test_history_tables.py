@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timezone
 from typing import Any
@@ -25,6 +25,7 @@ from dbt_selligent.warehouse.dialects import dialect_of
 from dbt_selligent.warehouse.history import DAYS_TO_SPARE, SchemaHistory
 from dbt_selligent.warehouse.macros import literal, render_sql
 from dbt_selligent.warehouse.places import SchemaPlace
+from dbt_selligent.warehouse.schema import Schema
 
 Told = list[tuple[Any, ...]]
 
@@ -279,6 +280,33 @@ def test_batches_are_kept_for_a_time(world: World, monkeypatch: pytest.MonkeyPat
         place = storage.named(world.settings().destination_named(), "crm")
         if isinstance(place, SchemaPlace):
             assert place.schema.tables("selligent_kept_") == []
+
+
+@pytest.mark.parametrize("house", ["postgres", "spark"], indirect=True)
+def test_a_warehouse_takes_batches_out_a_month_at_a_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.begun(ANN)
+    for days, left in ((1 - DAYS_TO_SPARE, 2), (-1 - DAYS_TO_SPARE, 1)):
+        monkeypatch.setattr(historytables, "MOST_DAYS", days)
+        world.in_step(full_refresh=True)
+        assert len(told(world, BATCHES, "1")) == left
+
+
+@pytest.mark.parametrize("house", ["postgres", "spark"], indirect=True)
+def test_batches_are_read_anew_before_the_old_ones_are_taken_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another Spark may have written them."""
+    refresh, anew = Schema.refresh, list[str]()
+
+    def noted(schema: Schema, tables: Sequence[str]) -> None:
+        anew.extend(tables)
+        refresh(schema, tables)
+
+    monkeypatch.setattr(Schema, "refresh", noted)
+    world.begun(ANN)
+    assert BATCHES in anew
 
 
 def test_nobody_waits_for_a_list_while_the_history_is_told(
