@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +14,13 @@ from contract.world import ANN, BEN, CAT, CROWD, KEYS, WHOLE, World, calls, coun
 from dbt_selligent.errors import RunError, StateError, WarehouseError
 from dbt_selligent.filehistory import FileHistory
 from dbt_selligent.kept import show
+from dbt_selligent.places import Files, Place
+from dbt_selligent.state import open_state
 from dbt_selligent.storage import open_storage
 from dbt_selligent.upkeep import adopt, rename, reset
 from dbt_selligent.warehouse.adapter import Warehouse
 from dbt_selligent.warehouse.history import SchemaHistory
+from dbt_selligent.warehouse.inplace import TransactionalPlace
 
 
 def test_a_state_is_shown_and_forgotten(world: World) -> None:
@@ -137,6 +141,45 @@ def test_status_tells_earlier_runs_while_another_works_on_it(
 
 def _broken(*_: object) -> None:
     raise StateError("damaged")
+
+
+@pytest.mark.parametrize("house", ["duckdb", "postgres"], indirect=True)
+def test_a_state_that_is_forgotten_just_before_it_is_looked_at_is_none(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.begun(ANN)
+    for kind in (Files, TransactionalPlace):
+        _forget_before_hold(world, monkeypatch, kind)
+    assert world.history().lines()[1:] == ["  never synced"]
+    monkeypatch.undo()
+    with open_storage(world.settings()) as storage:
+        place = storage.named(world.settings().destination_named(), "crm")
+        assert (place.exists(), place.names) == (False, ())
+
+
+def _forget_before_hold(world: World, monkeypatch: pytest.MonkeyPatch, kind: Any) -> None:
+    hold = kind.hold
+
+    def forgotten(self: Place) -> AbstractContextManager[None]:
+        monkeypatch.setattr(kind, "hold", hold)
+        reset(world.settings(), "crm", yes=True)
+        taken: AbstractContextManager[None] = hold(self)
+        return taken
+
+    monkeypatch.setattr(kind, "hold", forgotten)
+
+
+@pytest.mark.parametrize("house", ["postgres"], indirect=True)
+def test_a_state_that_is_not_there_is_not_made_to_be_read(world: World, tmp_path: Path) -> None:
+    world.begun(ANN)
+    with open_storage(world.settings()) as storage:
+        place = storage.named(world.settings().destination_named(), "people")
+        with (
+            pytest.raises(StateError, match="people has no state any more"),
+            open_state(place, tmp_path, read_only=True),
+        ):
+            pass
+        assert (place.exists(), place.names) == (False, ("crm",))
 
 
 def test_status_tells_the_list_of_the_state_where_it_is_another(world: World) -> None:
