@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import AbstractContextManager, suppress
 from itertools import count
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from contract.house import STATE_SCHEMA
 from contract.world import ANN, BEN, CAT, CROWD, KEYS, WHOLE, World, calls, counted, crm
-from dbt_selligent.errors import RunError, StateError, WarehouseError
+from dbt_selligent.errors import RunError, StateError, UnopenedError, WarehouseError
 from dbt_selligent.filehistory import FileHistory
 from dbt_selligent.kept import show
 from dbt_selligent.places import Files, Place
@@ -232,6 +233,31 @@ def test_runs_are_remembered_with_how_they_ended(world: World) -> None:
     assert [run["status"] for run in runs] == ["in step", "failed", "in step"]
     assert [run["counts"]["confirmed"] for run in runs] == [1, 0, 2]
     assert [run["counts"]["rows"] for run in runs] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("house", ["postgres"], indirect=True)
+def test_a_list_whose_thread_cannot_connect_fails_a_sync_that_has_begun(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.begun(ANN)
+    world.customers(ANN, BEN)
+    connect = Warehouse._connect
+
+    def full(warehouse: Warehouse) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            raise UnopenedError("too many clients", "later")
+        return connect(warehouse)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Warehouse, "_connect", full)
+        done = world.sync(select=("crm",))
+    [result] = done.results
+    assert (result.status, result.error, result.next_step) == (
+        "failed", "too many clients", "later",
+    )  # fmt: skip
+    assert (counted(result), result.not_sent, result.unopened) == ([("new", 1)], 1, False)
+    assert (done.exit_code, world.sent()) == (1, [])
+    assert world.in_step().confirmed == 1
 
 
 def test_a_profile_may_require_a_state(world: World) -> None:
