@@ -62,14 +62,17 @@ class FileHistory:
                 left.unlink(missing_ok=True)
 
     def hand_over(self, to: FileHistory, temporary: Path) -> None:
-        """Gives the files to another activation, whose they are from then on; raises StateError."""
+        """Gives the files to another activation, whose they are from then on; raises StateError.
+
+        Where it broke off, it can be done again.
+        """
         try:
             with engine.open_engine(temporary) as local:
                 for table, path in self._paths.items():
                     given = to._paths[table]
-                    given.unlink(missing_ok=True)  # of a state that is gone
                     if path.exists():
-                        path.replace(given)
+                        path.replace(given)  # in place of what a state that is gone has left
+                    if given.exists():
                         to._write(local, table, _content(table, given), {})
         except (duckdb.Error, OSError) as error:
             raise self._unwritten(error) from None

@@ -16,7 +16,7 @@ from dbt_selligent.events import Emit, Finished, Waiting
 from dbt_selligent.jobs import Job
 from dbt_selligent.planning import Plan
 from dbt_selligent.reading import Sleep
-from dbt_selligent.results import ActivationResult, failure_of
+from dbt_selligent.results import ActivationResult, failure_of, unsent
 from dbt_selligent.sending import Means, send_plan
 from dbt_selligent.settings import Settings
 
@@ -67,8 +67,8 @@ def fill_lists(
             return [send(job, made) for job, made in turns]  # told to stop: none is tried
         except RunError as error:  # the lock, which may be in a warehouse, could not be had
             failed.set()
-            for job, _ in turns[len(sent) :]:
-                sent.append(failure_of(job.activation, error, "failed"))
+            for _, made in turns[len(sent) :]:
+                sent.append(unsent(made, error))
                 emit(Finished(sent[-1]))
         finally:
             place.release()

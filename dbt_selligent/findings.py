@@ -134,21 +134,24 @@ def advise_keys(
     settings: Settings, activations: Sequence[Activation], catalog: Catalog
 ) -> list[Advice]:
     """That unique keys cannot be read back: one advice for all lists that could be read."""
-    by_list: dict[str, Activation] = {}
+    by_list: dict[tuple[str, str], Activation] = {}
     for each in activations:
         if each.unique_id in catalog.listings:
-            by_list.setdefault(each.list, each)
+            by_list.setdefault((each.list, each.destination), each)
     if not by_list:
         return []
     if len(by_list) > 1:
-        makes = "`dbt-selligent init --list LIST --model MODEL --key FIELD --create`"
+        several = len({destination for _, destination in by_list}) > 1
+        names = [f"{name} at {where}" if several else name for name, where in by_list]
+        flag = "--destination NAME " if several else ""
+        makes = f"`dbt-selligent init --list LIST --model MODEL --key FIELD {flag}--create`"
         said = f"cannot be read back; {makes} sets one that never was"
-        return [Advice(f"unique keys of lists {', '.join(by_list)}", said)]
-    [(name, first)] = by_list.items()
+        return [Advice(f"unique keys of lists {', '.join(names)}", said)]
+    [((name, where), first)] = by_list.items()
     makes = init_command(settings, first, [field for field, _ in first.keys])
     said = f"cannot be read back; if it was never set, {makes} sets it"
-    names = tuple(each.name for each in activations if each.list == name)
-    return [Advice(f"unique key of list {name}", said, activations=names)]
+    alike = [each.name for each in activations if (each.list, each.destination) == (name, where)]
+    return [Advice(f"unique key of list {name}", said, activations=tuple(alike))]
 
 
 def advise_segment(activation: Activation, listing: Listing) -> list[Advice]:

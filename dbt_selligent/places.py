@@ -117,7 +117,7 @@ class Place(Protocol):
         """Gives the state, which is settled, to another place of this kind, at once."""
 
     def hand_over(self, to: Place, temporary: Path) -> None:
-        """Gives what was told of the state to the place that it has now; raises RunError."""
+        """Gives what was told of the state to the place that it goes to; raises RunError."""
 
 
 @dataclass(frozen=True)
@@ -260,7 +260,7 @@ class Files:
         if wal(self.state).exists():
             raise StateError(
                 f"{wal(self.state)}: what is in it cannot be written to the state",
-                "make room, then run again: nothing was changed",
+                "make room, then run again: the state was not changed",
             )
         # What is left of a state that is gone would be taken for this one's.
         for left in (self.delta, wal(to.state), to.delta):

@@ -266,8 +266,12 @@ def stopped(
     result = failure_of(activation, error, status)
     if plan is None:
         return result
-    told = result_of(plan, Tally(), 0.0, error)
-    return replace(told, status=status, forced=(), left_behind=0)
+    return replace(unsent(plan, error), status=status)
+
+
+def unsent(plan: Plan, error: DbtSelligentError) -> ActivationResult:
+    """The result of a plan of which nothing was tried."""
+    return replace(result_of(plan, Tally(), 0.0, error), forced=(), left_behind=0)
 
 
 def word_of(status: str, stopped_by: str | None) -> str:

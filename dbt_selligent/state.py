@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -282,14 +282,13 @@ def look_at(place: Place, folder: Path) -> Iterator[StateView | None]:
 
     Raises LockedError where another works on it, StateError.
     """
-    if not place.exists():
-        yield None
-        return
-    with (
-        place.hold(),
-        private_folder(folder) as temporary,
-        open_settled(place, temporary) as store,
-    ):
+    with ExitStack() as stack:
+        store: StateView | None = None
+        if place.exists():
+            stack.enter_context(place.hold())
+            if place.exists():  # it may have been forgotten before
+                temporary = stack.enter_context(private_folder(folder))
+                store = stack.enter_context(open_settled(place, temporary))
         yield store
 
 

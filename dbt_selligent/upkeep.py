@@ -102,13 +102,14 @@ def rename(settings: Settings, old: str, new: str, *, yes: bool) -> Change:
             if yes:
                 with open_state(place, temporary) as store:
                     store.settle()
-                place.rename(target)
+                # The state last: as long as it has the old name, it can be asked for again.
                 with _noting(notes, f"its history stays under {old}"):
                     place.hand_over(target, temporary)
                 with _noting(notes, f"what warnings told of it stays under {old}"):
                     memories = storage.memories(destination)
                     if old in memories.recall():
                         memories.remember(carry_over(old, new))
+                place.rename(target)
     does = "is" if yes else "would be"
     said = f"{old} at {destination.name}: {kept.figures}: {does} the state of {new}"
     notes += _unlike(kept, Identity.of(activation, destination))

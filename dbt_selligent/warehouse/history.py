@@ -55,13 +55,16 @@ class SchemaHistory:
             self._run("untell", table)
 
     def hand_over(self, to: SchemaHistory) -> None:
-        """Gives the rows to another activation, whose they are from then on; raises RunError."""
+        """Gives the rows to another activation, whose they are from then on; raises RunError.
+
+        Where it broke off, it can be done again.
+        """
         there = self._there()
         self._schema.refresh(there)
         with self._schema.warehouse.transaction():
             for table in there:
-                to._run("untell", table)  # of a state that is gone
                 if self._has_rows(table):
+                    to._run("untell", table)  # of a state that is gone
                     self._run("hand_over", table, to=to._owner)
 
     def _there(self) -> list[str]:
@@ -70,6 +73,7 @@ class SchemaHistory:
 
     def _prune(self) -> None:
         oldest, dialect = oldest_kept(), self._schema.dialect
+        self._schema.refresh([BATCHES])
         early = in_sql(dialect, oldest - timedelta(days=DAYS_TO_SPARE), "time")
         if self._has_rows(BATCHES, f"answered_at < {early}"):
             self._run(

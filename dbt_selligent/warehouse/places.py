@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 
+from dbt_selligent.errors import StateError
 from dbt_selligent.places import Delta, Place
 from dbt_selligent.tables import Names, Row, Tables, note
 from dbt_selligent.warehouse import engine
@@ -114,8 +115,13 @@ class SchemaPlace(ABC):
 
     @contextmanager
     def open(self, temporary: Path, *, read_only: bool = False) -> Iterator[Tables]:
-        """Its tables; they are registered if they are not there."""
+        """Its tables; they are registered if they are not there, to be written.
+
+        Raises StateError.
+        """
         if not self.exists():
+            if read_only:
+                raise StateError(f"{self._name} has no state any more", "run again")
             prefix = self.prefix
             self.schema.ensure()
             self._register(self._name, prefix)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -15,13 +16,16 @@ from dbt_selligent import historytables
 from dbt_selligent.errors import LockedError, StateError
 from dbt_selligent.filehistory import FileHistory
 from dbt_selligent.historytables import BATCHES, HISTORY, REJECTED, RUNS
+from dbt_selligent.places import Files
 from dbt_selligent.selection import list_activations
 from dbt_selligent.storage import open_storage
+from dbt_selligent.told import Memory
 from dbt_selligent.upkeep import adopt, rename, reset
 from dbt_selligent.warehouse.dialects import dialect_of
 from dbt_selligent.warehouse.history import DAYS_TO_SPARE, SchemaHistory
 from dbt_selligent.warehouse.macros import literal, render_sql
 from dbt_selligent.warehouse.places import SchemaPlace
+from dbt_selligent.warehouse.schema import Schema
 
 Told = list[tuple[Any, ...]]
 
@@ -143,6 +147,77 @@ def test_the_history_goes_with_a_state_that_is_renamed(world: World) -> None:
     assert told(world, REJECTED, "1") == []
 
 
+class Killed(BaseException):
+    """What a process does not live to see."""
+
+
+def killed(*_: object, **__: object) -> None:
+    raise Killed
+
+
+def watched_since(world: World) -> dict[str, Memory]:
+    with open_storage(world.settings()) as storage:
+        return storage.memories(world.settings().destination_named()).recall()
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        ("hand_over", FileHistory, SchemaHistory),
+        ("_write", FileHistory, None),  # a file has its new name, and not its new owner
+        ("rename", Files, SchemaPlace),
+    ],
+    ids=lambda step: step[0],
+)
+def test_a_rename_that_was_killed_can_be_done_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, step: tuple[str, type, type | None]
+) -> None:
+    name, *places = step
+    place = places[world.house.name != "duckdb"]
+    if place is None:
+        pytest.skip("there are files in one house alone")
+    world.sandbox.faults([f"load:reject:MAIL={BEN[1]}"])
+    world.customers(ANN, BEN)
+    assert world.sync_one().status == "rows refused"
+    before = {table: told(world, table, ", ".join(HISTORY[table])) for table in HISTORY}
+    memory = Memory(datetime(2026, 5, 1, 12, tzinfo=timezone.utc))
+    with open_storage(world.settings()) as storage:
+        memories = storage.memories(world.settings().destination_named())
+        memories.remember(lambda _: {"crm": memory})
+    world.declare(crm("people"))
+    with monkeypatch.context() as patch:
+        patch.setattr(place, name, killed)
+        with pytest.raises(Killed):
+            rename(world.settings(), "crm", "people", yes=True)
+    assert rename(world.settings(), "crm", "people", yes=True).notes == ()
+    for table, columns in HISTORY.items():
+        assert told(world, table, ", ".join(columns)) == before[table] != []
+        assert told(world, table, "distinct destination, activation") == [("dev", "people")]
+    assert watched_since(world) == {"people": memory}
+    assert world.kept("people").confirmed == 1
+
+
+def test_the_history_takes_the_place_of_what_is_left_of_another(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.declare(crm("people"))
+    world.customers(ANN)
+    world.in_step("people")
+    with monkeypatch.context() as patch:
+        for history in (FileHistory, SchemaHistory):
+            patch.setattr(history, "forget", lambda _: None)
+        reset(world.settings(), "people", yes=True)
+    assert told(world, RUNS, "activation") == [("people",)]
+    world.declare(crm())
+    world.customers(ANN, BEN)
+    world.in_step()
+    [batch] = told(world, BATCHES, "run_id, row_count, activation", "row_count desc")[:1]
+    world.declare(crm("people"))
+    assert rename(world.settings(), "crm", "people", yes=True).notes == ()
+    assert told(world, BATCHES, "run_id, row_count, activation") == [(*batch[:2], "people")]
+    assert told(world, RUNS, "run_id, activation") == [(batch[0], "people")]
+
+
 def test_what_is_adopted_is_told(world: World) -> None:
     world.customers(ANN)
     [done] = adopt(world.settings(select=("crm",)), yes=True)
@@ -205,6 +280,33 @@ def test_batches_are_kept_for_a_time(world: World, monkeypatch: pytest.MonkeyPat
         place = storage.named(world.settings().destination_named(), "crm")
         if isinstance(place, SchemaPlace):
             assert place.schema.tables("selligent_kept_") == []
+
+
+@pytest.mark.parametrize("house", ["postgres", "spark"], indirect=True)
+def test_a_warehouse_takes_batches_out_a_month_at_a_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.begun(ANN)
+    for days, left in ((1 - DAYS_TO_SPARE, 2), (-1 - DAYS_TO_SPARE, 1)):
+        monkeypatch.setattr(historytables, "MOST_DAYS", days)
+        world.in_step(full_refresh=True)
+        assert len(told(world, BATCHES, "1")) == left
+
+
+@pytest.mark.parametrize("house", ["postgres", "spark"], indirect=True)
+def test_batches_are_read_anew_before_the_old_ones_are_taken_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another Spark may have written them."""
+    refresh, anew = Schema.refresh, list[str]()
+
+    def noted(schema: Schema, tables: Sequence[str]) -> None:
+        anew.extend(tables)
+        refresh(schema, tables)
+
+    monkeypatch.setattr(Schema, "refresh", noted)
+    world.begun(ANN)
+    assert BATCHES in anew
 
 
 def test_nobody_waits_for_a_list_while_the_history_is_told(

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import threading
+from contextlib import AbstractContextManager, suppress
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from contract.house import STATE_SCHEMA
 from contract.world import ANN, BEN, CAT, CROWD, KEYS, WHOLE, World, calls, counted, crm
-from dbt_selligent.errors import RunError, StateError, WarehouseError
+from dbt_selligent.errors import RunError, StateError, UnopenedError, WarehouseError
 from dbt_selligent.filehistory import FileHistory
 from dbt_selligent.kept import show
+from dbt_selligent.places import Files, Place
+from dbt_selligent.state import open_state
 from dbt_selligent.storage import open_storage
 from dbt_selligent.upkeep import adopt, rename, reset
 from dbt_selligent.warehouse.adapter import Warehouse
 from dbt_selligent.warehouse.history import SchemaHistory
+from dbt_selligent.warehouse.inplace import TransactionalPlace
 
 
 def test_a_state_is_shown_and_forgotten(world: World) -> None:
@@ -177,11 +182,52 @@ def test_status_tells_earlier_runs_while_another_works_on_it(
         assert found.lines() == [known.lines()[0], f"  {found.under_way}", *said]
         for history in (FileHistory, SchemaHistory):
             monkeypatch.setattr(history, "last_runs", _broken)
-        assert world.history().lines() == found.lines()[:2]
+        lost = world.history()
+        assert "crm is in use" in (lost.under_way or "")  # it says for how many seconds from now
+        assert lost.lines() == [known.lines()[0], f"  {lost.under_way}"]
 
 
 def _broken(*_: object) -> None:
     raise StateError("damaged")
+
+
+@pytest.mark.parametrize("house", ["duckdb", "postgres"], indirect=True)
+def test_a_state_that_is_forgotten_just_before_it_is_looked_at_is_none(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.begun(ANN)
+    for kind in (Files, TransactionalPlace):
+        _forget_before_hold(world, monkeypatch, kind)
+    assert world.history().lines()[1:] == ["  never synced"]
+    monkeypatch.undo()
+    with open_storage(world.settings()) as storage:
+        place = storage.named(world.settings().destination_named(), "crm")
+        assert (place.exists(), place.names) == (False, ())
+
+
+def _forget_before_hold(world: World, monkeypatch: pytest.MonkeyPatch, kind: Any) -> None:
+    hold = kind.hold
+
+    def forgotten(self: Place) -> AbstractContextManager[None]:
+        monkeypatch.setattr(kind, "hold", hold)
+        reset(world.settings(), "crm", yes=True)
+        taken: AbstractContextManager[None] = hold(self)
+        return taken
+
+    monkeypatch.setattr(kind, "hold", forgotten)
+
+
+@pytest.mark.parametrize("house", ["postgres"], indirect=True)
+def test_a_state_that_is_not_there_is_not_made_to_be_read(world: World, tmp_path: Path) -> None:
+    world.begun(ANN)
+    with open_storage(world.settings()) as storage:
+        place = storage.named(world.settings().destination_named(), "people")
+        with (
+            pytest.raises(StateError, match="people has no state any more"),
+            open_state(place, tmp_path, read_only=True),
+        ):
+            pass
+        assert (place.exists(), place.names) == (False, ("crm",))
 
 
 def test_status_tells_the_list_of_the_state_where_it_is_another(world: World) -> None:
@@ -232,6 +278,31 @@ def test_runs_are_remembered_with_how_they_ended(world: World) -> None:
     assert [run["status"] for run in runs] == ["in step", "failed", "in step"]
     assert [run["counts"]["confirmed"] for run in runs] == [1, 0, 2]
     assert [run["counts"]["rows"] for run in runs] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("house", ["postgres"], indirect=True)
+def test_a_list_whose_thread_cannot_connect_fails_a_sync_that_has_begun(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.begun(ANN)
+    world.customers(ANN, BEN)
+    connect = Warehouse._connect
+
+    def full(warehouse: Warehouse) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            raise UnopenedError("too many clients", "later")
+        return connect(warehouse)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Warehouse, "_connect", full)
+        done = world.sync(select=("crm",))
+    [result] = done.results
+    assert (result.status, result.error, result.next_step) == (
+        "failed", "too many clients", "later",
+    )  # fmt: skip
+    assert (counted(result), result.not_sent, result.unopened) == ([("new", 1)], 1, False)
+    assert (done.exit_code, world.sent()) == (1, [])
+    assert world.in_step().confirmed == 1
 
 
 def test_a_profile_may_require_a_state(world: World) -> None:
