@@ -11,6 +11,7 @@ import click
 import pytest
 
 from dbt_selligent import cli
+from dbt_selligent.cli.failure import NO_RIGHT
 
 
 def run(monkeypatch: pytest.MonkeyPatch, error: Exception) -> int:
@@ -45,7 +46,10 @@ def test_an_error_of_the_system_names_the_file(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(monkeypatch, PermissionError(errno.EACCES, "Permission denied", "/x/y")) == 1
-    assert capsys.readouterr().err == "Error: /x/y: Permission denied\n"
+    assert capsys.readouterr().err.splitlines() == [
+        "Error: /x/y: Permission denied",
+        f"  -> {NO_RIGHT}",
+    ]
     assert run(monkeypatch, TimeoutError()) == 1
     assert capsys.readouterr().err == "Error: TimeoutError\n"
 

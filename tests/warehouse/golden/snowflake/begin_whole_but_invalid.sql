@@ -14,10 +14,9 @@ create table "d"."selligent"."crm__invalid__2" as
 select "CODE", "MAIL", _selligent_field, _selligent_reason, _selligent_rows from "d"."selligent"."crm__invalid__1"
 union all
 select "CODE", "MAIL", _selligent_field, _selligent_reason, _selligent_rows from (
-select min("CODE") as "CODE", min("MAIL") as "MAIL", 
-  _selligent_field, _selligent_reason, count(*) as _selligent_rows
+select "CODE", "MAIL", _selligent_field, _selligent_reason, count(*) as _selligent_rows
 from (
-  select delta."CODE", delta."CODE" as _selligent_key_1, delta."MAIL", rtrim(lower(delta."MAIL"), ' ') as _selligent_key_2, 
+  select delta."CODE", delta."MAIL",
     case delta._selligent_kind
     when 'doubled' then 'CODE'
     when 'invalid' then 
@@ -67,7 +66,7 @@ from (
   end
   end as _selligent_field,
   case delta._selligent_kind
-    when 'doubled' then 'the matching key stands twice'
+    when 'doubled' then 'the matching key stands twice, case and trailing blanks aside'
     when 'invalid' then 
   case when false then ''
     when delta."CODE" is null then 'null, which the field does not take'
@@ -115,5 +114,5 @@ from (
   end
   end as _selligent_reason
   from "d"."selligent"."run__delta" as delta where _selligent_kind in ('invalid', 'doubled')) as wrong
-group by _selligent_key_1, _selligent_key_2, _selligent_field, _selligent_reason
+group by "CODE", "MAIL", _selligent_field, _selligent_reason
 ) as added;
