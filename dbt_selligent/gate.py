@@ -26,6 +26,8 @@ AT = "%Y-%m-%dT%H:%M:%S.%fZ"  # as dbt writes a time
 RUN_RESULTS = "run_results.json"
 # Commands that build or test; a retry is told as the command that it retries.
 JUDGING = ("run", "build", "test", "seed", "snapshot", "retry")
+# Commands of which dbt notes less than what is typed.
+SPELT = {"generate": "docs generate", "freshness": "source freshness"}
 PASSED = ("success", "pass", "warn", "no-op")
 FAILED = ("error", "fail", "runtime error", "partial success")
 # What a file that is damaged, or of another shape, raises on the way.
@@ -226,7 +228,7 @@ def _read(path: Path) -> dict[str, dict[str, Judged]]:
 
 
 def _when(command: str, at: str) -> str:
-    return f"the dbt {command} of {at[:16].replace('T', ' ')} UTC"
+    return f"the dbt {SPELT.get(command, command)} of {at[:16].replace('T', ' ')} UTC"
 
 
 def _judged(passed: object, command: object, at: object) -> Judged:

@@ -222,6 +222,10 @@ def test_that_dbt_did_something_since_is_said(
     assert verdict.said == Gate(known).judge(CRM).said + (said if later else "")
 
 
+def test_a_later_command_is_told_as_it_is_typed() -> None:
+    assert str(Invocation(None, {}, "generate", LATE)).startswith("the dbt docs generate of 2026")
+
+
 @pytest.mark.parametrize(
     ("node", "what"),
     [
