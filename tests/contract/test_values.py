@@ -249,9 +249,8 @@ def test_values_that_cannot_be_sent_are_listed_and_the_others_go(world: World, k
 def test_a_key_that_no_driver_has_a_type_for_is_told_of(world: World, type_: str) -> None:
     key = {"date": "day", "timestamp": "at"}[type_]
     world.declare(things("AMOUNT", matching_key={key.upper(): key}))
-    rows = [(at, 1.5) for at in (world.house.beyond[type_], "2024-02-29")]
-    world.fill("things", {key: type_, "amount": "double"}, *rows)
-    assert counted(world.in_step("things")) == [("new", 1), ("invalid", 1)]
+    world.fill("things", {key: type_, "amount": "double"}, (world.house.beyond[type_], 1.5))
+    assert counted(world.in_step("things", force=True)) == [("invalid", 1)]
     [told] = world.history("things", show_values=True).invalid
     assert (told["field"], type(told[key.upper()])) == (key.upper(), str)
 
