@@ -94,10 +94,12 @@ def test_a_failing_sync_leaves_secrets_and_values_nowhere_else(marked: Shop) -> 
 
 def test_invalid_rows_and_held_rows_are_listed_without_their_keys(marked: Shop) -> None:
     marked.customers((*MARKED[:3], float("nan"), None), (*MARKED[:3], 1.0, None))
-    done = marked.invoke("sync", "--select", "crm")
+    stopped = marked.invoke("sync", "--select", "crm")
+    assert "no row of model customers can be accepted" in stopped.out
+    done = marked.invoke("sync", "--select", "crm", "--force")
     status = marked.invoke("status", "--select", "crm")
     assert "the matching key stands twice" in status.out
-    check_clean(marked, done, status)
+    check_clean(marked, stopped, done, status)
 
 
 # Each fails while the model is read, with a value of the row in DuckDB's own words.
