@@ -14,9 +14,10 @@ from pathlib import Path
 from dbt_selligent.errors import LockedError, RunError
 from dbt_selligent.events import Emit, Finished, Waiting
 from dbt_selligent.jobs import Job
+from dbt_selligent.outcome import failure_of, unsent
 from dbt_selligent.planning import Plan
 from dbt_selligent.reading import Sleep
-from dbt_selligent.results import ActivationResult, failure_of, unsent
+from dbt_selligent.results import ActivationResult
 from dbt_selligent.sending import Means, send_plan
 from dbt_selligent.settings import Settings
 

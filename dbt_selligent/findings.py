@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.catalog import Catalog
-from dbt_selligent.columns import Columns, match_columns
+from dbt_selligent.columns import Columns
 from dbt_selligent.constants import field_fault, read_constants
 from dbt_selligent.errors import ActivationFaults, DbtSelligentError, Fault, WarehouseError
 from dbt_selligent.jobs import make_jobs
 from dbt_selligent.locks import temporary_folder
+from dbt_selligent.mapping import match_columns
 from dbt_selligent.matching import needed
 from dbt_selligent.selligent.lists import Listing
 from dbt_selligent.settings import Settings

@@ -10,8 +10,9 @@ from typing import Any
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.errors import LockedError, RunError
+from dbt_selligent.folders import private_folder
 from dbt_selligent.naming import in_json
-from dbt_selligent.places import Identity, private_folder
+from dbt_selligent.places import Identity
 from dbt_selligent.reasons import Reason, read_reasons
 from dbt_selligent.results import word_of
 from dbt_selligent.selection import list_activations

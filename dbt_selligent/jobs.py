@@ -9,9 +9,10 @@ from pathlib import Path
 
 from dbt_selligent.activation import Activation
 from dbt_selligent.catalog import Catalog
-from dbt_selligent.columns import Columns, match_columns
+from dbt_selligent.columns import Columns
 from dbt_selligent.errors import ActivationFaults, Fault, WarehouseError
 from dbt_selligent.knowledge import Knowledge
+from dbt_selligent.mapping import match_columns
 from dbt_selligent.places import Identity, Place
 from dbt_selligent.profiles import Destination
 from dbt_selligent.selligent.pace import FIRST_ROWS, MOST_ROWS, Pace

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from dbt_selligent.errors import LockedError, ProfileError, RunError
-from dbt_selligent.places import Place, private_folder
+from dbt_selligent.folders import private_folder
+from dbt_selligent.places import Place
 from dbt_selligent.profiles import Destination
 from dbt_selligent.selection import list_activations, list_all
 from dbt_selligent.settings import Settings

@@ -26,15 +26,16 @@ from dbt_selligent.errors import (
 )
 from dbt_selligent.events import Due, Emit, Event, Finished, Planned, silent
 from dbt_selligent.filling import fill_lists
+from dbt_selligent.folders import private_folder
 from dbt_selligent.gate import Gates
 from dbt_selligent.guards import Verdict, stop
 from dbt_selligent.jobs import make_jobs, open_reader, state_folders
-from dbt_selligent.places import private_folder
+from dbt_selligent.outcome import failure_of, stopped
 from dbt_selligent.planner import Planner
 from dbt_selligent.planning import Plan
 from dbt_selligent.preparing import plan_job, prepare_state
 from dbt_selligent.reading import Sleep
-from dbt_selligent.results import ActivationResult, RunResults, failure_of, stopped
+from dbt_selligent.results import ActivationResult, RunResults
 from dbt_selligent.selection import read_selected
 from dbt_selligent.sending import keep_result
 from dbt_selligent.settings import Settings

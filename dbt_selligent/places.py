@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import threading
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -16,7 +15,7 @@ from dbt_selligent.activation import Activation
 from dbt_selligent.errors import StateError
 from dbt_selligent.filehistory import FileHistory
 from dbt_selligent.filetables import open_tables
-from dbt_selligent.locks import hold, take_turn, temporary_folder
+from dbt_selligent.locks import hold, take_turn
 from dbt_selligent.naming import file_name, list_key
 from dbt_selligent.profiles import Destination
 from dbt_selligent.tables import Row, Tables
@@ -280,49 +279,3 @@ class Files:
 def wal(path: Path) -> Path:
     """The log that DuckDB keeps beside a file."""
     return path.with_name(f"{path.name}.wal")
-
-
-def protect(folder: Path) -> None:
-    """Makes the state's folder its owner's alone, and keeps it out of git."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    ignore = folder / ".gitignore"
-    # A process that was killed may have made it, and written nothing.
-    if not ignore.exists() or not ignore.stat().st_size:
-        ignore.write_text("*\n")
-
-
-class _Umask:
-    """077 for as long as one needs it; it is the process's, and several threads may need it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._holders = 0
-        self._before = 0
-
-    @contextmanager
-    def private(self) -> Iterator[None]:
-        """The last to leave puts back what the first has found."""
-        with self._lock:
-            if not self._holders:
-                self._before = os.umask(0o077)
-            self._holders += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._holders -= 1
-                if not self._holders:
-                    os.umask(self._before)
-
-
-_umask = _Umask()
-
-
-@contextmanager
-def private_folder(state: Path, *others: Path) -> Iterator[Path]:
-    """A temporary folder beside the states; what is written meanwhile is its owner's alone."""
-    with _umask.private():
-        for folder in (state, *others):
-            protect(folder)
-        with temporary_folder(state) as temporary:
-            yield temporary

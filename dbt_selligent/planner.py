@@ -13,12 +13,13 @@ from dbt_selligent.events import Emit, Finished, Planned, Waiting
 from dbt_selligent.gate import Gates
 from dbt_selligent.guards import stop
 from dbt_selligent.jobs import Job, make_jobs, open_reader
+from dbt_selligent.outcome import failure_of, stopped
 from dbt_selligent.places import Place
 from dbt_selligent.planning import Plan
 from dbt_selligent.preparing import plan_job, prepare_state
 from dbt_selligent.profiles import Destination
 from dbt_selligent.reading import Sleep
-from dbt_selligent.results import ActivationResult, failure_of, stopped
+from dbt_selligent.results import ActivationResult
 from dbt_selligent.sending import keep_result
 from dbt_selligent.settings import Settings
 from dbt_selligent.staging import Reader

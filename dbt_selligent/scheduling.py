@@ -102,13 +102,13 @@ def read_schedules(settings: Settings) -> dict[str, Schedule]:
     return found
 
 
-def doze(seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
+def doze(seconds: float) -> None:
     """Sleeps so long, in short stretches.
 
     A signal that comes just before Python begins to sleep is heeded when that sleep is over.
     """
     while seconds > 0:
-        sleep(min(seconds, LONGEST_SLEEP))
+        time.sleep(min(seconds, LONGEST_SLEEP))
         seconds -= LONGEST_SLEEP
 
 

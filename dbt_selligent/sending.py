@@ -23,13 +23,14 @@ from dbt_selligent.groups import Absent, Done, Form, Group
 from dbt_selligent.historytables import BatchLog
 from dbt_selligent.jobs import Job
 from dbt_selligent.ledger import RunLedger
+from dbt_selligent.outcome import result_of
 from dbt_selligent.payload import Batch
 from dbt_selligent.places import Place
 from dbt_selligent.planning import Plan
 from dbt_selligent.preparing import take_over
 from dbt_selligent.reading import get_with_retries, refuse
 from dbt_selligent.rendering import render_batches
-from dbt_selligent.results import ActivationResult, result_of
+from dbt_selligent.results import ActivationResult
 from dbt_selligent.selligent.answer import Failure, Response
 from dbt_selligent.selligent.calls import Call
 from dbt_selligent.selligent.client import Client

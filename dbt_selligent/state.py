@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from dbt_selligent.columns import Columns, stored_columns
+from dbt_selligent.folders import private_folder
 from dbt_selligent.groups import SENT
 from dbt_selligent.ledger import RunLedger, settle
-from dbt_selligent.places import Identity, Place, private_folder
+from dbt_selligent.places import Identity, Place
 from dbt_selligent.staging import KEYLESS
 from dbt_selligent.stateview import (
     ADOPTED,

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from dbt_selligent.activation import Activation
 from dbt_selligent.catalog import read_catalog
 from dbt_selligent.errors import ConfigurationError, RunError, StateError, nearest
+from dbt_selligent.folders import private_folder
 from dbt_selligent.jobs import Job, make_jobs, open_reader, state_folders
 from dbt_selligent.kept import Kept, describe
-from dbt_selligent.places import Identity, Place, private_folder
+from dbt_selligent.places import Identity, Place
 from dbt_selligent.planning import Plan
 from dbt_selligent.preparing import plan_job, prepare_state, take_over
 from dbt_selligent.profiles import Destination

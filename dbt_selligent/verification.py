@@ -17,8 +17,9 @@ from dbt_selligent.columns import Column, Columns
 from dbt_selligent.comparison import MASK, RECORD_ID, Comparison, Figures
 from dbt_selligent.errors import DestinationError, RefusedError, RunError, UnreachableError, nearest
 from dbt_selligent.events import Emit, Waiting, silent
+from dbt_selligent.folders import private_folder
 from dbt_selligent.naming import in_json
-from dbt_selligent.places import Identity, private_folder
+from dbt_selligent.places import Identity
 from dbt_selligent.reading import Reader, Sleep
 from dbt_selligent.selection import list_activations
 from dbt_selligent.selligent.client import Client

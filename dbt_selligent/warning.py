@@ -20,8 +20,9 @@ from dbt_selligent.errors import (
 from dbt_selligent.events import Emit, Untold
 from dbt_selligent.filetold import FileMemories
 from dbt_selligent.message import News, compose, when
+from dbt_selligent.outcome import failure_of
 from dbt_selligent.profiles import Destination
-from dbt_selligent.results import ActivationResult, failure_of
+from dbt_selligent.results import ActivationResult
 from dbt_selligent.settings import Settings
 from dbt_selligent.storage import open_storage
 from dbt_selligent.told import Memories, Memory

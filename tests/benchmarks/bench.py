@@ -25,7 +25,8 @@ from floor import load
 
 from dbt_selligent import sync
 from dbt_selligent.activation import Activation, read_activations
-from dbt_selligent.columns import Columns, match_columns
+from dbt_selligent.columns import Columns
+from dbt_selligent.mapping import match_columns
 from dbt_selligent.places import Files
 from dbt_selligent.project import read_project
 from dbt_selligent.results import RunResults

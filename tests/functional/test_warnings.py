@@ -19,7 +19,7 @@ from dbt_selligent.errors import RunError
 from dbt_selligent.events import Event, Untold, silent
 from dbt_selligent.locks import hold
 from dbt_selligent.message import Message
-from dbt_selligent.results import failure_of
+from dbt_selligent.outcome import failure_of
 from dbt_selligent.selection import list_activations
 from dbt_selligent.warning import Moment, warn
 

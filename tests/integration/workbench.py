@@ -11,10 +11,11 @@ from typing import Any
 import duckdb
 
 from dbt_selligent.activation import Activation
-from dbt_selligent.columns import Columns, match_columns
+from dbt_selligent.columns import Columns
 from dbt_selligent.groups import Done
 from dbt_selligent.ledger import RunLedger
 from dbt_selligent.manifest import Model
+from dbt_selligent.mapping import match_columns
 from dbt_selligent.places import Files, Identity
 from dbt_selligent.planning import Plan, build_plan
 from dbt_selligent.staging import Bench, Staging

@@ -7,10 +7,11 @@ import duckdb
 import pytest
 
 from dbt_selligent.activation import Activation
-from dbt_selligent.columns import MEMBER, Column, match_columns, stored_columns
+from dbt_selligent.columns import MEMBER, Column, stored_columns
 from dbt_selligent.errors import Fault
 from dbt_selligent.fieldtypes import family_of
 from dbt_selligent.manifest import Model
+from dbt_selligent.mapping import match_columns
 from dbt_selligent.selligent.lists import Field, Listing
 
 MODEL = Model("model.shop.c", "c", "model", "table", '"s"."m"."c"', "s", "m", "models/c.sql")

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbt_selligent.activation import Activation
-from dbt_selligent.columns import Column, match_columns
+from dbt_selligent.columns import Column
 from dbt_selligent.manifest import Model
+from dbt_selligent.mapping import match_columns
 from dbt_selligent.selligent.lists import Field, Listing
 from dbt_selligent.warehouse.macros import literal, quote, render_sql
 

@@ -12,7 +12,7 @@ from dbt_selligent.conditions import KINDS, Change, Kind, Wanted
 from dbt_selligent.errors import RunError
 from dbt_selligent.manifest import Model
 from dbt_selligent.message import LONGEST_ERROR, News, compose
-from dbt_selligent.results import failure_of
+from dbt_selligent.outcome import failure_of
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=timezone.utc)
 MODEL = Model("model.shop.customers", "customers", "model", "table", "t", "shop", "main", "c.sql")

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dbt_selligent.places import Files, private_folder, protect
+from dbt_selligent.folders import private_folder, protect
+from dbt_selligent.places import Files
 from dbt_selligent.profiles import Destination, Secret
 
 

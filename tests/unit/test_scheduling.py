@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta, timezone
+from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dbt_selligent.events import silent
 from dbt_selligent.schedules import Schedule, next_time
-from dbt_selligent.scheduling import LONGEST_SLEEP, Agenda, Retry, doze, pause
+from dbt_selligent.scheduling import LONGEST_SLEEP, Agenda, Retry, Scheduler, doze, pause
 
 MINUTE = timedelta(minutes=1)
 DAILY = Schedule("0 6 * * *", "Europe/Brussels")
@@ -125,6 +129,27 @@ def test_nothing_is_looked_at_later_than_its_schedule_says_nor_sooner_than_its_p
 @given(st.floats(0, 200))
 def test_however_long_it_dozes_no_sleep_is_long(seconds: float) -> None:
     slept: list[float] = []
-    doze(seconds, slept.append)
+    with mock.patch.object(time, "sleep", slept.append):
+        doze(seconds)
     assert sum(slept) == pytest.approx(seconds)
     assert max(slept, default=0) <= LONGEST_SLEEP
+
+
+def test_a_schedule_dozes_between_its_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    scheduler = Scheduler(no_settings, silent, no_settings, no_settings)
+    with pytest.raises(KeyboardInterrupt):
+        scheduler._nap()
+    assert slept == [LONGEST_SLEEP] * 3
+
+
+def no_settings(*_: object) -> Any:
+    """Is not asked for them."""
+    raise AssertionError

@@ -12,11 +12,11 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from dbt_selligent.activation import Activation, read_activations
-from dbt_selligent.columns import match_columns
 from dbt_selligent.errors import ConfigurationError
 from dbt_selligent.fieldtypes import FEEDS
 from dbt_selligent.findings import find_unfed
 from dbt_selligent.manifest import Exposure, Manifest, Model
+from dbt_selligent.mapping import match_columns
 from dbt_selligent.matching import Hints, Pair, Source, match_names
 from dbt_selligent.profiles import load_yaml
 from dbt_selligent.selligent.lists import Field, Listing

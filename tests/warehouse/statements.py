@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from dbt_selligent.activation import Activation
-from dbt_selligent.columns import Columns, match_columns, stored_columns
+from dbt_selligent.columns import Columns, stored_columns
 from dbt_selligent.historytables import BATCHES, HISTORY
 from dbt_selligent.manifest import Model
+from dbt_selligent.mapping import match_columns
 from dbt_selligent.selligent.lists import Field, Listing
 from dbt_selligent.staging import KEYLESS
 from dbt_selligent.tables import RUN, in_sql
